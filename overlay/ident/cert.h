@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A parsed RELOAD certificate (RFC 6940 11.3, 14.15): Node-IDs from reload:// URIs of one
+ * overlay, at most one rfc822Name. Parsing proves nothing; overlay/ident/trust.h does.
+ */
+#pragma once
+#include <gio/gio.h>
+#include "overlay/wire/id.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlCert PlCert;   /* reference counted, immutable */
+
+/* From DER. Refuses: no reload URI, malformed URI, more than one rfc822Name, two overlays,
+ * more than PL_CERT_MAX bytes. The trailing "/" of the URI may be missing (checklist E18). */
+#define PL_CERT_MAX 8192
+PlCert *pl_cert_new (GBytes *der, GError **error);
+PlCert *pl_cert_ref (PlCert *cert);
+void pl_cert_unref (PlCert *cert);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlCert, pl_cert_unref)
+
+GBytes *pl_cert_der (const PlCert *cert);                 /* borrowed */
+const char *pl_cert_overlay (const PlCert *cert);
+guint pl_cert_n_node_ids (const PlCert *cert);
+const PlNodeId *pl_cert_node_id (const PlCert *cert, guint i);
+gboolean pl_cert_has_node_id (const PlCert *cert, const PlNodeId *id);
+const char *pl_cert_aor (const PlCert *cert);             /* canonical AoR, NULL when it names nobody */
+gint64 pl_cert_not_before (const PlCert *cert);           /* seconds since 1970 */
+gint64 pl_cert_not_after (const PlCert *cert);
+/* SHA-256 of the DER, 32 bytes, borrowed. */
+const guint8 *pl_cert_fingerprint (const PlCert *cert);
+/* SHA-256 over Node-ID || DER, for cert_hash_node_id (6.3.4). `out` has 32 bytes. */
+void pl_cert_node_fingerprint (const PlCert *cert, const PlNodeId *id, guint8 *out);
+
+G_END_DECLS

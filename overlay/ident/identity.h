@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Who we are: a key and its certificate, with the Node-ID in use. Signs messages and
+ * stored values (RFC 6940 6.3.4, 7.1).
+ */
+#pragma once
+#include "overlay/ident/cert.h"
+#include "overlay/wire/data.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlIdentity PlIdentity;
+
+/* `key_pem` is PKCS#8 or traditional PEM; certificate PEM. Refuses a key that is not the
+ * certificate's. P-256 and RSA of at least 2048 bits. */
+PlIdentity *pl_identity_new (const char *key_pem, const char *cert_pem, GError **error);
+/* Key file read by pl_file_read_private. */
+PlIdentity *pl_identity_load (const char *key_path, const char *cert_path, GError **error);
+PlIdentity *pl_identity_ref (PlIdentity *identity);
+void pl_identity_unref (PlIdentity *identity);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlIdentity, pl_identity_unref)
+
+PlCert *pl_identity_cert (PlIdentity *identity);           /* borrowed */
+const PlNodeId *pl_identity_node_id (PlIdentity *identity); /* the first of the certificate */
+/* gnutls_privkey_t and gnutls_x509_crt_t as opaque pointers for overlay/link, borrowed. */
+gpointer pl_identity_gnutls_key (PlIdentity *identity);
+gpointer pl_identity_gnutls_cert (PlIdentity *identity);
+
+/* Signs `overlay || transaction_id || contents || SignerIdentity` and fills `signature`. */
+gboolean pl_identity_sign_message (PlIdentity *identity, guint32 overlay, guint64 transaction_id,
+                                   const guint8 *contents, gsize len, PlSignature *signature, GError **error);
+/* Signs a value of `kind` at `resource` and fills data->signature. */
+gboolean pl_identity_sign_value (PlIdentity *identity, const PlResourceId *resource, guint32 kind,
+                                 PlStoredData *data, GError **error);
+
+G_END_DECLS

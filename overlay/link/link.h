@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * An overlay link (RFC 6940 6.6): framing over a carrier, acknowledgement of every data
+ * frame, a windowed sender (initial 4, AIMD, RFC 6298 timer, RFC 8085 manners),
+ * retransmission with new sequence numbers, keep-alive, detection of dead links. An engine:
+ * all time comes from the env.
+ */
+#pragma once
+#include "base/env.h"
+#include "overlay/link/carrier.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlLink PlLink;
+
+typedef struct {
+  /* One whole RELOAD message or fragment, borrowed. */
+  void (*message) (gpointer user, PlLink *link, const guint8 *data, gsize len);
+  /* Dead or closed, once; the handler may free the link from here. */
+  void (*closed) (gpointer user, PlLink *link, const char *reason);
+} PlLinkHandlers;
+
+typedef struct {
+  gsize max_message;       /* largest message taken, from the overlay document */
+  gint64 keepalive;        /* idle time in microseconds before a keep-alive frame, 0: none */
+} PlLinkOptions;
+
+typedef struct {
+  gint64 srtt;             /* microseconds, 0 before the first sample */
+  gint64 since;            /* env time it was made */
+  guint64 sent, received, retransmitted, refused; /* frames */
+  guint queued;            /* messages that wait */
+} PlLinkStats;
+
+/* Takes the carrier. */
+PlLink *pl_link_new (PlEnv *env, PlCarrier *carrier, const PlLinkOptions *options,
+                     const PlLinkHandlers *handlers, gpointer user);
+/* Closes the carrier; no handler is called. */
+void pl_link_free (PlLink *link);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlLink, pl_link_free)
+
+/* Queues one message. FALSE when the queue is full (PL_LINK_QUEUE_MAX bytes) or it is larger
+ * than pl_link_max_payload. */
+gboolean pl_link_send (PlLink *link, GBytes *message);
+/* Largest message one frame can carry: what is larger must be fragmented (6.7). */
+gsize pl_link_max_payload (const PlLink *link);
+const PlNodeId *pl_link_node (const PlLink *link);
+PlCert *pl_link_cert (const PlLink *link);          /* borrowed */
+gboolean pl_link_healthy (const PlLink *link);      /* FALSE while an RTO plus three retransmissions went unanswered */
+const char *pl_link_description (const PlLink *link);
+void pl_link_stats (const PlLink *link, PlLinkStats *stats);
+
+G_END_DECLS

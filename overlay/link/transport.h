@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Makes carriers: dials and accepts TLS over TCP, and runs one end of an ICE exchange for
+ * Attach and AppAttach. The real one (pl_transport_real_new) has sockets, libnice and
+ * GnuTLS; tests and the simulator have a virtual one with the same interface.
+ */
+#pragma once
+#include "base/env.h"
+#include "overlay/ident/identity.h"
+#include "overlay/ident/trust.h"
+#include "overlay/link/carrier.h"
+#include "overlay/wire/attach.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlTransport PlTransport;
+typedef struct PlAttachment PlAttachment;
+
+typedef enum { PL_ATTACH_LINK, PL_ATTACH_APPLICATION } PlAttachPurpose;
+
+typedef struct {
+  /* Local ufrag, password and candidates are known (at most 300 ms after the start). Fields
+   * of `local` are borrowed: ufrag, password, candidates; role is the caller's to set. */
+  void (*gathered) (gpointer user, PlAttachment *attachment, const PlAttachReqAns *local);
+  /* ICE, DTLS and certificate done; the carrier is the handler's. The attachment is over and
+   * is freed by the transport after this returns. */
+  void (*connected) (gpointer user, PlAttachment *attachment, PlCarrier *carrier);
+  /* The same for failure. */
+  void (*failed) (gpointer user, PlAttachment *attachment, const GError *error);
+} PlAttachmentHandlers;
+
+typedef struct {
+  void (*connected) (gpointer user, PlCarrier *carrier);
+  void (*failed) (gpointer user, const GError *error);
+} PlDialHandlers;
+
+/* A carrier that came in on the overlay port; the handler's. */
+typedef void (*PlAcceptFunc) (gpointer user, PlCarrier *carrier);
+
+typedef struct {
+  /* One end of an exchange. `controlling`: we sent the request, so we are ICE controlling and
+   * (D)TLS server (6.5.1.9, 6.5.1.13). Handlers are never called before this returns. */
+  PlAttachment *(*attach) (gpointer impl, PlAttachPurpose purpose, gboolean controlling,
+                           const PlAttachmentHandlers *handlers, gpointer user);
+  /* The far side's part, at any time after attach(); `node` must own the certificate shown. */
+  void (*remote) (gpointer impl, PlAttachment *attachment, const PlAttachReqAns *remote, const PlNodeId *node);
+  /* No handler is called any more; frees it. */
+  void (*cancel) (gpointer impl, PlAttachment *attachment);
+  /* TLS to a bootstrap node (11.4); any node of this overlay may answer. */
+  void (*dial) (gpointer impl, const char *host, guint16 port, const PlDialHandlers *handlers, gpointer user);
+  void (*set_accept) (gpointer impl, PlAcceptFunc func, gpointer user);
+  void (*free) (gpointer impl);
+} PlTransportFuncs;
+
+PlTransport *pl_transport_new (const PlTransportFuncs *funcs, gpointer impl);
+void pl_transport_free (PlTransport *transport);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTransport, pl_transport_free)
+PlAttachment *pl_transport_attach (PlTransport *transport, PlAttachPurpose purpose, gboolean controlling,
+                                   const PlAttachmentHandlers *handlers, gpointer user);
+void pl_transport_remote (PlTransport *transport, PlAttachment *attachment, const PlAttachReqAns *remote, const PlNodeId *node);
+void pl_transport_cancel (PlTransport *transport, PlAttachment *attachment);
+void pl_transport_dial (PlTransport *transport, const char *host, guint16 port, const PlDialHandlers *handlers, gpointer user);
+void pl_transport_set_accept (PlTransport *transport, PlAcceptFunc func, gpointer user);
+
+/* --- the real one (overlay/link/transport-real.c) --- */
+
+typedef struct {
+  const char *listen_address; /* NULL: every address */
+  guint16 listen_port;        /* 0: no listener (a client) */
+  const char *const *stun;    /* "host:port", NULL-terminated, may be NULL */
+  const char *const *turn;    /* "user:password@host:port" */
+  gsize max_message;
+} PlTransportOptions;
+
+/* Listens for TLS on TCP and answers STUN Binding on UDP at the overlay port when one is
+ * given. Fails when the port is taken: the message says which and what to do. */
+PlTransport *pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, PlTrust *trust,
+                                    const PlTransportOptions *options, GError **error);
+
+G_END_DECLS

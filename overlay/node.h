@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A node of one overlay: the facade over transport, forwarding, transactions, topology,
+ * storage and usages. What the proxy and other programs include.
+ */
+#pragma once
+#include "base/env.h"
+#include "overlay/enroll/document.h"
+#include "overlay/ident/identity.h"
+#include "overlay/link/segment.h"
+#include "overlay/link/transport.h"
+#include "overlay/store/store.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlNode PlNode;
+
+typedef enum { PL_ROLE_AUTO, PL_ROLE_CLIENT, PL_ROLE_PEER, PL_ROLE_BOOTSTRAP } PlRole;
+typedef enum { PL_NODE_OFFLINE, PL_NODE_CONNECTING, PL_NODE_CLIENT, PL_NODE_JOINING, PL_NODE_PEER, PL_NODE_LEAVING, PL_NODE_LEFT } PlNodeState;
+
+typedef struct {
+  PlRole role;
+  gint64 promote_after;  /* auto: microseconds as a client before joining */
+  gboolean may_start_ring; /* starts the ring when no bootstrap node answers (the first one listed does) */
+} PlNodeOptions;
+
+/* A link of an application (SIP), up and mutually certified. */
+typedef struct PlAppLink PlAppLink;
+typedef struct {
+  void (*message) (gpointer user, PlAppLink *link, const guint8 *data, gsize len);
+  void (*stalled) (gpointer user, PlAppLink *link);
+  void (*closed) (gpointer user, PlAppLink *link, const char *reason);
+} PlAppLinkHandlers;
+
+typedef struct {
+  void (*state_changed) (gpointer user, PlNodeState state);
+  /* A far node AppAttached to us; the link is the handler's (pl_app_link_free). */
+  void (*incoming) (gpointer user, PlAppLink *link);
+} PlNodeHandlers;
+
+/* All borrowed but `transport`, which is taken. */
+PlNode *pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTrust *trust,
+                     PlTransport *transport, PlStore *store, const PlNodeOptions *options,
+                     const PlNodeHandlers *handlers, gpointer user);
+void pl_node_free (PlNode *node);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlNode, pl_node_free)
+
+void pl_node_start (PlNode *node);
+/* Removes registrations, leaves the ring (6.4.2.2, 10.9), closes links; `done` when over, at
+ * the latest after 3 s. */
+void pl_node_stop (PlNode *node, void (*done) (gpointer data), gpointer data);
+PlNodeState pl_node_state (PlNode *node);
+const PlNodeId *pl_node_id (PlNode *node);
+
+/* --- SIP usage (RFC 7904) --- */
+
+/* Keeps our route stored at hash(aor), refreshed, until withdrawn. The AoR must be the
+ * identity's. */
+void pl_node_register (PlNode *node, const char *aor);
+void pl_node_withdraw (PlNode *node, const char *aor);
+/* When the registration was last stored with success, env wall microseconds; 0: not (yet). */
+gint64 pl_node_registered (PlNode *node, const char *aor);
+
+typedef enum { PL_LOOKUP_FOUND, PL_LOOKUP_UNKNOWN, PL_LOOKUP_OFFLINE, PL_LOOKUP_FAILED } PlLookupResult;
+/* FOUND: `nodes` (GArray of PlNodeId, borrowed) can be AppAttached to. OFFLINE: no
+ * registration, but a certificate of the AoR is in the overlay. UNKNOWN: neither. FAILED: the
+ * overlay did not answer in time. */
+typedef void (*PlLookupFunc) (gpointer user, PlLookupResult result, const GArray *nodes);
+typedef struct PlLookup PlLookup;
+PlLookup *pl_node_lookup (PlNode *node, const char *aor, PlLookupFunc func, gpointer user);
+void pl_lookup_cancel (PlLookup *lookup);
+
+/* --- application links --- */
+
+typedef struct PlAppConnect PlAppConnect;
+typedef void (*PlAppConnectFunc) (gpointer user, PlAppLink *link, const GError *error);
+/* AppAttach for application 5060 to `target`. Exactly one of link and error is given; the
+ * link is the caller's. Bounded: fails after 5 s without an answer. */
+PlAppConnect *pl_node_app_connect (PlNode *node, const PlNodeId *target, PlAppConnectFunc func, gpointer user);
+void pl_app_connect_cancel (PlAppConnect *connect);
+
+void pl_app_link_set_handlers (PlAppLink *link, const PlAppLinkHandlers *handlers, gpointer user);
+gboolean pl_app_link_send (PlAppLink *link, GBytes *message);
+gboolean pl_app_link_pending (PlAppLink *link, const guint8 *data, gsize len);
+GPtrArray *pl_app_link_dup_unacknowledged (PlAppLink *link);
+const PlCarrierInfo *pl_app_link_info (PlAppLink *link); /* node, cert: who is there */
+void pl_app_link_free (PlAppLink *link);
+
+/* --- what people and programs look at --- */
+
+typedef struct {
+  PlNodeId node;
+  char *aor;            /* certified name, may be NULL */
+  const char *role;     /* "neighbor", "finger", "client", "bootstrap", "other" */
+  char *path;           /* PlCarrierInfo.description */
+  gint64 rtt, since;    /* microseconds; env time */
+} PlPeerInfo;
+/* GPtrArray of PlPeerInfo, freed with it. */
+GPtrArray *pl_node_dup_peers (PlNode *node);
+
+/* Store and fetch for other usages and tests (RFC 6940 7.4). */
+typedef void (*PlStoreFunc) (gpointer user, const GError *error);
+void pl_node_store (PlNode *node, const PlResourceId *resource, guint32 kind, PlStoredDataValue *value,
+                    guint32 lifetime, PlStoreFunc func, gpointer user);
+/* `values`: GPtrArray of PlFetched, verified. */
+typedef struct { PlStoredData *data; PlCert *signer_cert; PlNodeId signer; } PlFetched;
+typedef void (*PlFetchFunc) (gpointer user, const GPtrArray *values, const GError *error);
+void pl_node_fetch (PlNode *node, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user);
+
+G_END_DECLS

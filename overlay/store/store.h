@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What this node keeps for the overlay (RFC 6940 7): records by Resource-ID and Kind with
+ * generation counters, access control, quotas, expiry, on disk. No network here: the caller
+ * has verified the request's signature and asks; the answer or error is a value.
+ */
+#pragma once
+#include "base/env.h"
+#include "overlay/enroll/document.h"
+#include "overlay/ident/trust.h"
+#include "overlay/wire/store.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlStore PlStore;
+
+/* `path` NULL: in memory only. A corrupt file is set aside and told. */
+PlStore *pl_store_new (PlEnv *env, const PlDocument *document, PlTrust *trust, const char *path, GError **error);
+void pl_store_free (PlStore *store);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlStore, pl_store_free)
+
+/* A StoreReq whose message signature is good, from `signer` with certificate `signer_cert`.
+ * `certs` are those of its security block. `replica_ok`: the topology accepts the sender for
+ * this replica_number (7.4.1.1, 10.4). Atomic. Returns 0 and fills `answer` (without replica
+ * lists), or an RFC error code (14.9) and `info` (own reference, may stay NULL). */
+guint16 pl_store_put (PlStore *store, const PlStoreReq *request, PlCert *signer_cert, const PlNodeId *signer,
+                      GPtrArray *certs, PlStoreAns *answer, GBytes **info);
+guint16 pl_store_get (PlStore *store, const PlFetchReq *request, PlFetchAns *answer, GBytes **info);
+guint16 pl_store_stat (PlStore *store, const PlStatReq *request, PlStatAns *answer, GBytes **info);
+guint16 pl_store_find (PlStore *store, const PlFindReq *request, PlFindAns *answer, GBytes **info);
+/* Certificates that the values of an answer need (GPtrArray of PlCert, own references). */
+GPtrArray *pl_store_dup_certs (PlStore *store, const PlResourceId *resource);
+
+/* Resource-IDs held (GArray of PlResourceId), and one resource as StoreReqs to pass on to a
+ * replica or a new owner: replica_number as given, lifetimes lowered by the time held. */
+GArray *pl_store_dup_resources (PlStore *store);
+PlStoreReq *pl_store_dup_transfer (PlStore *store, const PlResourceId *resource, guint8 replica_number);
+/* Forgets one resource. */
+void pl_store_drop (PlStore *store, const PlResourceId *resource);
+guint pl_store_n_resources (PlStore *store);
+/* Writes what changed to disk now (also done by itself after at most a second). */
+gboolean pl_store_flush (PlStore *store, GError **error);
+
+/* storage_time for a value we sign: max(now, last + 1), the last on disk (DESIGN.md, Trust). */
+guint64 pl_store_next_time (PlStore *store);
+
+G_END_DECLS

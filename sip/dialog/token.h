@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The token in our Record-Route URI: what a restarted daemon must know of a call,
+ * authenticated and encrypted with a key on disk (DESIGN.md, "A restart in mid-call").
+ */
+#pragma once
+#include <gio/gio.h>
+#include "base/env.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlTokenKey PlTokenKey;
+
+typedef struct {
+  char *contact;    /* the phone's Contact URI, exact */
+  char *flow;       /* how to reach the phone: "udp:127.0.0.1:5062" */
+  char *far_node;   /* hex, empty for a local call */
+  char *own_aor, *far_aor;
+  char *call_id;
+  guint8 media;     /* PlMediaClass promised by the offer */
+} PlToken;
+
+/* Reads the key (0600) or makes it. */
+PlTokenKey *pl_token_key_load (PlEnv *env, const char *path, GError **error);
+void pl_token_key_free (PlTokenKey *key);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTokenKey, pl_token_key_free)
+/* URL-safe text for a URI parameter or user part; caller frees. */
+char *pl_token_seal (PlTokenKey *key, PlEnv *env, const PlToken *token);
+/* NULL for anything not sealed by this key. */
+PlToken *pl_token_open (PlTokenKey *key, const char *text);
+void pl_token_free (PlToken *token);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlToken, pl_token_free)
+
+G_END_DECLS

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What SIP needs of the world beyond the machine: who serves an AoR, and certified links to
+ * those nodes. Implemented by proxy/resolver over the overlay; tests implement it by script.
+ */
+#pragma once
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+typedef enum { PL_RESOLVE_FOUND, PL_RESOLVE_UNKNOWN, PL_RESOLVE_OFFLINE, PL_RESOLVE_FAILED } PlResolveResult;
+/* `nodes`: names of far nodes (32 hex digits), best first, borrowed; NULL unless FOUND. */
+typedef void (*PlResolveFunc) (gpointer user, PlResolveResult result, const char *const *nodes);
+
+/* A certified path to a far node that carries whole SIP messages. */
+typedef struct PlFarLink PlFarLink;
+typedef struct {
+  void (*message) (gpointer user, const guint8 *data, gsize len);
+  void (*stalled) (gpointer user);                 /* unacknowledged for 2 s */
+  void (*closed) (gpointer user, const char *reason);
+} PlFarLinkHandlers;
+
+typedef struct {
+  const char *node;   /* far Node-ID, 32 hex digits */
+  const char *aor;    /* the certified name, canonical */
+  const char *path;   /* for people */
+} PlFarInfo;
+
+typedef struct {
+  void (*set_handlers) (PlFarLink *link, const PlFarLinkHandlers *handlers, gpointer user);
+  gboolean (*send) (PlFarLink *link, const guint8 *data, gsize len);
+  gboolean (*pending) (PlFarLink *link, const guint8 *data, gsize len);
+  GPtrArray *(*dup_unacknowledged) (PlFarLink *link); /* GBytes */
+  void (*info) (PlFarLink *link, PlFarInfo *info);    /* borrowed from the link */
+  void (*free) (PlFarLink *link);
+} PlFarLinkFuncs;
+/* Implementations embed this as first member. */
+struct PlFarLink { const PlFarLinkFuncs *funcs; };
+
+/* Exactly one of link (the caller's) and error. */
+typedef void (*PlConnectFunc) (gpointer user, PlFarLink *link, const GError *error);
+
+typedef struct {
+  /* Both return a handle for cancel(); callbacks never run before they return. */
+  gpointer (*resolve) (gpointer impl, const char *aor, PlResolveFunc func, gpointer user);
+  gpointer (*connect) (gpointer impl, const char *node, PlConnectFunc func, gpointer user);
+  void (*cancel) (gpointer impl, gpointer handle);
+  /* Is `aor` one of this user's identities? */
+  gboolean (*is_ours) (gpointer impl, const char *aor);
+  /* Own Node-ID (hex) and overlay name of the identity, for the GRUU; NULL when not ours. Borrowed. */
+  const char *(*own_node) (gpointer impl, const char *aor);
+  /* A phone of `aor` came (TRUE) or the last one went (FALSE): store or remove the registration. */
+  void (*registered) (gpointer impl, const char *aor, gboolean present);
+} PlResolverFuncs;
+
+typedef struct { const PlResolverFuncs *funcs; gpointer impl; } PlResolver;
+
+G_END_DECLS
