@@ -23,6 +23,7 @@ typedef struct {
 typedef struct {
   const char *node;   /* far Node-ID, 32 hex digits */
   const char *aor;    /* the certified name, canonical */
+  const char *own;    /* which of our AoRs this link certifies to the far side */
   const char *path;   /* for people */
 } PlFarInfo;
 
@@ -41,13 +42,14 @@ struct PlFarLink { const PlFarLinkFuncs *funcs; };
 typedef void (*PlConnectFunc) (gpointer user, PlFarLink *link, const GError *error);
 
 typedef struct {
-  /* Both return a handle for cancel(); callbacks never run before they return. */
-  gpointer (*resolve) (gpointer impl, const char *aor, PlResolveFunc func, gpointer user);
-  gpointer (*connect) (gpointer impl, const char *node, PlConnectFunc func, gpointer user);
+  /* Both return a handle for cancel(); callbacks never run before they return. `own`: the AoR
+   * of ours on whose behalf we ask, whose certificate the far side will see. */
+  gpointer (*resolve) (gpointer impl, const char *own, const char *aor, PlResolveFunc func, gpointer user);
+  gpointer (*connect) (gpointer impl, const char *own, const char *node, PlConnectFunc func, gpointer user);
   void (*cancel) (gpointer impl, gpointer handle);
   /* Is `aor` one of this user's identities? */
   gboolean (*is_ours) (gpointer impl, const char *aor);
-  /* Own Node-ID (hex) and overlay name of the identity, for the GRUU; NULL when not ours. Borrowed. */
+  /* Own Node-ID (32 hex digits) of the identity, for the GRUU; NULL when not ours. Borrowed. */
   const char *(*own_node) (gpointer impl, const char *aor);
   /* A phone of `aor` came (TRUE) or the last one went (FALSE): store or remove the registration. */
   void (*registered) (gpointer impl, const char *aor, gboolean present);
