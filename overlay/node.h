@@ -95,6 +95,7 @@ typedef struct {
   char *path;           /* PlCarrierInfo.description */
   gint64 rtt, since;    /* microseconds; env time */
 } PlPeerInfo;
+void pl_peer_info_free (PlPeerInfo *info);
 /* GPtrArray of PlPeerInfo, freed with it. */
 GPtrArray *pl_node_dup_peers (PlNode *node);
 
