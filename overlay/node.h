@@ -10,6 +10,8 @@
 #include "overlay/link/segment.h"
 #include "overlay/link/transport.h"
 #include "overlay/store/store.h"
+#include "overlay/usage/lookup.h"
+#include "overlay/usage/usage.h"
 
 G_BEGIN_DECLS
 
@@ -61,14 +63,8 @@ void pl_node_withdraw (PlNode *node, const char *aor);
 /* When the registration was last stored with success, env wall microseconds; 0: not (yet). */
 gint64 pl_node_registered (PlNode *node, const char *aor);
 
-typedef enum { PL_LOOKUP_FOUND, PL_LOOKUP_UNKNOWN, PL_LOOKUP_OFFLINE, PL_LOOKUP_FAILED } PlLookupResult;
-/* FOUND: `nodes` (GArray of PlNodeId, borrowed) can be AppAttached to. OFFLINE: no
- * registration, but a certificate of the AoR is in the overlay. UNKNOWN: neither. FAILED: the
- * overlay did not answer in time. */
-typedef void (*PlLookupFunc) (gpointer user, PlLookupResult result, const GArray *nodes);
-typedef struct PlLookup PlLookup;
 PlLookup *pl_node_lookup (PlNode *node, const char *aor, PlLookupFunc func, gpointer user);
-void pl_lookup_cancel (PlLookup *lookup);
+/* pl_lookup_cancel (overlay/usage/lookup.h) ends it without a callback. */
 
 /* --- application links --- */
 
@@ -99,13 +95,9 @@ void pl_peer_info_free (PlPeerInfo *info);
 /* GPtrArray of PlPeerInfo, freed with it. */
 GPtrArray *pl_node_dup_peers (PlNode *node);
 
-/* Store and fetch for other usages and tests (RFC 6940 7.4). */
-typedef void (*PlStoreFunc) (gpointer user, const GError *error);
-void pl_node_store (PlNode *node, const PlResourceId *resource, guint32 kind, PlStoredDataValue *value,
+/* Store and fetch for other usages and tests (RFC 6940 7.4; overlay/usage/usage.h). */
+void pl_node_store (PlNode *node, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value,
                     guint32 lifetime, PlStoreFunc func, gpointer user);
-/* `values`: GPtrArray of PlFetched, verified. */
-typedef struct { PlStoredData *data; PlCert *signer_cert; PlNodeId signer; } PlFetched;
-typedef void (*PlFetchFunc) (gpointer user, const GPtrArray *values, const GError *error);
 void pl_node_fetch (PlNode *node, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user);
 
 G_END_DECLS

@@ -28,13 +28,22 @@ guint16 pl_store_put (PlStore *store, const PlStoreReq *request, PlCert *signer_
 guint16 pl_store_get (PlStore *store, const PlFetchReq *request, PlFetchAns *answer, GBytes **info);
 guint16 pl_store_stat (PlStore *store, const PlStatReq *request, PlStatAns *answer, GBytes **info);
 guint16 pl_store_find (PlStore *store, const PlFindReq *request, PlFindAns *answer, GBytes **info);
-/* Certificates that the values of an answer need (GPtrArray of PlCert, own references). */
+/* Certificates that the values of one resource, of a StoreReq or of an answer need, for the
+ * security block (GPtrArray of PlCert, own references; each once). */
 GPtrArray *pl_store_dup_certs (PlStore *store, const PlResourceId *resource);
+GPtrArray *pl_store_dup_certs_of_request (PlStore *store, const PlStoreReq *request);
+GPtrArray *pl_store_dup_certs_of_answer (PlStore *store, const PlFetchAns *answer);
 
-/* Resource-IDs held (GArray of PlResourceId), and one resource as StoreReqs to pass on to a
- * replica or a new owner: replica_number as given, lifetimes lowered by the time held. */
+/* Resource-IDs held (GArray of PlResourceId), and one resource as StoreReqs (GPtrArray, own) to
+ * pass on to a replica or a new owner: replica_number as given (not 0: the owner of the values
+ * does not sign these requests, 7.4.1.1), lifetimes lowered by the time held. A request holds
+ * values of at most `max_bytes`, or a single larger one. */
 GArray *pl_store_dup_resources (PlStore *store);
-PlStoreReq *pl_store_dup_transfer (PlStore *store, const PlResourceId *resource, guint8 replica_number);
+GPtrArray *pl_store_dup_transfers (PlStore *store, const PlResourceId *resource, guint8 replica_number, gsize max_bytes);
+/* Values of a FetchAns that another holder gave (after Data_Too_Old or
+ * Generation_Counter_Too_Low on a pass-on, 7.4.1.1): each proven, newer ones replace ours,
+ * others are left. Returns how many were taken. */
+guint pl_store_merge (PlStore *store, const PlResourceId *resource, const PlFetchAns *answer, GPtrArray *certs);
 /* Forgets one resource. */
 void pl_store_drop (PlStore *store, const PlResourceId *resource);
 guint pl_store_n_resources (PlStore *store);
@@ -43,5 +52,7 @@ gboolean pl_store_flush (PlStore *store, GError **error);
 
 /* storage_time for a value we sign: max(now, last + 1), the last on disk (DESIGN.md, Trust). */
 guint64 pl_store_next_time (PlStore *store);
+/* The next one is above `storage_time` (a value of ours is in the overlay with it, 7). */
+void pl_store_note_time (PlStore *store, guint64 storage_time);
 
 G_END_DECLS

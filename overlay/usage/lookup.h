@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Finds the nodes of an AoR (RFC 7904): Fetch of the registrations at hash(AoR), each proven
+ * to be of that AoR and of the node that is its key; uri entries followed; without any, the
+ * certificate of the AoR tells "offline" from "unknown".
+ */
+#pragma once
+#include "overlay/usage/usage.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlLookups PlLookups;
+typedef struct PlLookup PlLookup;
+
+typedef enum { PL_LOOKUP_FOUND, PL_LOOKUP_UNKNOWN, PL_LOOKUP_OFFLINE, PL_LOOKUP_FAILED } PlLookupResult;
+/* FOUND: `nodes` (GArray of PlNodeId, borrowed) can be AppAttached to. OFFLINE: no
+ * registration, but a certificate of the AoR is in the overlay. UNKNOWN: neither. FAILED: the
+ * overlay did not answer in time. */
+typedef void (*PlLookupFunc) (gpointer user, PlLookupResult result, const GArray *nodes);
+
+#define PL_LOOKUP_TIME_MAX (5 * PL_USEC_PER_SEC) /* a look-up in all */
+#define PL_LOOKUP_FETCHES_MAX 8                  /* AoRs followed by uri entries, with the first */
+#define PL_LOOKUP_NODES_MAX 16
+#define PL_LOOKUP_SEEN_MAX 4096                  /* storage_times remembered against roll-back */
+
+PlLookups *pl_lookups_new (PlEnv *env, PlUsageNet net);
+/* Running look-ups end without a callback. */
+void pl_lookups_free (PlLookups *lookups);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlLookups, pl_lookups_free)
+
+/* Calls back once, never before this returns; the look-up is gone then. An `aor` that is none
+ * is UNKNOWN. */
+PlLookup *pl_lookups_start (PlLookups *lookups, const char *aor, PlLookupFunc func, gpointer user);
+/* No callback any more; frees it. */
+void pl_lookup_cancel (PlLookup *lookup);
+
+G_END_DECLS
