@@ -11,20 +11,27 @@ G_BEGIN_DECLS
 
 typedef struct PlTokenKey PlTokenKey;
 
+/* NULL strings are as empty ones; what was opened holds "" there, never NULL. */
 typedef struct {
-  char *contact;    /* the phone's Contact URI, exact */
-  char *flow;       /* how to reach the phone: "udp:127.0.0.1:5062" */
-  char *far_node;   /* hex, empty for a local call */
+  char *contact;        /* the phone's Contact URI, exact */
+  char *flow;           /* how to reach the phone: "udp:127.0.0.1:5062" */
+  char *peer_contact;   /* local call: the other phone's Contact, else empty */
+  char *peer_flow;
+  char *far_node;       /* 32 hex digits, empty for a local call */
   char *own_aor, *far_aor;
   char *call_id;
-  guint8 media;     /* PlMediaClass promised by the offer */
+  guint8 media;         /* PlMediaClass promised by the offer */
+  gboolean caller;      /* our phone made the call */
 } PlToken;
+
+#define PL_TOKEN_FIELD_MAX 512  /* bytes of one string; longer ones are not sealed */
 
 /* Reads the key (0600) or makes it. */
 PlTokenKey *pl_token_key_load (PlEnv *env, const char *path, GError **error);
 void pl_token_key_free (PlTokenKey *key);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTokenKey, pl_token_key_free)
-/* URL-safe text for a URI parameter or user part; caller frees. */
+/* Text of A-Z a-z 0-9 - _ for a URI parameter or user part; caller frees. NULL when a field
+ * is too long or far_node is not what it must be. */
 char *pl_token_seal (PlTokenKey *key, PlEnv *env, const PlToken *token);
 /* NULL for anything not sealed by this key. */
 PlToken *pl_token_open (PlTokenKey *key, const char *text);
