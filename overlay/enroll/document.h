@@ -23,18 +23,25 @@ typedef struct {
 
 typedef struct { char *host; guint16 port; } PlHostPort;
 
+typedef struct PlKindBlob PlKindBlob;
+
 typedef struct PlDocument {
   char *instance_name;          /* overlay name */
   guint16 sequence;
+  gboolean has_sequence;
   gint64 expiration;            /* seconds since 1970, 0: none given */
   GPtrArray *root_certs;        /* GBytes, DER */
   GArray *bootstrap_nodes;      /* PlHostPort */
   GArray *stun_servers;         /* PlHostPort, own namespace (doc/PROTOCOL) */
   GArray *kinds;                /* PlKind: required kinds plus the registered ones; IANA wins */
+  GPtrArray *kind_blobs;        /* PlKindBlob: what each kind-block's signature is over */
   GArray *bad_nodes;            /* PlNodeId */
   GArray *configuration_signers;/* PlNodeId */
   GArray *kind_signers;         /* PlNodeId */
+  GPtrArray *enrollment_servers;/* char *, https */
   gboolean clients_permitted, no_ice, self_signed_permitted, chord_reactive;
+  GChecksumType self_signed_digest;
+  gboolean shared_secret;       /* one is given; its text stays in `xml` alone */
   guint8 initial_ttl;           /* default 100 */
   guint32 max_message_size;     /* bytes, default 5000 */
   guint32 reliability_timer;    /* ms, default 3000, at least 200 */
@@ -42,24 +49,36 @@ typedef struct PlDocument {
   guint32 chord_ping_interval;  /* s, default 3600 */
   guint32 turn_density;
   GBytes *xml;                  /* the document as received, whole */
+  GBytes *blob;                 /* "<configuration ...> .. </configuration>", a slice of it */
+  GPtrArray *signatures;        /* char *, base64, the signature elements after it */
+  char *topology;               /* "CHORD-RELOAD" */
+  GPtrArray *link_protocols;    /* char *; never empty, default "TLS" */
+  GPtrArray *mandatory_extensions; /* char *, namespaces */
 } PlDocument;
 
 #define PL_DOCUMENT_MAX (256 * 1024)
 
-/* Parses and validates. Every problem is said with its line. Does not check the signature. */
-PlDocument *pl_document_parse (GBytes *xml, GError **error);
+/* What this program writes for its own overlays, all lists there and empty. */
+PlDocument *pl_document_new (const char *instance_name);
+/* Parses and validates. Every problem is said with its line. Does not check the signature.
+ * Of several configurations `name` is taken, or the first when NULL. */
+PlDocument *pl_document_parse (GBytes *xml, const char *name, GError **error);
 void pl_document_free (PlDocument *document);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlDocument, pl_document_free)
-/* The signature over "<configuration ...> .. </configuration>" by one of `signers`' Node-IDs
- * (configuration-signer elements of the document trusted so far, or its own when NULL: first
- * contact). */
-gboolean pl_document_verify (PlDocument *document, PlTrust *trust, PlDocument *previous, GError **error);
+/* Whether this program can be in such an overlay: topology plug-in, link protocol, extensions,
+ * required Kinds, admission. The reason and the next step are in `error`. */
+gboolean pl_document_check_supported (const PlDocument *document, GError **error);
+/* The signature over "<configuration ...> .. </configuration>" and those over each Kind, by a
+ * configuration-signer and a kind-signer of `previous` (NULL, first contact: of the document
+ * itself). With `previous` the name must be the same and the sequence greater (6.5.4.2). */
+gboolean pl_document_verify (const PlDocument *document, PlTrust *trust, const PlDocument *previous, GError **error);
 /* The definition of a Kind, NULL when unknown. */
 const PlKind *pl_document_kind (const PlDocument *document, guint32 id);
 /* Roots, overlay name and bad nodes as a trust store. */
-PlTrust *pl_document_trust_new (PlDocument *document, PlEnv *env, GError **error);
+PlTrust *pl_document_trust_new (const PlDocument *document, PlEnv *env, GError **error);
 
-/* Makes a document: fields set in `document` (xml ignored), signed by `signer`. */
+/* Makes a document from the fields of `document` (xml ignored), signed by `signer`, whose
+ * Node-ID becomes configuration-signer and kind-signer when these lists are empty. */
 GBytes *pl_document_build (const PlDocument *document, PlIdentity *signer, GError **error);
 
 G_END_DECLS

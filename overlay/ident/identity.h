@@ -32,5 +32,12 @@ gboolean pl_identity_sign_message (PlIdentity *identity, guint32 overlay, guint6
 /* Signs a value of `kind` at `resource` and fills data->signature. */
 gboolean pl_identity_sign_value (PlIdentity *identity, const PlResourceId *resource, guint32 kind,
                                  PlStoredData *data, GError **error);
+/* Signs `input || SignerIdentity`: documents and Kinds. */
+gboolean pl_identity_sign_bytes (PlIdentity *identity, const guint8 *input, gsize len, PlSignature *signature,
+                                 GError **error);
+
+/* Before the first use of GnuTLS in a program: SSLKEYLOGFILE leaves the environment, unless
+ * built with --enable-keylog. */
+void pl_ident_init (void);
 
 G_END_DECLS

@@ -30,20 +30,31 @@ void pl_trust_free (PlTrust *trust);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTrust, pl_trust_free)
 gboolean pl_trust_add_root (PlTrust *trust, GBytes *der, GError **error);
 void pl_trust_set_bad_nodes (PlTrust *trust, const PlNodeId *ids, guint n);
+/* Certificates that sign themselves are good when their Node-IDs are the digest of the key
+ * (11.3.1); G_CHECKSUM_SHA1 or G_CHECKSUM_SHA256. Names prove nothing there. */
+void pl_trust_allow_self_signed (PlTrust *trust, GChecksumType digest);
+const char *pl_trust_overlay (PlTrust *trust);
 
 /* Chain, validity now, overlay name, bad nodes. */
 gboolean pl_trust_check_cert (PlTrust *trust, PlCert *cert, GError **error);
+/* The same from DER; `chain` (GPtrArray of GBytes, may be NULL) may hold certificates between
+ * it and a root. The certificate is the caller's; one seen before comes from the cache. */
+PlCert *pl_trust_check_der (PlTrust *trust, GBytes *der, GPtrArray *chain, GError **error);
 
-/* Finds the certificate `signature->identity` names among `certs` (GPtrArray of PlCert, as
- * received in the security block; may be NULL) and the ones remembered, checks it and the
+/* Finds the certificate `signature->identity` names among `certs` (GPtrArray of GBytes, DER:
+ * PlMessage.certificates as received; may be NULL) and the ones remembered, checks it and the
  * signature over `overlay || transaction_id || contents || SignerIdentity`. Returns the
- * signer's certificate (own reference) and its Node-ID in `signer`, or NULL. */
+ * signer's certificate (own reference) and its Node-ID in `signer`, or NULL. `signer` may be
+ * NULL. */
 PlCert *pl_trust_verify_message (PlTrust *trust, GPtrArray *certs, guint32 overlay, guint64 transaction_id,
                                  const guint8 *contents, gsize len, const PlSignature *signature,
                                  PlNodeId *signer, GError **error);
 /* The same for a stored value (7.1), over the value's received bytes. */
 PlCert *pl_trust_verify_value (PlTrust *trust, GPtrArray *certs, const PlResourceId *resource, guint32 kind,
                                const PlStoredData *data, PlNodeId *signer, GError **error);
+/* The same for any other bytes (documents, Kinds): input || SignerIdentity. */
+PlCert *pl_trust_verify_bytes (PlTrust *trust, GPtrArray *certs, const guint8 *input, gsize len,
+                               const PlSignature *signature, PlNodeId *signer, GError **error);
 /* The verified certificate a signature names, for the security block of an answer that
  * carries the value; NULL when not remembered. Own reference. */
 PlCert *pl_trust_ref_signer (PlTrust *trust, const PlSignature *signature);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A certificate authority of one overlay in a folder: makes its own key, reads certificate
+ * requests, issues certificates as RFC 6940 section 11.3 wants them (empty subject, Node-IDs
+ * of its own random source and one rfc822Name in a critical subjectAltName). Of a request it
+ * takes the public key and nothing else.
+ */
+#pragma once
+#include "base/env.h"
+#include "overlay/ident/identity.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlAuthority PlAuthority;
+
+#define PL_AUTHORITY_ROOT_DAYS 3650
+#define PL_AUTHORITY_LEAF_DAYS 365
+#define PL_AUTHORITY_BACKDATE (60 * 60) /* s: clocks of others may be behind */
+#define PL_REQUEST_MAX 16384            /* bytes of PEM */
+
+/* A PEM private key, P-256; wiped with pl_wipe and freed by the caller. */
+char *pl_key_make (GError **error);
+/* A PKCS#10 request, PEM, for `aor` (rfc822Name) of the overlay. The names in it are a wish. */
+char *pl_request_make (const char *key_pem, const char *aor, const char *overlay, GError **error);
+/* What the request asks for, its self-signature checked; both canonical, caller's. Either may
+ * be NULL. */
+gboolean pl_request_read (const char *pem, char **aor, char **overlay, GError **error);
+
+/* New key and self-signed certificate; nothing is written. */
+PlAuthority *pl_authority_new (PlEnv *env, const char *overlay, GError **error);
+/* From PEM; refuses a certificate that is no CA, has expired, or isn't the key's. */
+PlAuthority *pl_authority_load (PlEnv *env, const char *overlay, const char *key_pem, const char *cert_pem, GError **error);
+void pl_authority_free (PlAuthority *authority);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlAuthority, pl_authority_free)
+char *pl_authority_dup_key_pem (PlAuthority *authority);
+char *pl_authority_dup_cert_pem (PlAuthority *authority);
+GBytes *pl_authority_cert_der (PlAuthority *authority); /* borrowed */
+
+/* A certificate (PEM) for the key of `request`, naming `aor` (canonical; NULL: nobody, as for
+ * the signer of documents) and `node_id`, or a fresh random one when NULL (renewal keeps the
+ * Node-ID, 11.3). */
+char *pl_authority_issue (PlAuthority *authority, const char *request, const char *aor, const PlNodeId *node_id,
+                          GError **error);
+
+G_END_DECLS

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the user has on disk: overlays joined, authorities, identities.
+ *
+ *   data/overlays/NAME.xml                the signed configuration document
+ *   data/authorities/NAME/{ca,signer}.{key,crt}
+ *   data/identities/NAME/AOR.{key,crt}    AOR.key alone: a request waits for its certificate
+ *
+ * NAME and AOR are escaped (pl_paths_escape). Folders 0700, keys 0600.
+ */
+#pragma once
+#include "overlay/enroll/document.h"
+#include "overlay/ident/identity.h"
+#include "proxy/paths.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  char *name;
+  char *path;
+  PlDocument *document;   /* NULL when it can't be read */
+  gboolean authority;     /* its CA is here */
+} PlHomeOverlay;
+void pl_home_overlay_free (PlHomeOverlay *overlay);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeOverlay, pl_home_overlay_free)
+
+typedef struct {
+  char *aor;              /* canonical */
+  char *overlay;          /* name */
+  char *key_path, *cert_path, *document_path;
+} PlHomeIdentity;
+void pl_home_identity_free (PlHomeIdentity *identity);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeIdentity, pl_home_identity_free)
+
+/* Both lists are sorted, never NULL, and freed with their elements. What can't be used is left
+ * out (an overlay: has no document) and said in *problems, when `problems` is not NULL: a
+ * GPtrArray of char *, NULL when there are none; each says what to do. */
+GPtrArray *pl_home_list_overlays (const PlPaths *paths, GPtrArray **problems);
+/* Identities with a certificate, whose overlay's document is there. Files are not opened. */
+GPtrArray *pl_home_list_identities (const PlPaths *paths, GPtrArray **problems);
+
+/* Paths, whether the files exist or not; caller frees. */
+char *pl_home_dup_document_path (const PlPaths *paths, const char *overlay);
+char *pl_home_dup_authority_dir (const PlPaths *paths, const char *overlay);
+PlHomeIdentity *pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay);
+
+/* The document of an overlay that was joined; signature not checked again. */
+PlDocument *pl_home_load_document (const PlPaths *paths, const char *overlay, GError **error);
+
+G_END_DECLS
