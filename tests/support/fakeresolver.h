@@ -26,10 +26,14 @@ PlFakeDaemon *pl_fake_daemon_new (PlFakeNet *net, const char *aor, const char *n
 /* What its stack is given. Borrowed. */
 const PlResolver *pl_fake_daemon_resolver (PlFakeDaemon *daemon);
 /* Where links others made to it go: pl_sip_add_link and the stack. NULL func: it is gone
- * (all its links close). */
+ * (all its links close, nobody reaches it). A daemon that was never attached has no stack:
+ * the test speaks for it (pl_fake_net_inject) and reads what it got. */
 void pl_fake_daemon_attach (PlFakeDaemon *daemon, void (*add_link) (gpointer sip, PlFarLink *link), gpointer sip);
 /* Has its stack said that a phone is there? */
 gboolean pl_fake_daemon_registered (PlFakeDaemon *daemon);
+
+/* What links brought to a daemon without a stack; borrowed, NULL when there is no n-th (0...). */
+const char *pl_fake_daemon_got (PlFakeDaemon *daemon, guint n);
 
 /* What resolve() says of this AoR; without a word: FOUND when a daemon of that name is
  * registered, OFFLINE when it is not, UNKNOWN when there is none. */

@@ -44,6 +44,8 @@ guint16 pl_phone_port (PlPhone *phone);
 const char *pl_phone_contact (PlPhone *phone);
 /* Contact URI to use from now on; copied. */
 void pl_phone_set_contact (PlPhone *phone, const char *uri);
+/* Where it sends from now on. */
+void pl_phone_set_proxy (PlPhone *phone, const char *proxy);
 /* Address-of-record for From, e.g. to lie; copied. */
 void pl_phone_set_aor (PlPhone *phone, const char *aor);
 /* TCP: closes the connection; the next message opens a new one. */
