@@ -17,10 +17,6 @@ G_BEGIN_DECLS
 #define PL_USAGE_ERROR_NO_ANSWER 0
 GQuark pl_usage_error_quark (void);
 
-#define PL_KIND_SIP_REGISTRATION 1
-#define PL_KIND_CERTIFICATE_BY_NODE 3
-#define PL_KIND_CERTIFICATE_BY_USER 16
-
 /* One value of an answer; its signature and signer are verified. */
 typedef struct {
   PlStoredData *data;

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The records behind overlay/store/store.h: resource -> kind -> entries. Entries never change
+ * once made and are counted, so a copy of a resource is cheap: a Store works on a copy and
+ * puts it in place when everything went well, which makes it atomic (RFC 6940 7.4.1.1).
+ */
+#pragma once
+#include "overlay/store/store.h"
+#include "overlay/wire/routing.h"
+
+G_BEGIN_DECLS
+
+#define PL_STORE_BYTES_MAX (32 * 1024 * 1024)  /* everything kept, with overhead */
+#define PL_STORE_RESOURCES_MAX 65536
+#define PL_STORE_COUNT_MAX 256                 /* entries of one kind at one place, whatever the document says */
+#define PL_STORE_KINDS_MAX 32                  /* kinds in one request */
+#define PL_STORE_ENTRY_OVERHEAD 512            /* bytes an entry costs beside its content */
+#define PL_STORE_SYNTHETIC_MAX 64              /* nonexistent values made up for one kind of an answer */
+
+/* Who signed what is kept: identity hash -> certificate, counted. */
+typedef struct { GBytes *hash; PlCert *cert; guint uses; } PlSigner;
+
+typedef struct {
+  guint refs;
+  GHashTable *signers; /* of the store */
+  PlStoredData data;   /* array: with the real index */
+  PlCert *cert;        /* of the signer */
+  PlNodeId signer;
+  gint64 expires;      /* env time in microseconds */
+  gsize bytes;
+} PlEntry;
+
+typedef struct {
+  guint32 kind;
+  PlDataModel model;
+  guint64 generation;
+  GPtrArray *entries;  /* PlEntry; arrays by index, dictionaries by age of the key */
+} PlKindData;
+
+typedef struct {
+  PlResourceId id;
+  GPtrArray *kinds;    /* PlKindData */
+  gsize bytes;
+} PlResource;
+
+struct PlStore {
+  PlEnv *env;
+  const PlDocument *document;
+  PlTrust *trust;
+  char *path;
+  GHashTable *resources; /* PlResourceId -> PlResource */
+  gsize bytes;
+  guint64 last_time;     /* ms, of what we signed */
+  GHashTable *signers;   /* GBytes -> PlSigner */
+  PlTimer *sweep, *save;
+  gint64 sweep_at;
+  gboolean dirty;
+};
+
+/* --- records --- */
+
+/* Copies `data`; takes references of `cert`. `life` in microseconds from now. */
+PlEntry *pl_entry_new (PlStore *store, const PlStoredData *data, PlCert *cert, const PlNodeId *signer, gint64 life);
+void pl_entry_unref (PlEntry *entry);
+/* The same bytes signed the same way. */
+gboolean pl_entry_same (const PlEntry *entry, const PlStoredData *data);
+/* Lifetime left in whole seconds, rounded up. */
+guint32 pl_entry_life (PlStore *store, const PlEntry *entry);
+/* `lifetime` (seconds) as microseconds, cut at the end of the certificate. */
+gint64 pl_store_life_of (PlStore *store, guint32 lifetime, const PlCert *cert);
+
+PlKindData *pl_kind_data_new (guint32 kind, PlDataModel model);
+void pl_kind_data_free (gpointer kind);
+/* The entry in the place of `value` (append: none), or -1. */
+int pl_kind_data_find (const PlKindData *kind, const PlStoredDataValue *value);
+/* Puts `entry` (taken) in its place, instead of what is there. */
+void pl_kind_data_put (PlKindData *kind, PlEntry *entry);
+guint32 pl_kind_data_end (const PlKindData *kind); /* one past the last index */
+
+PlResource *pl_resource_new (const PlResourceId *id);
+PlResource *pl_resource_copy (const PlResource *resource); /* NULL: NULL */
+void pl_resource_free (PlResource *resource);
+PlKindData *pl_resource_kind (const PlResource *resource, guint32 kind); /* NULL: none */
+/* Drops what is over; TRUE when something was. */
+gboolean pl_resource_expire (PlResource *resource, gint64 now);
+
+/* The live resource: what expired is dropped first. NULL when nothing is there. */
+PlResource *pl_store_resource (PlStore *store, const PlResourceId *id);
+/* Puts `resource` (taken) in place of the old one, or drops it when it is empty. FALSE: no
+ * room, and it is freed. */
+gboolean pl_store_commit (PlStore *store, PlResource *resource);
+void pl_store_changed (PlStore *store);
+/* Drops everything that expired. */
+void pl_store_sweep (PlStore *store);
+
+GHashTable *pl_signers_new (void);
+PlCert *pl_signers_find (GHashTable *signers, const PlSignerIdentity *identity); /* borrowed, NULL: none */
+
+/* --- policies (7.3) --- */
+
+gboolean pl_policy_allows (const PlKind *kind, const PlResourceId *resource, const PlCert *cert,
+                           const PlNodeId *signer, const PlStoredDataValue *value);
+
+/* --- storing (put.c) --- */
+
+typedef enum { PL_TAKE_ORIGINAL, PL_TAKE_REPLICA, PL_TAKE_MERGE } PlTake;
+
+/* Checks one value and puts it into `copy`. 0 or an error code; *changed when it did. */
+guint16 pl_store_take (PlStore *store, PlResource *copy, const PlKind *kind, const PlStoredData *data,
+                       GPtrArray *certs, PlTake take, gboolean *changed);
+
+/* --- disk (disk.c) --- */
+
+/* FALSE when there was a file and it could not be used: it is set aside then. */
+gboolean pl_store_load (PlStore *store, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/store/store-priv.h"
+
+#include "base/log.h"
+
+/* What expired is never answered; dropping it may wait, an idle node must not wake up for it. */
+#define SWEEP_MIN (10 * PL_USEC_PER_SEC)
+/* A file is written at most once a second, a large one more rarely: a second for each MiB. */
+#define SAVE_DELAY PL_USEC_PER_SEC
+#define SAVE_STEP (1024 * 1024)
+#define SAVE_RETRY (30 * PL_USEC_PER_SEC)
+
+/* --- expiry --- */
+
+static void
+drop (PlStore *store, const PlResource *resource)
+{
+  store->bytes -= resource->bytes;
+  g_hash_table_remove (store->resources, &resource->id);
+}
+
+static gint64
+first_expiry (const PlResource *resource)
+{
+  gint64 first = G_MAXINT64;
+
+  for (guint i = 0; i < resource->kinds->len; i++)
+    {
+      const PlKindData *kind = g_ptr_array_index (resource->kinds, i);
+
+      for (guint j = 0; j < kind->entries->len; j++)
+        first = MIN (first, ((PlEntry *) g_ptr_array_index (kind->entries, j))->expires);
+    }
+  return first;
+}
+
+static gsize
+count_bytes (const PlResource *resource)
+{
+  gsize bytes = 0;
+
+  for (guint i = 0; i < resource->kinds->len; i++)
+    {
+      const PlKindData *kind = g_ptr_array_index (resource->kinds, i);
+
+      for (guint j = 0; j < kind->entries->len; j++)
+        bytes += ((PlEntry *) g_ptr_array_index (kind->entries, j))->bytes;
+    }
+  return bytes;
+}
+
+static void
+on_sweep (gpointer data)
+{
+  pl_store_sweep (data);
+}
+
+static void
+arm_sweep (PlStore *store, gint64 expiry)
+{
+  gint64 now = pl_env_now (store->env);
+
+  if (expiry == G_MAXINT64 || (store->sweep && store->sweep_at <= expiry))
+    return;
+  store->sweep_at = MAX (expiry, now + SWEEP_MIN);
+  pl_env_arm (store->env, &store->sweep, store->sweep_at - now, on_sweep, store);
+}
+
+void
+pl_store_sweep (PlStore *store)
+{
+  GHashTableIter iter;
+  gpointer value;
+  gint64 now = pl_env_now (store->env);
+  gint64 first = G_MAXINT64;
+
+  g_hash_table_iter_init (&iter, store->resources);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      PlResource *resource = value;
+
+      if (pl_resource_expire (resource, now))
+        {
+          store->bytes -= resource->bytes;
+          resource->bytes = count_bytes (resource);
+          store->bytes += resource->bytes;
+          pl_store_changed (store);
+        }
+      if (resource->kinds->len == 0)
+        g_hash_table_iter_remove (&iter);
+      else
+        first = MIN (first, first_expiry (resource));
+    }
+  pl_timer_clear (&store->sweep);
+  arm_sweep (store, first);
+}
+
+/* --- resources --- */
+
+PlResource *
+pl_store_resource (PlStore *store, const PlResourceId *id)
+{
+  PlResource *resource = g_hash_table_lookup (store->resources, id);
+
+  if (!resource || !pl_resource_expire (resource, pl_env_now (store->env)))
+    return resource;
+  store->bytes -= resource->bytes;
+  resource->bytes = count_bytes (resource);
+  store->bytes += resource->bytes;
+  pl_store_changed (store);
+  if (resource->kinds->len > 0)
+    return resource;
+  drop (store, resource);
+  return NULL;
+}
+
+gboolean
+pl_store_commit (PlStore *store, PlResource *resource)
+{
+  PlResource *old = g_hash_table_lookup (store->resources, &resource->id);
+  gsize old_bytes = old ? old->bytes : 0;
+
+  for (guint i = resource->kinds->len; i > 0; i--)
+    if (((PlKindData *) g_ptr_array_index (resource->kinds, i - 1))->entries->len == 0)
+      g_ptr_array_remove_index (resource->kinds, i - 1);
+  resource->bytes = count_bytes (resource);
+  if (resource->bytes > PL_STORE_BYTES_MAX
+      || (resource->bytes > old_bytes && store->bytes - old_bytes > PL_STORE_BYTES_MAX - resource->bytes)
+      || (!old && g_hash_table_size (store->resources) >= PL_STORE_RESOURCES_MAX))
+    {
+      pl_resource_free (resource);
+      return FALSE;
+    }
+  if (old)
+    drop (store, old);
+  pl_store_changed (store);
+  if (resource->kinds->len == 0)
+    {
+      pl_resource_free (resource);
+      return TRUE;
+    }
+  store->bytes += resource->bytes;
+  g_hash_table_insert (store->resources, &resource->id, resource);
+  arm_sweep (store, first_expiry (resource));
+  return TRUE;
+}
+
+void
+pl_store_drop (PlStore *store, const PlResourceId *id)
+{
+  PlResource *resource = g_hash_table_lookup (store->resources, id);
+
+  if (!resource)
+    return;
+  drop (store, resource);
+  pl_store_changed (store);
+}
+
+GArray *
+pl_store_dup_resources (PlStore *store)
+{
+  GArray *ids = g_array_new (FALSE, FALSE, sizeof (PlResourceId));
+  GHashTableIter iter;
+  gpointer value;
+
+  pl_store_sweep (store);
+  g_hash_table_iter_init (&iter, store->resources);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    g_array_append_val (ids, ((PlResource *) value)->id);
+  return ids;
+}
+
+guint
+pl_store_n_resources (PlStore *store)
+{
+  pl_store_sweep (store);
+  return g_hash_table_size (store->resources);
+}
+
+/* --- disk --- */
+
+static void
+on_save (gpointer data)
+{
+  PlStore *store = data;
+  g_autoptr (GError) error = NULL;
+
+  if (pl_store_flush (store, &error))
+    return;
+  pl_warn ("store", "cannot write the stored records", "reason", error->message, NULL);
+  pl_env_arm (store->env, &store->save, SAVE_RETRY, on_save, store);
+}
+
+void
+pl_store_changed (PlStore *store)
+{
+  gint64 delay = SAVE_DELAY * (gint64) (1 + store->bytes / SAVE_STEP);
+
+  store->dirty = TRUE;
+  if (store->path && !store->save)
+    pl_env_arm (store->env, &store->save, delay, on_save, store);
+}
+
+/* --- our own times --- */
+
+guint64
+pl_store_next_time (PlStore *store)
+{
+  guint64 now = (guint64) MAX (pl_env_wall (store->env), 0) / PL_USEC_PER_MSEC;
+
+  store->last_time = MAX (now, store->last_time + 1);
+  pl_store_changed (store);
+  return store->last_time;
+}
+
+/* A time near the end of the range would leave none for us; whoever has our key may have it. */
+void
+pl_store_note_time (PlStore *store, guint64 storage_time)
+{
+  if (storage_time <= store->last_time || storage_time > G_MAXINT64)
+    return;
+  store->last_time = storage_time;
+  pl_store_changed (store);
+}
+
+/* --- life cycle --- */
+
+PlStore *
+pl_store_new (PlEnv *env, const PlDocument *document, PlTrust *trust, const char *path, GError **error)
+{
+  g_autoptr (PlStore) store = g_new0 (PlStore, 1);
+
+  store->env = env;
+  store->document = document;
+  store->trust = trust;
+  store->path = g_strdup (path);
+  store->resources = g_hash_table_new_full (pl_resource_id_hash, pl_resource_id_equal, NULL,
+                                            (GDestroyNotify) pl_resource_free);
+  store->signers = pl_signers_new ();
+  if (path && !pl_store_load (store, error))
+    return NULL;
+  pl_timer_clear (&store->save);
+  store->dirty = FALSE;
+  return g_steal_pointer (&store);
+}
+
+void
+pl_store_free (PlStore *store)
+{
+  if (!store)
+    return;
+  pl_timer_clear (&store->sweep);
+  pl_timer_clear (&store->save);
+  g_hash_table_unref (store->resources);
+  g_hash_table_unref (store->signers);
+  g_free (store->path);
+  g_free (store);
+}
