@@ -32,19 +32,29 @@ typedef struct {
   gboolean reliable;    /* a stream below: nothing is lost or reordered, only delayed */
   gsize max_record;     /* largest record in bytes */
   gint64 rtt;           /* first RTT sample in microseconds (ICE or handshake), 0: unknown */
-  char *description;    /* for people: "udp 192.0.2.1:4711 -> 198.51.100.2:6084"; taken */
+  char *description;    /* "udp 192.0.2.1:4711 198.51.100.2:6084" or "tcp LOCAL REMOTE", IPv6 in
+                           brackets: programs parse it; copied */
+  gboolean segments;    /* both sides of an AppAttach said pl-sip-seg (doc/PROTOCOL) */
 } PlCarrierInfo;
 
+/* Takes `impl`; `info` and what it points to are copied or referenced. `info->cert` may be NULL
+ * in tests only. */
 PlCarrier *pl_carrier_new (const PlCarrierFuncs *funcs, gpointer impl, const PlCarrierInfo *info);
+/* Closes first. May be called from its own handlers. */
 void pl_carrier_free (PlCarrier *carrier);
 const PlCarrierInfo *pl_carrier_info (const PlCarrier *carrier);
+/* NULL handlers: none. What arrives while there are none is dropped. */
 void pl_carrier_set_handlers (PlCarrier *carrier, const PlCarrierHandlers *handlers, gpointer user);
 gboolean pl_carrier_send (PlCarrier *carrier, const guint8 *data, gsize len);
+/* Nothing is sent or delivered any more; `closed` is not called. */
 void pl_carrier_close (PlCarrier *carrier);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlCarrier, pl_carrier_free)
 
-/* For implementations. */
-void pl_carrier_deliver (PlCarrier *carrier, const guint8 *data, gsize len);
+/* For implementations. FALSE when the handler closed or freed the carrier: `impl` may be gone. */
+gboolean pl_carrier_deliver (PlCarrier *carrier, const guint8 *data, gsize len);
+/* The path moved to other addresses. */
+void pl_carrier_set_description (PlCarrier *carrier, const char *description);
+/* The last thing an implementation says; `impl` may be gone when it returns. */
 void pl_carrier_lost (PlCarrier *carrier, const GError *error);
 
 G_END_DECLS

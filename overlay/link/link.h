@@ -13,8 +13,13 @@ G_BEGIN_DECLS
 
 typedef struct PlLink PlLink;
 
+#define PL_LINK_QUEUE_MAX (256 * 1024) /* bytes of messages waiting or unacknowledged */
+
 typedef struct {
-  /* One whole RELOAD message or fragment, borrowed. */
+  /* One whole RELOAD message or fragment, borrowed. The same one may come twice: when an
+   * acknowledgement is lost the far side sends it again under a new sequence number, which
+   * 6.6.2 gives no means to tell from a new message; transaction ids and fragment offsets do.
+   * The handler may free the link. */
   void (*message) (gpointer user, PlLink *link, const guint8 *data, gsize len);
   /* Dead or closed, once; the handler may free the link from here. */
   void (*closed) (gpointer user, PlLink *link, const char *reason);
@@ -22,7 +27,8 @@ typedef struct {
 
 typedef struct {
   gsize max_message;       /* largest message taken, from the overlay document */
-  gint64 keepalive;        /* idle time in microseconds before a keep-alive frame, 0: none */
+  gint64 keepalive;        /* idle time in microseconds before a keep-alive frame (the last ack
+                              again), 0: none. Real carriers keep themselves alive: STUN, TCP */
 } PlLinkOptions;
 
 typedef struct {

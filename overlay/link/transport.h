@@ -65,11 +65,12 @@ void pl_transport_set_accept (PlTransport *transport, PlAcceptFunc func, gpointe
 /* --- the real one (overlay/link/transport-real.c) --- */
 
 typedef struct {
-  const char *listen_address; /* NULL: every address */
+  const char *listen_address; /* numeric; NULL: every address. A given one is also the only one ICE uses */
   guint16 listen_port;        /* 0: no listener (a client) */
   const char *const *stun;    /* "host:port", NULL-terminated, may be NULL */
   const char *const *turn;    /* "user:password@host:port" */
   gsize max_message;
+  gboolean allow_loopback;    /* loopback addresses become candidates too: nodes on one machine */
 } PlTransportOptions;
 
 /* Listens for TLS on TCP and answers STUN Binding on UDP at the overlay port when one is

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <string.h>
+
+#include "ice/candidate.h"
+
+void
+pl_ice_address_set (PlIceAddress *address, GInetAddress *inet, guint16 port)
+{
+  memset (address, 0, sizeof *address);
+  address->len = g_inet_address_get_native_size (inet);
+  memcpy (address->bytes, g_inet_address_to_bytes (inet), address->len);
+  address->port = port;
+}
+
+GInetAddress *
+pl_ice_address_dup_inet (const PlIceAddress *address)
+{
+  if (address->len == 0)
+    return NULL;
+  return g_inet_address_new_from_bytes (address->bytes, address->len == 4 ? G_SOCKET_FAMILY_IPV4 : G_SOCKET_FAMILY_IPV6);
+}
+
+char *
+pl_ice_address_dup_text (const PlIceAddress *address)
+{
+  g_autoptr (GInetAddress) inet = pl_ice_address_dup_inet (address);
+  g_autofree char *text = NULL;
+
+  if (!inet)
+    return g_strdup ("-");
+  text = g_inet_address_to_string (inet);
+  return address->len == 4 ? g_strdup_printf ("%s:%u", text, address->port)
+                           : g_strdup_printf ("[%s]:%u", text, address->port);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/link/carrier.h"
+
+struct PlCarrier {
+  PlCarrierFuncs funcs;
+  gpointer impl;
+  PlCarrierInfo info;
+  PlCarrierHandlers handlers;
+  gpointer user;
+  gboolean over;   /* closed by us or lost */
+  gboolean *freed; /* told when the carrier goes during a delivery */
+};
+
+PlCarrier *
+pl_carrier_new (const PlCarrierFuncs *funcs, gpointer impl, const PlCarrierInfo *info)
+{
+  PlCarrier *carrier = g_new0 (PlCarrier, 1);
+
+  carrier->funcs = *funcs;
+  carrier->impl = impl;
+  carrier->info = *info;
+  carrier->info.description = g_strdup (info->description ? info->description : "");
+  if (info->cert)
+    pl_cert_ref (info->cert);
+  return carrier;
+}
+
+void
+pl_carrier_free (PlCarrier *carrier)
+{
+  if (!carrier)
+    return;
+  if (carrier->freed)
+    *carrier->freed = TRUE;
+  pl_carrier_close (carrier);
+  carrier->funcs.free (carrier->impl);
+  g_clear_pointer (&carrier->info.cert, pl_cert_unref);
+  g_free (carrier->info.description);
+  g_free (carrier);
+}
+
+const PlCarrierInfo *
+pl_carrier_info (const PlCarrier *carrier)
+{
+  return &carrier->info;
+}
+
+void
+pl_carrier_set_handlers (PlCarrier *carrier, const PlCarrierHandlers *handlers, gpointer user)
+{
+  carrier->handlers = handlers ? *handlers : (PlCarrierHandlers){ NULL, NULL };
+  carrier->user = user;
+}
+
+gboolean
+pl_carrier_send (PlCarrier *carrier, const guint8 *data, gsize len)
+{
+  if (carrier->over || len == 0 || len > carrier->info.max_record)
+    return FALSE;
+  return carrier->funcs.send (carrier->impl, data, len);
+}
+
+void
+pl_carrier_close (PlCarrier *carrier)
+{
+  if (carrier->over)
+    return;
+  carrier->over = TRUE;
+  carrier->funcs.close (carrier->impl);
+}
+
+gboolean
+pl_carrier_deliver (PlCarrier *carrier, const guint8 *data, gsize len)
+{
+  gboolean freed = FALSE, *outer = carrier->freed;
+
+  if (carrier->over)
+    return FALSE;
+  if (!carrier->handlers.record)
+    return TRUE;
+  carrier->freed = &freed;
+  carrier->handlers.record (carrier->user, data, len);
+  if (freed)
+    {
+      if (outer)
+        *outer = TRUE;
+      return FALSE;
+    }
+  carrier->freed = outer;
+  return !carrier->over;
+}
+
+void
+pl_carrier_set_description (PlCarrier *carrier, const char *description)
+{
+  g_free (carrier->info.description);
+  carrier->info.description = g_strdup (description);
+}
+
+void
+pl_carrier_lost (PlCarrier *carrier, const GError *error)
+{
+  if (carrier->over)
+    return;
+  carrier->over = TRUE;
+  if (carrier->handlers.closed)
+    carrier->handlers.closed (carrier->user, error);
+}
