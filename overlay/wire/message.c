@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/wire/message.h"
+
+#include <string.h>
+#include "overlay/wire/wire-priv.h"
+
+#define CERTIFICATE_X509 0 /* RFC 6091 */
+
+gboolean
+pl_message_code_is_request (guint16 code)
+{
+  return code % 2 == 1 && code != PL_MESSAGE_ERROR;
+}
+
+gboolean
+pl_message_extension_read (PlReader *reader, PlMessageExtension *extension)
+{
+  memset (extension, 0, sizeof *extension);
+  extension->type = pl_reader_u16 (reader);
+  if (pl_reader_ok (reader) && extension->type == 0)
+    pl_reader_fail (reader, PL_WIRE_TYPE);
+  extension->critical = pl_reader_boolean (reader);
+  extension->extension_contents = pl_reader_opaque (reader, 4);
+  return pl_reader_ok (reader);
+}
+
+void
+pl_message_extension_write (PlWriter *writer, const PlMessageExtension *extension)
+{
+  pl_writer_u16 (writer, extension->type);
+  pl_writer_boolean (writer, extension->critical);
+  pl_writer_opaque (writer, extension->extension_contents, 4);
+}
+
+void
+pl_message_extension_clear (PlMessageExtension *extension)
+{
+  g_clear_pointer (&extension->extension_contents, g_bytes_unref);
+}
+
+GArray *
+pl_message_extension_list_new (void)
+{
+  return pl_wire_list_new (sizeof (PlMessageExtension), (GDestroyNotify) pl_message_extension_clear);
+}
+
+static void
+read_contents (PlReader *reader, PlMessage *message)
+{
+  PlReader look = *reader, child;
+
+  message->message_code = pl_reader_u16 (reader);
+  message->body = pl_reader_opaque (reader, 4);
+  message->extensions = pl_message_extension_list_new ();
+  pl_reader_open (reader, &child, 4);
+  pl_wire_list_read (&child, message->extensions, PL_EXTENSIONS_MAX, (PlWireReadFunc) pl_message_extension_read);
+  pl_reader_close (&child);
+  if (pl_reader_ok (reader))
+    message->contents = pl_reader_bytes (&look, reader->pos - look.pos);
+}
+
+static void
+read_certificates (PlReader *reader, GPtrArray *certificates)
+{
+  while (pl_reader_more (reader))
+    {
+      GBytes *der;
+
+      if (pl_reader_u8 (reader) != CERTIFICATE_X509)
+        pl_reader_fail (reader, PL_WIRE_CERTIFICATE_TYPE);
+      if (certificates->len >= PL_CERTIFICATES_MAX)
+        pl_reader_fail (reader, PL_WIRE_TOO_MANY);
+      der = pl_reader_opaque (reader, 2);
+      if (pl_reader_ok (reader))
+        g_ptr_array_add (certificates, der ? der : g_bytes_new (NULL, 0));
+    }
+}
+
+PlWireStatus
+pl_message_read (GBytes *bytes, PlMessage *message)
+{
+  PlReader reader, child;
+
+  memset (message, 0, sizeof *message);
+  message->certificates = pl_wire_bytes_list_new ();
+  pl_reader_init_bytes (&reader, bytes);
+  pl_forwarding_header_read (&reader, &message->header);
+  if (pl_reader_ok (&reader) && message->header.length != g_bytes_get_size (bytes))
+    pl_reader_fail (&reader, PL_WIRE_LENGTH);
+  if ((message->header.fragment & (PL_FRAGMENT_LAST | PL_FRAGMENT_OFFSET)) != PL_FRAGMENT_LAST)
+    pl_reader_fail (&reader, PL_WIRE_FRAGMENTED);
+  read_contents (&reader, message);
+  pl_reader_open (&reader, &child, 2);
+  read_certificates (&child, message->certificates);
+  pl_reader_close (&child);
+  pl_signature_read (&reader, &message->signature);
+  return pl_reader_finish (&reader);
+}
+
+void
+pl_message_clear (PlMessage *message)
+{
+  pl_forwarding_header_clear (&message->header);
+  g_clear_pointer (&message->body, g_bytes_unref);
+  g_clear_pointer (&message->extensions, g_array_unref);
+  g_clear_pointer (&message->certificates, g_ptr_array_unref);
+  pl_signature_clear (&message->signature);
+  g_clear_pointer (&message->contents, g_bytes_unref);
+}
+
+GBytes *
+pl_message_contents_write (guint16 code, GBytes *body, GArray *extensions)
+{
+  g_auto (PlWriter) writer;
+
+  pl_writer_init (&writer);
+  pl_writer_u16 (&writer, code);
+  pl_writer_opaque (&writer, body, 4);
+  pl_writer_open (&writer, 4);
+  pl_wire_list_write (&writer, extensions, (PlWireWriteFunc) pl_message_extension_write);
+  pl_writer_close (&writer);
+  return pl_writer_finish (&writer);
+}
+
+GBytes *
+pl_message_write (PlForwardingHeader *header, GBytes *contents, GPtrArray *certificates, const PlSignature *signature)
+{
+  g_auto (PlWriter) writer;
+  g_autoptr (GBytes) payload = NULL;
+  gsize len;
+  const guint8 *data;
+
+  pl_writer_init (&writer);
+  pl_writer_bytes (&writer, contents);
+  pl_writer_open (&writer, 2);
+  for (guint i = 0; certificates && i < certificates->len; i++)
+    {
+      pl_writer_u8 (&writer, CERTIFICATE_X509);
+      pl_writer_opaque (&writer, g_ptr_array_index (certificates, i), 2);
+    }
+  pl_writer_close (&writer);
+  pl_signature_write (&writer, signature);
+  payload = pl_writer_finish (&writer);
+  if (!payload)
+    return NULL;
+  data = g_bytes_get_data (payload, &len);
+  return pl_wire_join (header, data, len);
+}
+
+GBytes *
+pl_message_rewrite (PlMessage *message)
+{
+  g_autoptr (GBytes) contents = pl_message_contents_write (message->message_code, message->body, message->extensions);
+
+  if (!contents)
+    return NULL;
+  return pl_message_write (&message->header, contents, message->certificates, &message->signature);
+}
