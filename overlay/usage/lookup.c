@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/usage/lookup.h"
+
+#include "base/aor.h"
+#include "base/log.h"
+#include "overlay/ident/aor.h"
+#include "overlay/wire/sip.h"
+
+#include <string.h>
+
+
+/* The newest storage_time we have seen of a node at a place: going back is a roll-back (RFC
+ * 6940 13.5.3). */
+typedef struct {
+  PlResourceId resource;
+  PlNodeId node;
+  guint64 time;
+} Seen;
+
+struct PlLookups {
+  PlEnv *env;
+  PlUsageNet net;
+  GHashTable *running;  /* set of PlLookup */
+  GHashTable *seen;     /* set of Seen */
+  GQueue seen_order;    /* Seen, oldest first */
+};
+
+struct PlLookup {
+  PlLookups *owner;
+  PlLookupFunc func;
+  gpointer user;
+  GPtrArray *aors;      /* canonical, the first is the one asked for */
+  guint next;           /* the one fetched now is next - 1 */
+  GArray *nodes;        /* PlNodeId */
+  gboolean known;       /* somebody certified for the first AoR has written there */
+  gboolean unanswered;
+  gpointer call;
+  PlTimer *timeout, *finish;
+};
+
+/* --- roll-back --- */
+
+static guint
+seen_hash (gconstpointer p)
+{
+  const Seen *seen = p;
+
+  return pl_resource_id_hash (&seen->resource) ^ pl_node_id_hash (&seen->node);
+}
+
+static gboolean
+seen_equal (gconstpointer p, gconstpointer q)
+{
+  const Seen *a = p, *b = q;
+
+  return pl_node_id_equal (&a->node, &b->node) && pl_resource_id_equal (&a->resource, &b->resource);
+}
+
+/* FALSE when this value is older than one we have had. */
+static gboolean
+note_time (PlLookups *lookups, const PlResourceId *resource, const PlFetched *fetched)
+{
+  Seen key = { *resource, fetched->signer, fetched->data->storage_time };
+  Seen *seen = g_hash_table_lookup (lookups->seen, &key);
+
+  if (seen && seen->time > key.time)
+    return FALSE;
+  if (seen)
+    {
+      seen->time = key.time;
+      return TRUE;
+    }
+  if (lookups->seen_order.length >= PL_LOOKUP_SEEN_MAX)
+    g_hash_table_remove (lookups->seen, g_queue_pop_head (&lookups->seen_order));
+  seen = g_memdup2 (&key, sizeof key);
+  g_hash_table_add (lookups->seen, seen);
+  g_queue_push_tail (&lookups->seen_order, seen);
+  return TRUE;
+}
+
+/* --- life cycle --- */
+
+static void
+lookup_free (gpointer data)
+{
+  PlLookup *lookup = data;
+  PlUsageNet *net = &lookup->owner->net;
+
+  if (lookup->call)
+    net->funcs->cancel (net->impl, lookup->call);
+  pl_timer_clear (&lookup->timeout);
+  pl_timer_clear (&lookup->finish);
+  g_ptr_array_unref (lookup->aors);
+  g_array_unref (lookup->nodes);
+  g_free (lookup);
+}
+
+static void
+finish (PlLookup *lookup, PlLookupResult result)
+{
+  PlLookupFunc func = lookup->func;
+  gpointer user = lookup->user;
+  g_autoptr (GArray) nodes = g_array_ref (lookup->nodes);
+
+  g_hash_table_remove (lookup->owner->running, lookup);
+  func (user, result, nodes);
+}
+
+static void
+on_timeout (gpointer data)
+{
+  PlLookup *lookup = data;
+
+  finish (lookup, lookup->nodes->len ? PL_LOOKUP_FOUND : PL_LOOKUP_FAILED);
+}
+
+static void
+on_no_aor (gpointer data)
+{
+  finish (data, PL_LOOKUP_UNKNOWN);
+}
+
+/* --- registrations --- */
+
+static void
+add_node (PlLookup *lookup, const PlNodeId *node)
+{
+  if (lookup->nodes->len >= PL_LOOKUP_NODES_MAX)
+    return;
+  for (guint i = 0; i < lookup->nodes->len; i++)
+    if (pl_node_id_equal (&g_array_index (lookup->nodes, PlNodeId, i), node))
+      return;
+  g_array_append_val (lookup->nodes, *node);
+}
+
+static void
+add_aor (PlLookup *lookup, GBytes *uri)
+{
+  gsize len = uri ? g_bytes_get_size (uri) : 0;
+  g_autofree char *text = len ? g_strndup (g_bytes_get_data (uri, NULL), len) : NULL;
+  g_autofree char *aor = text && strlen (text) == len ? pl_aor_canonical (text) : NULL;
+
+  if (!aor || lookup->aors->len >= PL_LOOKUP_FETCHES_MAX)
+    return;
+  for (guint i = 0; i < lookup->aors->len; i++)
+    if (strcmp (g_ptr_array_index (lookup->aors, i), aor) == 0)
+      return;
+  g_ptr_array_add (lookup->aors, g_steal_pointer (&aor));
+}
+
+/* A route leads to who signed it: a registration cannot send calls to a node of somebody else
+ * (S2-48). */
+static void
+take_registration (PlLookup *lookup, const PlFetched *fetched)
+{
+  g_auto (PlSipRegistration) registration = { 0 };
+  PlReader reader;
+  const PlDestination *last;
+
+  pl_reader_init_bytes (&reader, fetched->data->value.value.value);
+  if (!pl_sip_registration_read (&reader, &registration) || pl_reader_finish (&reader) != PL_WIRE_OK)
+    return;
+  if (registration.type == PL_SIP_REGISTRATION_URI)
+    add_aor (lookup, registration.uri);
+  if (registration.type != PL_SIP_REGISTRATION_ROUTE || registration.destination_list->len == 0)
+    return;
+  last = pl_destination_list_get (registration.destination_list, registration.destination_list->len - 1);
+  if (last->type == PL_DESTINATION_NODE && pl_node_id_equal (&last->node_id, &fetched->signer))
+    add_node (lookup, &last->node_id);
+}
+
+/* The storing peer is not trusted with the access policy: it is checked here again. */
+static gboolean
+is_theirs (const PlFetched *fetched, const char *aor)
+{
+  const PlStoredDataValue *value = &fetched->data->value;
+  const char *certified = pl_cert_aor (fetched->signer_cert);
+  gsize len = 0;
+  const void *key = value->key ? g_bytes_get_data (value->key, &len) : NULL;
+
+  return certified && strcmp (certified, aor) == 0 && value->model == PL_DATA_DICTIONARY && len == PL_NODE_ID_LEN
+         && memcmp (key, fetched->signer.b, len) == 0;
+}
+
+static void fetch_next (PlLookup *lookup);
+
+static void
+on_registrations (gpointer user, const GPtrArray *values, const GError *error)
+{
+  PlLookup *lookup = user;
+  const char *aor = g_ptr_array_index (lookup->aors, lookup->next - 1);
+  PlResourceId resource;
+
+  lookup->call = NULL;
+  lookup->unanswered |= error != NULL;
+  pl_aor_resource (aor, &resource);
+  for (guint i = 0; !error && i < values->len; i++)
+    {
+      const PlFetched *fetched = g_ptr_array_index (values, i);
+
+      if (!is_theirs (fetched, aor))
+        continue;
+      lookup->known |= lookup->next == 1;
+      if (!note_time (lookup->owner, &resource, fetched))
+        pl_info ("usage", "old registration not taken", "reason", "the overlay gave a newer one before", NULL);
+      else if (fetched->data->value.value.exists)
+        take_registration (lookup, fetched);
+    }
+  fetch_next (lookup);
+}
+
+/* --- certificates --- */
+
+static void
+on_certificates (gpointer user, const GPtrArray *values, const GError *error)
+{
+  PlLookup *lookup = user;
+  const char *aor = g_ptr_array_index (lookup->aors, 0);
+  gboolean known = FALSE;
+
+  lookup->call = NULL;
+  for (guint i = 0; !error && i < values->len && !known; i++)
+    {
+      const PlFetched *fetched = g_ptr_array_index (values, i);
+      const char *certified = pl_cert_aor (fetched->signer_cert);
+
+      known = fetched->data->value.value.exists && certified && strcmp (certified, aor) == 0;
+    }
+  if (known)
+    finish (lookup, PL_LOOKUP_OFFLINE);
+  else
+    finish (lookup, error ? PL_LOOKUP_FAILED : PL_LOOKUP_UNKNOWN);
+}
+
+static void
+fetch_next (PlLookup *lookup)
+{
+  PlUsageNet *net = &lookup->owner->net;
+  PlResourceId resource;
+
+  if (lookup->next < lookup->aors->len)
+    {
+      pl_aor_resource (g_ptr_array_index (lookup->aors, lookup->next), &resource);
+      lookup->next++;
+      lookup->call = net->funcs->fetch (net->impl, &resource, PL_KIND_SIP_REGISTRATION, on_registrations, lookup);
+      return;
+    }
+  if (lookup->nodes->len)
+    finish (lookup, PL_LOOKUP_FOUND);
+  else if (lookup->unanswered)
+    finish (lookup, PL_LOOKUP_FAILED);
+  else if (lookup->known)
+    finish (lookup, PL_LOOKUP_OFFLINE);
+  else
+    {
+      pl_aor_resource (g_ptr_array_index (lookup->aors, 0), &resource);
+      lookup->call = net->funcs->fetch (net->impl, &resource, PL_KIND_CERTIFICATE_BY_USER, on_certificates, lookup);
+    }
+}
+
+/* --- public --- */
+
+PlLookups *
+pl_lookups_new (PlEnv *env, PlUsageNet net)
+{
+  PlLookups *lookups = g_new0 (PlLookups, 1);
+
+  lookups->env = env;
+  lookups->net = net;
+  lookups->running = g_hash_table_new_full (NULL, NULL, lookup_free, NULL);
+  lookups->seen = g_hash_table_new_full (seen_hash, seen_equal, g_free, NULL);
+  g_queue_init (&lookups->seen_order);
+  return lookups;
+}
+
+void
+pl_lookups_free (PlLookups *lookups)
+{
+  if (!lookups)
+    return;
+  g_hash_table_unref (lookups->running);
+  g_queue_clear (&lookups->seen_order);
+  g_hash_table_unref (lookups->seen);
+  g_free (lookups);
+}
+
+PlLookup *
+pl_lookups_start (PlLookups *lookups, const char *aor, PlLookupFunc func, gpointer user)
+{
+  PlLookup *lookup = g_new0 (PlLookup, 1);
+  char *canonical = pl_aor_canonical (aor);
+
+  lookup->owner = lookups;
+  lookup->func = func;
+  lookup->user = user;
+  lookup->aors = g_ptr_array_new_with_free_func (g_free);
+  lookup->nodes = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  g_hash_table_add (lookups->running, lookup);
+  if (!canonical)
+    {
+      pl_env_arm (lookups->env, &lookup->finish, 0, on_no_aor, lookup);
+      return lookup;
+    }
+  g_ptr_array_add (lookup->aors, canonical);
+  pl_env_arm (lookups->env, &lookup->timeout, PL_LOOKUP_TIME_MAX, on_timeout, lookup);
+  fetch_next (lookup);
+  return lookup;
+}
+
+void
+pl_lookup_cancel (PlLookup *lookup)
+{
+  g_hash_table_remove (lookup->owner->running, lookup);
+}

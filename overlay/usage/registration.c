@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/usage/registration.h"
+
+#include "base/aor.h"
+#include "base/log.h"
+#include "overlay/ident/aor.h"
+#include "overlay/wire/routing.h"
+#include "overlay/wire/sip.h"
+
+#include <string.h>
+
+#define REFRESH (PL_REGISTRATION_LIFETIME * PL_USEC_PER_SEC / 3)
+#define REFRESH_JITTER (REFRESH / 8)         /* sooner by up to this */
+#define MOVED_DELAY (500 * PL_USEC_PER_MSEC) /* after our place changed, with as much jitter */
+#define BACKOFF_MIN PL_USEC_PER_SEC
+#define BACKOFF_MAX (60 * PL_USEC_PER_SEC)
+#define REMOVE_TRIES 2
+
+typedef enum {
+  REGISTRATION_WAITING,   /* for the timer, or until we are online */
+  REGISTRATION_STORING,
+  REGISTRATION_LEARNING,  /* which storage_time of ours the overlay has (rule 174) */
+  REGISTRATION_REMOVING,
+} RegistrationState;
+
+typedef struct {
+  PlRegistrations *owner;
+  char *aor;
+  PlResourceId resource;
+  RegistrationState state;
+  gboolean again;         /* our place changed while a call was under way */
+  guint failures;
+  gint64 stored;          /* wall, microseconds; 0: never */
+  gpointer call;
+  PlTimer *timer;
+} Registration;
+
+struct PlRegistrations {
+  PlEnv *env;
+  PlUsageNet net;
+  PlNodeId self;
+  gboolean online;
+  gboolean stopping;
+  GHashTable *table;      /* aor -> Registration */
+  GPtrArray *leaving;     /* Registration */
+  PlTimer *stop;
+  void (*done) (gpointer data);
+  gpointer done_data;
+};
+
+static void store_now (gpointer data);
+
+static void
+registration_free (gpointer data)
+{
+  Registration *registration = data;
+  PlUsageNet *net = &registration->owner->net;
+
+  if (registration->call)
+    net->funcs->cancel (net->impl, registration->call);
+  pl_timer_clear (&registration->timer);
+  g_free (registration->aor);
+  g_free (registration);
+}
+
+/* --- the value --- */
+
+static GBytes *
+route_bytes (const PlNodeId *self)
+{
+  g_auto (PlSipRegistration) value = { 0 };
+  g_auto (PlWriter) writer = { 0 };
+  PlDestination destination = pl_destination_node (self);
+
+  value.type = PL_SIP_REGISTRATION_ROUTE;
+  value.destination_list = pl_destination_list_new ();
+  g_array_append_val (value.destination_list, destination);
+  pl_writer_init (&writer);
+  pl_sip_registration_write (&writer, &value);
+  return pl_writer_finish (&writer);
+}
+
+static void
+send_value (Registration *registration, gboolean exists, PlStoreFunc func)
+{
+  PlRegistrations *owner = registration->owner;
+  g_autoptr (GBytes) key = g_bytes_new (owner->self.b, sizeof owner->self.b);
+  g_autoptr (GBytes) bytes = exists ? route_bytes (&owner->self) : NULL;
+  PlStoredDataValue value = { PL_DATA_DICTIONARY, 0, key, { exists, bytes } };
+
+  registration->call = owner->net.funcs->store (owner->net.impl, &registration->resource, PL_KIND_SIP_REGISTRATION,
+                                                &value, PL_REGISTRATION_LIFETIME, func, registration);
+}
+
+/* --- keeping it stored --- */
+
+static void
+wait_for (Registration *registration, gint64 delay)
+{
+  registration->state = REGISTRATION_WAITING;
+  pl_env_arm (registration->owner->env, &registration->timer, delay, store_now, registration);
+}
+
+static gint64
+jitter (Registration *registration, gint64 span)
+{
+  return (gint64) pl_env_random_below (registration->owner->env, (guint64) span + 1);
+}
+
+static void
+wait_after_failure (Registration *registration)
+{
+  gint64 delay = BACKOFF_MIN << MIN (registration->failures, 6);
+
+  registration->failures++;
+  delay = MIN (delay, BACKOFF_MAX);
+  wait_for (registration, delay + jitter (registration, delay / 2));
+}
+
+static void
+on_learned (gpointer user, const GPtrArray *values, const GError *error)
+{
+  Registration *registration = user;
+  PlRegistrations *owner = registration->owner;
+
+  registration->call = NULL;
+  for (guint i = 0; !error && i < values->len; i++)
+    {
+      const PlFetched *fetched = g_ptr_array_index (values, i);
+
+      if (pl_node_id_equal (&fetched->signer, &owner->self))
+        owner->net.funcs->note_time (owner->net.impl, fetched->data->storage_time);
+    }
+  wait_after_failure (registration);
+}
+
+static void
+on_stored (gpointer user, const GError *error)
+{
+  Registration *registration = user;
+  PlRegistrations *owner = registration->owner;
+
+  registration->call = NULL;
+  if (!error)
+    {
+      registration->failures = 0;
+      registration->stored = pl_env_wall (owner->env);
+      wait_for (registration, registration->again ? MOVED_DELAY : REFRESH - jitter (registration, REFRESH_JITTER));
+      registration->again = FALSE;
+      return;
+    }
+  pl_info ("usage", "registration not stored", "reason", error->message, NULL);
+  registration->again = FALSE;
+  if (!g_error_matches (error, PL_USAGE_ERROR, PL_ERROR_DATA_TOO_OLD))
+    {
+      wait_after_failure (registration);
+      return;
+    }
+  registration->state = REGISTRATION_LEARNING;
+  registration->call = owner->net.funcs->fetch (owner->net.impl, &registration->resource, PL_KIND_SIP_REGISTRATION,
+                                                on_learned, registration);
+}
+
+static void
+store_now (gpointer data)
+{
+  Registration *registration = data;
+
+  if (!registration->owner->online)
+    return; /* set_online starts it again */
+  registration->state = REGISTRATION_STORING;
+  send_value (registration, TRUE, on_stored);
+}
+
+/* --- removing --- */
+
+static void
+finish_stop (gpointer data)
+{
+  PlRegistrations *registrations = data;
+  void (*done) (gpointer) = registrations->done;
+
+  pl_timer_clear (&registrations->stop);
+  registrations->done = NULL;
+  g_ptr_array_set_size (registrations->leaving, 0);
+  if (done)
+    done (registrations->done_data);
+}
+
+static void
+on_removed (gpointer user, const GError *error)
+{
+  Registration *registration = user;
+  PlRegistrations *owner = registration->owner;
+
+  registration->call = NULL;
+  if (error && owner->online && ++registration->failures < REMOVE_TRIES)
+    {
+      send_value (registration, FALSE, on_removed);
+      return;
+    }
+  g_ptr_array_remove (owner->leaving, registration);
+  if (owner->done && owner->leaving->len == 0)
+    finish_stop (owner);
+}
+
+/* Also when no answer to a Store came yet: it may have arrived. */
+static void
+start_removal (Registration *registration)
+{
+  PlRegistrations *owner = registration->owner;
+  gboolean may_be_there = registration->stored != 0 || registration->call;
+
+  if (registration->call)
+    owner->net.funcs->cancel (owner->net.impl, registration->call);
+  registration->call = NULL;
+  pl_timer_clear (&registration->timer);
+  if (!may_be_there || !owner->online)
+    {
+      registration_free (registration);
+      return;
+    }
+  registration->state = REGISTRATION_REMOVING;
+  registration->failures = 0;
+  g_ptr_array_add (owner->leaving, registration);
+  send_value (registration, FALSE, on_removed);
+}
+
+static void
+cancel_removal (PlRegistrations *registrations, const char *aor)
+{
+  for (guint i = registrations->leaving->len; i > 0; i--)
+    if (strcmp (((Registration *) g_ptr_array_index (registrations->leaving, i - 1))->aor, aor) == 0)
+      g_ptr_array_remove_index (registrations->leaving, i - 1);
+}
+
+/* --- life cycle --- */
+
+PlRegistrations *
+pl_registrations_new (PlEnv *env, PlUsageNet net, const PlNodeId *self)
+{
+  PlRegistrations *registrations = g_new0 (PlRegistrations, 1);
+
+  registrations->env = env;
+  registrations->net = net;
+  registrations->self = *self;
+  registrations->table = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, registration_free);
+  registrations->leaving = g_ptr_array_new_with_free_func (registration_free);
+  return registrations;
+}
+
+void
+pl_registrations_free (PlRegistrations *registrations)
+{
+  if (!registrations)
+    return;
+  pl_timer_clear (&registrations->stop);
+  g_hash_table_unref (registrations->table);
+  g_ptr_array_unref (registrations->leaving);
+  g_free (registrations);
+}
+
+/* --- public --- */
+
+gboolean
+pl_registrations_add (PlRegistrations *registrations, const char *aor)
+{
+  g_autofree char *canonical = pl_aor_canonical (aor);
+  Registration *registration;
+
+  if (!canonical || registrations->stopping)
+    return FALSE;
+  if (g_hash_table_contains (registrations->table, canonical))
+    return TRUE;
+  if (g_hash_table_size (registrations->table) >= PL_REGISTRATIONS_MAX)
+    return FALSE;
+  cancel_removal (registrations, canonical);
+  registration = g_new0 (Registration, 1);
+  registration->owner = registrations;
+  pl_aor_resource (canonical, &registration->resource);
+  registration->aor = g_steal_pointer (&canonical);
+  g_hash_table_insert (registrations->table, registration->aor, registration);
+  wait_for (registration, 0);
+  return TRUE;
+}
+
+void
+pl_registrations_remove (PlRegistrations *registrations, const char *aor)
+{
+  g_autofree char *canonical = pl_aor_canonical (aor);
+  gpointer registration = NULL;
+
+  if (canonical && g_hash_table_steal_extended (registrations->table, canonical, NULL, &registration))
+    start_removal (registration);
+}
+
+gint64
+pl_registrations_time (PlRegistrations *registrations, const char *aor)
+{
+  g_autofree char *canonical = pl_aor_canonical (aor);
+  const Registration *registration = canonical ? g_hash_table_lookup (registrations->table, canonical) : NULL;
+
+  return registration ? registration->stored : 0;
+}
+
+GPtrArray *
+pl_registrations_dup_aors (PlRegistrations *registrations)
+{
+  GPtrArray *aors = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer key;
+
+  g_hash_table_iter_init (&iter, registrations->table);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    g_ptr_array_add (aors, g_strdup (key));
+  return aors;
+}
+
+static void
+place_changed (Registration *registration, gboolean came_back)
+{
+  switch (registration->state)
+    {
+    case REGISTRATION_WAITING:
+      registration->failures = 0;
+      if (came_back && registration->stored == 0)
+        wait_for (registration, 0);
+      else
+        wait_for (registration, MOVED_DELAY + jitter (registration, MOVED_DELAY));
+      break;
+    case REGISTRATION_STORING:
+    case REGISTRATION_LEARNING:
+      registration->again = TRUE;
+      break;
+    case REGISTRATION_REMOVING:
+      break;
+    }
+}
+
+void
+pl_registrations_set_online (PlRegistrations *registrations, gboolean online)
+{
+  gboolean came_back = online && !registrations->online;
+  GHashTableIter iter;
+  gpointer value;
+
+  registrations->online = online;
+  if (!online || registrations->stopping)
+    return;
+  g_hash_table_iter_init (&iter, registrations->table);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    place_changed (value, came_back);
+}
+
+void
+pl_registrations_stop (PlRegistrations *registrations, gint64 timeout, void (*done) (gpointer data), gpointer data)
+{
+  GHashTableIter iter;
+  gpointer registration;
+
+  registrations->stopping = TRUE;
+  registrations->done = done;
+  registrations->done_data = data;
+  g_hash_table_iter_init (&iter, registrations->table);
+  while (g_hash_table_iter_next (&iter, NULL, &registration))
+    {
+      g_hash_table_iter_steal (&iter);
+      start_removal (registration);
+    }
+  pl_env_arm (registrations->env, &registrations->stop, registrations->leaving->len ? timeout : 0, finish_stop,
+              registrations);
+}
