@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "tests/support/vtransport.h"
+
+#include <string.h>
+
+#define GATHER_TIME (5 * PL_USEC_PER_MSEC)
+#define ATTACH_TIMEOUT (5 * PL_USEC_PER_SEC)
+#define DIAL_TIMEOUT (5 * PL_USEC_PER_SEC)
+#define HANDSHAKE_TRIPS 4          /* one-way delays of connectivity checks and DTLS */
+#define REORDER_MAX (50 * PL_USEC_PER_MSEC)
+#define TEN_THOUSAND 10000
+
+typedef struct VHost VHost;
+typedef struct VEnd VEnd;
+typedef struct VEvent VEvent;
+
+struct PlVNet {
+  PlUniverse *universe;
+  PlEnv *env;               /* for chance */
+  PlVNetConditions conditions;
+  GHashTable *listeners;    /* "host:port" -> VHost */
+  GHashTable *attachments;  /* token -> PlAttachment */
+  GHashTable *ends;         /* id -> VEnd */
+  GHashTable *dead;         /* PlNodeId */
+  GHashTable *events;       /* set of VEvent */
+  guint64 next_id;
+  guint64 records, bytes;
+  PlVNetTap tap;
+  gpointer tap_user;
+};
+
+struct VHost {
+  PlVNet *net;
+  PlEnv *env;
+  PlIdentity *identity;
+  PlTrust *trust;
+  PlNodeId node;
+  char *listener;
+  PlAcceptFunc accept;
+  gpointer accept_user;
+  GHashTable *attachments;  /* set of PlAttachment */
+  GHashTable *dials;        /* set of VEvent */
+};
+
+struct PlAttachment {
+  VHost *host;
+  guint64 token;
+  guint64 remote_token;     /* 0: not known yet */
+  PlNodeId remote_node;
+  gboolean application;
+  gboolean connecting;
+  PlTimer *gather, *timeout, *connect;
+  PlAttachmentHandlers handlers;
+  gpointer user;
+};
+
+struct VEnd {
+  PlVNet *net;
+  PlCarrier *carrier;
+  guint64 id, peer;
+  PlNodeId self, far;
+  gboolean reliable;
+  gint64 last_arrival;      /* streams keep their order */
+};
+
+struct VEvent {
+  PlVNet *net;
+  PlTimer *timer;
+  PlTimerFunc func;
+  guint64 end;              /* records */
+  GBytes *record;           /* NULL: the far side closed */
+  VHost *host;              /* dials */
+  char *target;
+  PlDialHandlers handlers;
+  gpointer user;
+};
+
+/* --- events --- */
+
+static void
+event_free (gpointer data)
+{
+  VEvent *event = data;
+
+  pl_timer_clear (&event->timer);
+  g_clear_pointer (&event->record, g_bytes_unref);
+  g_free (event->target);
+  g_free (event);
+}
+
+static void
+fire_event (gpointer data)
+{
+  VEvent *event = data;
+
+  g_hash_table_steal (event->net->events, event);
+  event->func (event);
+  event_free (event);
+}
+
+static VEvent *
+schedule (PlVNet *net, gint64 delay, PlTimerFunc func)
+{
+  VEvent *event = g_new0 (VEvent, 1);
+
+  event->net = net;
+  event->func = func;
+  g_hash_table_add (net->events, event);
+  pl_env_arm (net->env, &event->timer, delay, fire_event, event);
+  return event;
+}
+
+static gboolean
+chance (PlVNet *net, guint of_ten_thousand)
+{
+  return of_ten_thousand && pl_env_random_below (net->env, TEN_THOUSAND) < of_ten_thousand;
+}
+
+static gint64
+one_way (PlVNet *net)
+{
+  gint64 span = net->conditions.delay_max - net->conditions.delay_min;
+
+  return net->conditions.delay_min + (gint64) pl_env_random_below (net->env, span + 1);
+}
+
+static gboolean
+is_dead (PlVNet *net, const PlNodeId *node)
+{
+  return g_hash_table_contains (net->dead, node);
+}
+
+/* --- carriers --- */
+
+static void
+deliver_record (gpointer data)
+{
+  VEvent *event = data;
+  VEnd *end = g_hash_table_lookup (event->net->ends, &event->end);
+  gsize len;
+  const guint8 *bytes;
+
+  if (!end || is_dead (event->net, &end->self))
+    return;
+  if (!event->record)
+    {
+      pl_carrier_lost (end->carrier, NULL);
+      return;
+    }
+  bytes = g_bytes_get_data (event->record, &len);
+  pl_carrier_deliver (end->carrier, bytes, len);
+}
+
+/* `record` is taken; NULL closes. */
+static void
+send_event (VEnd *end, GBytes *record)
+{
+  gint64 now = pl_env_now (end->net->env);
+  gint64 delay = one_way (end->net);
+  VEvent *event;
+
+  if (!end->reliable && record && chance (end->net, end->net->conditions.reorder))
+    delay += (gint64) pl_env_random_below (end->net->env, REORDER_MAX);
+  if (end->reliable || !record)
+    delay = MAX (delay, end->last_arrival - now);
+  end->last_arrival = MAX (end->last_arrival, now + delay);
+  event = schedule (end->net, delay, deliver_record);
+  event->end = end->peer;
+  event->record = record;
+}
+
+static gboolean
+end_send (gpointer impl, const guint8 *data, gsize len)
+{
+  VEnd *end = impl;
+  PlVNet *net = end->net;
+  g_autoptr (GByteArray) record = g_byte_array_new ();
+
+  net->records++;
+  net->bytes += len;
+  if (is_dead (net, &end->self) || is_dead (net, &end->far))
+    return TRUE;
+  if (!end->reliable && chance (net, net->conditions.loss))
+    return TRUE;
+  g_byte_array_append (record, data, len);
+  if (net->tap && !net->tap (net->tap_user, &end->self, &end->far, record))
+    return TRUE;
+  if (!end->reliable && chance (net, net->conditions.duplicate))
+    send_event (end, g_bytes_new (record->data, record->len));
+  send_event (end, g_bytes_new (record->data, record->len));
+  return TRUE;
+}
+
+static void
+end_close (gpointer impl)
+{
+  VEnd *end = impl;
+
+  if (is_dead (end->net, &end->self) || is_dead (end->net, &end->far))
+    return;
+  send_event (end, NULL);
+}
+
+static void
+end_free (gpointer impl)
+{
+  VEnd *end = impl;
+
+  g_hash_table_remove (end->net->ends, &end->id);
+  g_free (end);
+}
+
+static const PlCarrierFuncs end_funcs = { end_send, end_close, end_free };
+
+static VEnd *
+end_new (VHost *host, VHost *far, gboolean reliable)
+{
+  PlVNet *net = host->net;
+  VEnd *end = g_new0 (VEnd, 1);
+  PlCarrierInfo info = { 0 };
+  g_autofree char *description = NULL;
+  g_autofree char *self_hex = pl_node_id_dup_hex (&host->node);
+  g_autofree char *far_hex = pl_node_id_dup_hex (&far->node);
+
+  end->net = net;
+  end->id = ++net->next_id;
+  end->self = host->node;
+  end->far = far->node;
+  end->reliable = reliable;
+  g_hash_table_insert (net->ends, &end->id, end);
+  info.cert = pl_identity_cert (far->identity);
+  info.node = far->node;
+  info.reliable = reliable;
+  info.max_record = reliable ? PL_VNET_STREAM_MAX : PL_VNET_DATAGRAM_MAX;
+  info.rtt = 2 * one_way (net);
+  description = g_strdup_printf ("virtual %s %.8s -> %.8s", reliable ? "tcp" : "udp", self_hex, far_hex);
+  info.description = description;
+  end->carrier = pl_carrier_new (&end_funcs, end, &info);
+  return end;
+}
+
+/* Each side must find the other's certificate good, and be sure whom it has. */
+static gboolean
+check_pair (VHost *a, VHost *b, GError **error)
+{
+  return pl_trust_check_cert (a->trust, pl_identity_cert (b->identity), error)
+         && pl_trust_check_cert (b->trust, pl_identity_cert (a->identity), error);
+}
+
+/* --- attachments --- */
+
+static void
+attachment_free (PlAttachment *attachment)
+{
+  pl_timer_clear (&attachment->gather);
+  pl_timer_clear (&attachment->timeout);
+  pl_timer_clear (&attachment->connect);
+  g_hash_table_remove (attachment->host->net->attachments, &attachment->token);
+  g_hash_table_steal (attachment->host->attachments, attachment);
+  g_free (attachment);
+}
+
+static void
+attachment_fail (PlAttachment *attachment, const GError *error)
+{
+  PlAttachmentHandlers handlers = attachment->handlers;
+  gpointer user = attachment->user;
+  gboolean silent = is_dead (attachment->host->net, &attachment->host->node);
+
+  if (!silent)
+    handlers.failed (user, attachment, error);
+  attachment_free (attachment);
+}
+
+static void
+on_attach_timeout (gpointer data)
+{
+  g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "no path to the far node");
+
+  attachment_fail (data, error);
+}
+
+static void
+on_gathered (gpointer data)
+{
+  PlAttachment *attachment = data;
+  PlAttachReqAns local = { 0 };
+  g_autofree char *ufrag = g_strdup_printf ("%016" G_GINT64_MODIFIER "x", attachment->token);
+  static const char password[] = "virtualvirtualvirtual0";
+  PlIceCandidate candidate = { 0 };
+
+  if (is_dead (attachment->host->net, &attachment->host->node))
+    return;
+  local.ufrag = g_bytes_new (ufrag, strlen (ufrag));
+  local.password = g_bytes_new_static (password, strlen (password));
+  local.candidates = g_array_new (FALSE, TRUE, sizeof (PlIceCandidate));
+  candidate.addr_port.type = PL_ADDRESS_IPV4;
+  memcpy (candidate.addr_port.addr, "\x0a\x00\x00\x01", 4);
+  candidate.addr_port.port = 6084;
+  candidate.overlay_link = PL_LINK_DTLS_UDP_SR;
+  candidate.foundation = g_bytes_new_static ("1", 1);
+  candidate.priority = 1;
+  candidate.type = PL_CAND_HOST;
+  g_array_append_val (local.candidates, candidate);
+  attachment->handlers.gathered (attachment->user, attachment, &local);
+  g_bytes_unref (candidate.foundation);
+  g_array_unref (local.candidates);
+  g_bytes_unref (local.password);
+  g_bytes_unref (local.ufrag);
+}
+
+static PlAttachment *
+vhost_attach (gpointer impl, PlAttachPurpose purpose, gboolean controlling, const PlAttachmentHandlers *handlers,
+              gpointer user)
+{
+  VHost *host = impl;
+  PlAttachment *attachment = g_new0 (PlAttachment, 1);
+
+  attachment->host = host;
+  attachment->token = (++host->net->next_id << 1) | (controlling ? 1 : 0);
+  attachment->application = purpose == PL_ATTACH_APPLICATION;
+  attachment->handlers = *handlers;
+  attachment->user = user;
+  g_hash_table_insert (host->net->attachments, &attachment->token, attachment);
+  g_hash_table_add (host->attachments, attachment);
+  pl_env_arm (host->env, &attachment->gather, GATHER_TIME, on_gathered, attachment);
+  return attachment;
+}
+
+/* Two attachments that name each other, seen from either; NULL while they do not. */
+static PlAttachment *
+find_partner (PlAttachment *attachment)
+{
+  PlAttachment *other = NULL;
+
+  if (attachment->remote_token)
+    other = g_hash_table_lookup (attachment->host->net->attachments, &attachment->remote_token);
+  if (!other || other->remote_token != attachment->token || other->application != attachment->application)
+    return NULL;
+  /* ICE needs one of each role; our roles come from who asked (6.5.1.9). */
+  if ((other->token & 1) == (attachment->token & 1))
+    return NULL;
+  return other;
+}
+
+static void
+finish_pair (PlAttachment *a, PlAttachment *b)
+{
+  PlVNet *net = a->host->net;
+  VEnd *end_a = end_new (a->host, b->host, FALSE);
+  VEnd *end_b = end_new (b->host, a->host, FALSE);
+  PlAttachmentHandlers handlers_a = a->handlers;
+  gpointer user_a = a->user;
+  guint64 token_b = b->token;
+
+  end_a->peer = end_b->id;
+  end_b->peer = end_a->id;
+  handlers_a.connected (user_a, a, end_a->carrier);
+  attachment_free (a);
+  b = g_hash_table_lookup (net->attachments, &token_b);
+  if (!b)
+    {
+      pl_carrier_close (end_b->carrier);
+      pl_carrier_free (end_b->carrier);
+      return;
+    }
+  b->handlers.connected (b->user, b, end_b->carrier);
+  attachment_free (b);
+}
+
+static void
+on_connect (gpointer data)
+{
+  PlAttachment *a = data;
+  PlAttachment *b = find_partner (a);
+  g_autoptr (GError) error = NULL;
+
+  a->connecting = FALSE;
+  if (!b || is_dead (a->host->net, &a->host->node) || is_dead (a->host->net, &b->host->node))
+    return; /* the timeouts say so */
+  b->connecting = FALSE;
+  if (!pl_node_id_equal (&a->remote_node, &b->host->node) || !pl_node_id_equal (&b->remote_node, &a->host->node))
+    g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_FAILED, "the far certificate is another node's");
+  if (error || !check_pair (a->host, b->host, &error))
+    {
+      attachment_fail (b, error);
+      attachment_fail (a, error);
+      return;
+    }
+  finish_pair (a, b);
+}
+
+static void
+vhost_remote (gpointer impl, PlAttachment *attachment, const PlAttachReqAns *remote, const PlNodeId *node)
+{
+  VHost *host = impl;
+  gsize len = 0;
+  const char *ufrag = remote->ufrag ? g_bytes_get_data (remote->ufrag, &len) : "";
+  g_autofree char *text = g_strndup (ufrag, len);
+  PlAttachment *partner;
+
+  attachment->remote_token = g_ascii_strtoull (text, NULL, 16);
+  attachment->remote_node = *node;
+  pl_env_arm (host->env, &attachment->timeout, ATTACH_TIMEOUT, on_attach_timeout, attachment);
+  partner = find_partner (attachment);
+  if (!partner || attachment->connecting || partner->connecting)
+    return;
+  attachment->connecting = partner->connecting = TRUE;
+  pl_env_arm (host->net->env, &attachment->connect, HANDSHAKE_TRIPS * one_way (host->net), on_connect, attachment);
+}
+
+static void
+vhost_cancel (gpointer impl, PlAttachment *attachment)
+{
+  PlAttachment *partner = find_partner (attachment);
+
+  (void) impl;
+  if (partner)
+    partner->connecting = FALSE;
+  attachment_free (attachment);
+}
+
+/* --- dialling --- */
+
+static void
+dial_fail (VEvent *event, int code, const char *text)
+{
+  g_autoptr (GError) error = g_error_new (G_IO_ERROR, code, "cannot reach %s: %s", event->target, text);
+
+  event->handlers.failed (event->user, error);
+}
+
+static void
+finish_dial (gpointer data)
+{
+  VEvent *event = data;
+  VHost *host = event->host;
+  VHost *far = g_hash_table_lookup (event->net->listeners, event->target);
+  g_autoptr (GError) error = NULL;
+  VEnd *end, *far_end;
+
+  g_hash_table_remove (host->dials, event);
+  if (is_dead (event->net, &host->node))
+    return;
+  if (!far)
+    dial_fail (event, G_IO_ERROR_CONNECTION_REFUSED, "connection refused");
+  else if (is_dead (event->net, &far->node))
+    dial_fail (event, G_IO_ERROR_TIMED_OUT, "timed out");
+  else if (!far->accept || !check_pair (host, far, &error))
+    event->handlers.failed (event->user, error);
+  else
+    {
+      end = end_new (host, far, TRUE);
+      far_end = end_new (far, host, TRUE);
+      end->peer = far_end->id;
+      far_end->peer = end->id;
+      far->accept (far->accept_user, far_end->carrier);
+      event->handlers.connected (event->user, end->carrier);
+    }
+}
+
+static void
+vhost_dial (gpointer impl, const char *name, guint16 port, const PlDialHandlers *handlers, gpointer user)
+{
+  VHost *host = impl;
+  PlVNet *net = host->net;
+  g_autofree char *target = g_strdup_printf ("%s:%u", name, port);
+  VHost *far = g_hash_table_lookup (net->listeners, target);
+  gboolean silent = far && is_dead (net, &far->node);
+  VEvent *event = schedule (net, silent ? DIAL_TIMEOUT : HANDSHAKE_TRIPS * one_way (net), finish_dial);
+
+  event->host = host;
+  event->target = g_steal_pointer (&target);
+  event->handlers = *handlers;
+  event->user = user;
+  g_hash_table_add (host->dials, event);
+}
+
+static void
+vhost_set_accept (gpointer impl, PlAcceptFunc func, gpointer user)
+{
+  VHost *host = impl;
+
+  host->accept = func;
+  host->accept_user = user;
+}
+
+static void
+vhost_free (gpointer impl)
+{
+  VHost *host = impl;
+  GHashTableIter iter;
+  gpointer key;
+
+  for (;;)
+    {
+      g_hash_table_iter_init (&iter, host->attachments);
+      if (!g_hash_table_iter_next (&iter, &key, NULL))
+        break;
+      attachment_free (key);
+    }
+  g_hash_table_iter_init (&iter, host->dials);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    g_hash_table_remove (host->net->events, key);
+  if (host->listener && g_hash_table_lookup (host->net->listeners, host->listener) == host)
+    g_hash_table_remove (host->net->listeners, host->listener);
+  g_hash_table_unref (host->attachments);
+  g_hash_table_unref (host->dials);
+  g_free (host->listener);
+  g_free (host);
+}
+
+PlTransport *
+pl_vnet_transport (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust *trust, const char *host, guint16 port)
+{
+  static const PlTransportFuncs funcs = {
+    vhost_attach, vhost_remote, vhost_cancel, vhost_dial, vhost_set_accept, vhost_free,
+  };
+  VHost *vhost = g_new0 (VHost, 1);
+
+  vhost->net = net;
+  vhost->env = env;
+  vhost->identity = identity;
+  vhost->trust = trust;
+  vhost->node = *pl_identity_node_id (identity);
+  vhost->attachments = g_hash_table_new (NULL, NULL);
+  vhost->dials = g_hash_table_new (NULL, NULL);
+  if (host)
+    {
+      vhost->listener = g_strdup_printf ("%s:%u", host, port);
+      g_hash_table_insert (net->listeners, g_strdup (vhost->listener), vhost);
+    }
+  return pl_transport_new (&funcs, vhost);
+}
+
+/* --- the net --- */
+
+PlVNet *
+pl_vnet_new (PlUniverse *universe)
+{
+  PlVNet *net = g_new0 (PlVNet, 1);
+
+  net->universe = universe;
+  net->env = pl_universe_env (universe);
+  net->conditions.delay_min = 10 * PL_USEC_PER_MSEC;
+  net->conditions.delay_max = 40 * PL_USEC_PER_MSEC;
+  net->listeners = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  net->attachments = g_hash_table_new (g_int64_hash, g_int64_equal);
+  net->ends = g_hash_table_new (g_int64_hash, g_int64_equal);
+  net->dead = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, NULL);
+  net->events = g_hash_table_new_full (NULL, NULL, event_free, NULL);
+  return net;
+}
+
+void
+pl_vnet_free (PlVNet *net)
+{
+  if (!net)
+    return;
+  g_hash_table_unref (net->events);
+  g_hash_table_unref (net->listeners);
+  g_hash_table_unref (net->attachments);
+  g_hash_table_unref (net->ends);
+  g_hash_table_unref (net->dead);
+  g_free (net);
+}
+
+void
+pl_vnet_set (PlVNet *net, const PlVNetConditions *conditions)
+{
+  net->conditions = *conditions;
+}
+
+void
+pl_vnet_set_tap (PlVNet *net, PlVNetTap tap, gpointer user)
+{
+  net->tap = tap;
+  net->tap_user = user;
+}
+
+void
+pl_vnet_kill (PlVNet *net, const PlNodeId *node)
+{
+  g_hash_table_add (net->dead, g_memdup2 (node, sizeof *node));
+}
+
+void
+pl_vnet_revive (PlVNet *net, const PlNodeId *node)
+{
+  g_hash_table_remove (net->dead, node);
+}
+
+guint64
+pl_vnet_records (PlVNet *net)
+{
+  return net->records;
+}
+
+guint64
+pl_vnet_bytes (PlVNet *net)
+{
+  return net->bytes;
+}
