@@ -16,8 +16,9 @@ G_BEGIN_DECLS
 char *pl_url_dup_aor (const url_t *url);
 /* The URI in full, as sofia prints it. Caller frees. */
 char *pl_url_dup_text (const url_t *url);
-/* The URI of a Contact exactly as the phone wrote it where the bytes are still there
- * (escapes, case, a UUID in a parameter: S4-10), otherwise as sofia prints it. Caller frees. */
+/* The URI of a Contact exactly as the phone wrote it (escapes, case, a UUID in a parameter:
+ * S4-10) where sofia keeps the bytes, i.e. NTATAG_SIPFLAGS(MSG_DO_EXTRACT_COPY) on the agent and
+ * a message that is no msg_dup(); otherwise as sofia prints it. Caller frees. */
 char *pl_contact_dup_text (const sip_contact_t *contact);
 
 /* "sip:alice@example.com;gr=BASE64": the AoR and the destination list that holds `node` (hex).
