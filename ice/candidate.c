@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include <string.h>
-
 #include "ice/candidate.h"
+
+#include <string.h>
 
 void
 pl_ice_address_set (PlIceAddress *address, GInetAddress *inet, guint16 port)
