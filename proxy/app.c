@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "proxy/app.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "ice/agent/agent.h"
+#include "proxy/settings.h"
+#include "proxy/control.h"
+#include "proxy/home.h"
+#include "proxy/membership.h"
+#include "proxy/notify.h"
+#include "proxy/paths.h"
+#include "proxy/report.h"
+#include "proxy/resolver/overlay.h"
+#include "sip/stack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+struct PlApp {
+  PlPaths *paths;
+  char *config_path;
+  char *log_level;
+  PlSettings *config;
+  GMainLoop *main_loop;
+  PlLoop *loop;
+  int lock;
+  GPtrArray *memberships; /* PlMembership */
+  GPtrArray *problems;    /* what is wrong now, each with its next step */
+  PlOverlayResolver *resolver;
+  PlSip *sip;
+  PlControl *control;
+  guint stopping; /* memberships that still leave */
+  gboolean stopped;
+};
+
+/* --- configuration --- */
+
+static gboolean
+apply_log_level (PlApp *app, GError **error)
+{
+  static const char *const names[] = { "error", "warning", "notice", "info", "debug" };
+
+  if (!app->log_level)
+    {
+      pl_log_set_level (app->config->log_level);
+      return TRUE;
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_str_equal (names[i], app->log_level))
+      {
+        pl_log_set_level ((PlLogLevel) i);
+        return TRUE;
+      }
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--log must be error, warning, notice, info or debug");
+  return FALSE;
+}
+
+PlApp *
+pl_app_new (const char *log_level, GError **error)
+{
+  g_autoptr (PlApp) app = g_new0 (PlApp, 1);
+
+  app->lock = -1;
+  app->log_level = g_strdup (log_level);
+  app->paths = pl_paths_new (error);
+  if (!app->paths)
+    return NULL;
+  app->config_path = pl_paths_dup_config_file (app->paths);
+  app->config = pl_settings_load (app->config_path, error);
+  if (!app->config || !apply_log_level (app, error))
+    return NULL;
+  app->main_loop = g_main_loop_new (NULL, FALSE);
+  app->memberships = g_ptr_array_new_with_free_func ((GDestroyNotify) pl_membership_free);
+  app->problems = g_ptr_array_new_with_free_func (g_free);
+  return g_steal_pointer (&app);
+}
+
+const char *
+pl_app_config_path (PlApp *app)
+{
+  return app->config_path;
+}
+
+/* --- one daemon per home --- */
+
+static gboolean
+take_lock (PlApp *app, GError **error)
+{
+  g_autofree char *path = g_build_filename (app->paths->runtime, "lock", NULL);
+
+  app->lock = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (app->lock >= 0 && flock (app->lock, LOCK_EX | LOCK_NB) == 0)
+    return TRUE;
+  if (app->lock >= 0 && errno == EWOULDBLOCK)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY, "peerlined is running already (%s); see 'peerline status'", path);
+  else
+    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "cannot lock %s: %s", path, g_strerror (errno));
+  return FALSE;
+}
+
+static gboolean
+make_folders (PlApp *app, GError **error)
+{
+  return pl_file_make_dir (app->paths->state, error) && pl_file_make_dir (app->paths->runtime, error);
+}
+
+/* --- memberships --- */
+
+static void
+on_membership_state (gpointer user, PlMembership *membership)
+{
+  PlApp *app = user;
+
+  if (app->control)
+    pl_control_changed (app->control, "status");
+}
+
+static void
+on_incoming_link (gpointer user, PlFarLink *link)
+{
+  PlApp *app = user;
+
+  if (app->sip)
+    pl_sip_add_link (app->sip, link);
+  else
+    link->funcs->free (link);
+}
+
+static PlMembership *
+find_membership (PlApp *app, const PlHomeIdentity *home)
+{
+  for (guint i = 0; i < app->memberships->len; i++)
+    {
+      PlMembership *membership = g_ptr_array_index (app->memberships, i);
+
+      if (g_str_equal (pl_membership_aor (membership), home->aor) && g_str_equal (pl_membership_overlay (membership), home->overlay))
+        return membership;
+    }
+  return NULL;
+}
+
+/* Who listens on the overlay port: those the document sends newcomers to, and whoever made the
+ * overlay alone; one per machine address, so the first. */
+static gboolean
+should_listen (PlApp *app, const PlHomeIdentity *home)
+{
+  g_autofree char *authority = pl_home_dup_authority_dir (app->paths, home->overlay);
+
+  if (app->memberships->len > 0)
+    return FALSE;
+  switch (app->config->role)
+    {
+    case PL_ROLE_BOOTSTRAP:
+    case PL_ROLE_PEER:
+      return TRUE;
+    case PL_ROLE_CLIENT:
+      return FALSE;
+    case PL_ROLE_AUTO:
+      return g_file_test (authority, G_FILE_TEST_IS_DIR);
+    }
+  return FALSE;
+}
+
+static void
+add_problem (PlApp *app, const char *text)
+{
+  g_ptr_array_add (app->problems, g_strdup (text));
+  pl_warn ("app", text, NULL);
+}
+
+static void
+add_membership (PlApp *app, const PlHomeIdentity *home)
+{
+  static const PlMembershipHandlers handlers = { on_membership_state, on_incoming_link };
+  PlMembershipOptions options = {
+    .loop = app->loop,
+    .config = app->config,
+    .state_dir = app->paths->state,
+    .listen = should_listen (app, home),
+    .handlers = &handlers,
+    .user = app,
+  };
+  g_autoptr (GError) error = NULL;
+  PlMembership *membership = pl_membership_new (home, &options, &error);
+
+  if (!membership)
+    {
+      add_problem (app, error->message);
+      return;
+    }
+  g_ptr_array_add (app->memberships, membership);
+  pl_membership_start (membership);
+}
+
+static void
+say_next_steps (PlApp *app)
+{
+  add_problem (app, "you are in no overlay yet: join one with 'peerline overlay join FILE' or make one with "
+                    "'peerline overlay create NAME', then get an identity with 'peerline identity create you@example.org --overlay NAME'");
+}
+
+/* Brings memberships in line with what is on disk. Returns how many identities there are. */
+static guint
+load_identities (PlApp *app)
+{
+  g_autoptr (GPtrArray) problems = NULL;
+  g_autoptr (GPtrArray) identities = pl_home_list_identities (app->paths, &problems);
+
+  g_ptr_array_set_size (app->problems, 0);
+  for (guint i = 0; problems && i < problems->len; i++)
+    add_problem (app, g_ptr_array_index (problems, i));
+  for (guint i = 0; i < identities->len; i++)
+    if (!find_membership (app, g_ptr_array_index (identities, i)))
+      add_membership (app, g_ptr_array_index (identities, i));
+  if (identities->len == 0)
+    say_next_steps (app);
+  return identities->len;
+}
+
+/* --- control --- */
+
+static GVariant *
+control_status (gpointer user, GError **error)
+{
+  PlApp *app = user;
+
+  return pl_report_status (app->memberships, app->sip, app->problems);
+}
+
+static GVariant *
+control_peers (gpointer user, GError **error)
+{
+  return pl_report_peers (((PlApp *) user)->memberships, pl_loop_env (((PlApp *) user)->loop));
+}
+
+static GVariant *
+control_registrations (gpointer user, GError **error)
+{
+  return pl_report_registrations (((PlApp *) user)->sip);
+}
+
+static GVariant *
+control_calls (gpointer user, GError **error)
+{
+  return pl_report_calls (((PlApp *) user)->sip);
+}
+
+static gboolean
+control_reload (gpointer user, GError **error)
+{
+  return pl_app_reload (user, error);
+}
+
+static void
+control_lookup (gpointer user, const char *aor, GDBusMethodInvocation *invocation)
+{
+  pl_report_lookup (((PlApp *) user)->memberships, pl_loop_env (((PlApp *) user)->loop), aor, invocation);
+}
+
+static gboolean
+open_control (PlApp *app, GError **error)
+{
+  static const PlControlFuncs funcs = {
+    control_status, control_peers, control_registrations, control_calls, control_reload, control_lookup,
+  };
+  g_autofree char *path = pl_paths_dup_control (app->paths);
+
+  app->control = pl_control_new (path, &funcs, app, error);
+  return app->control != NULL;
+}
+
+/* --- SIP --- */
+
+static void
+on_calls_changed (gpointer user)
+{
+  PlApp *app = user;
+
+  if (app->control)
+    pl_control_changed (app->control, "calls");
+}
+
+static void
+on_bindings_changed (gpointer user)
+{
+  PlApp *app = user;
+
+  if (app->control)
+    pl_control_changed (app->control, "registrations");
+}
+
+static gboolean
+open_sip (PlApp *app, GError **error)
+{
+  static const PlSipHandlers handlers = { on_calls_changed, on_bindings_changed };
+  PlSipOptions options = {
+    .listen = (const char *const *) app->config->sip_listen,
+    .uid = geteuid (),
+    .state_dir = app->paths->state,
+  };
+
+  app->resolver = pl_overlay_resolver_new (pl_loop_env (app->loop), app->memberships);
+  app->sip = pl_sip_new (pl_loop_env (app->loop), pl_loop_context (app->loop),
+                         pl_overlay_resolver_interface (app->resolver), &options, &handlers, app, error);
+  if (!app->sip)
+    return FALSE;
+  for (const char *const *address = pl_sip_listening (app->sip); *address; address++)
+    pl_notice ("app", "phones may use this as outbound proxy and registrar", "address", *address, NULL);
+  return TRUE;
+}
+
+/* --- life --- */
+
+gboolean
+pl_app_start (PlApp *app, GError **error)
+{
+  guint identities;
+
+  if (!pl_ice_check_linkage (error) || !make_folders (app, error) || !take_lock (app, error))
+    return FALSE;
+  app->loop = pl_loop_new (NULL);
+  identities = load_identities (app);
+  if (identities > 0 && app->memberships->len == 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "no identity can be used: %s",
+                   (const char *) g_ptr_array_index (app->problems, 0));
+      return FALSE;
+    }
+  if (!open_sip (app, error) || !open_control (app, error))
+    return FALSE;
+  pl_notify ("READY=1");
+  return TRUE;
+}
+
+void
+pl_app_run (PlApp *app)
+{
+  g_main_loop_run (app->main_loop);
+}
+
+static void
+on_left (gpointer data)
+{
+  PlApp *app = data;
+
+  if (--app->stopping == 0)
+    g_main_loop_quit (app->main_loop);
+}
+
+void
+pl_app_stop (PlApp *app)
+{
+  if (app->stopped)
+    return;
+  app->stopped = TRUE;
+  pl_notify ("STOPPING=1");
+  app->stopping = app->memberships->len + 1; /* one for ourselves, so that it ends after the loop below */
+  for (guint i = 0; i < app->memberships->len; i++)
+    pl_membership_stop (g_ptr_array_index (app->memberships, i), on_left, app);
+  on_left (app);
+}
+
+/* An identity whose files went away leaves its overlay; its links are SIP's to end. */
+static void
+drop_removed (PlApp *app)
+{
+  g_autoptr (GPtrArray) identities = pl_home_list_identities (app->paths, NULL);
+
+  for (guint i = app->memberships->len; i-- > 0;)
+    {
+      PlMembership *membership = g_ptr_array_index (app->memberships, i);
+      gboolean present = FALSE;
+
+      for (guint k = 0; k < identities->len; k++)
+        present = present || find_membership (app, g_ptr_array_index (identities, k)) == membership;
+      if (present)
+        continue;
+      pl_overlay_resolver_drop (app->resolver, membership);
+      g_ptr_array_remove_index (app->memberships, i);
+    }
+}
+
+gboolean
+pl_app_reload (PlApp *app, GError **error)
+{
+  g_autoptr (PlSettings) config = NULL;
+
+  if (app->stopped)
+    return TRUE;
+  config = pl_settings_load (app->config_path, error);
+  if (!config)
+    return FALSE;
+  if (!g_strv_equal ((const char *const *) config->sip_listen, (const char *const *) app->config->sip_listen))
+    pl_notice ("app", "another [sip] listen takes effect at the next start", NULL);
+  pl_settings_free (app->config);
+  app->config = g_steal_pointer (&config);
+  if (!apply_log_level (app, error))
+    return FALSE;
+  drop_removed (app);
+  load_identities (app);
+  if (app->control)
+    pl_control_changed (app->control, "status");
+  return TRUE;
+}
+
+void
+pl_app_free (PlApp *app)
+{
+  if (!app)
+    return;
+  g_clear_pointer (&app->control, pl_control_free);
+  g_clear_pointer (&app->sip, pl_sip_free);
+  g_clear_pointer (&app->resolver, pl_overlay_resolver_free);
+  g_clear_pointer (&app->memberships, g_ptr_array_unref);
+  g_clear_pointer (&app->problems, g_ptr_array_unref);
+  g_clear_pointer (&app->loop, pl_loop_free);
+  g_clear_pointer (&app->config, pl_settings_free);
+  g_clear_pointer (&app->main_loop, g_main_loop_unref);
+  g_clear_pointer (&app->paths, pl_paths_free);
+  if (app->lock >= 0)
+    close (app->lock);
+  g_free (app->config_path);
+  g_free (app->log_level);
+  g_free (app);
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "proxy/membership.h"
+
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct PlMembership {
+  PlMembershipHandlers handlers;
+  gpointer user;
+  char *aor, *overlay, *node_hex, *state_dir;
+  PlDocument *document;
+  PlIdentity *identity;
+  PlTrust *trust;
+  PlStore *store;
+  PlNode *node;
+  PlEnv *env;
+  PlRole role;
+  GQueue links; /* FarLink */
+};
+
+/* A SIP link as the SIP side sees it. */
+typedef struct {
+  PlFarLink base;
+  PlMembership *membership; /* NULL once that is gone */
+  GList *member;
+  PlAppLink *link;
+  char *node_hex;
+  gint64 since;
+  PlFarLinkHandlers handlers;
+  gpointer user;
+} FarLink;
+
+/* --- SIP links --- */
+
+static void
+on_message (gpointer user, PlAppLink *link, const guint8 *data, gsize len)
+{
+  FarLink *far = user;
+
+  if (far->handlers.message)
+    far->handlers.message (far->user, data, len);
+}
+
+static void
+on_stalled (gpointer user, PlAppLink *link)
+{
+  FarLink *far = user;
+
+  if (far->handlers.stalled)
+    far->handlers.stalled (far->user);
+}
+
+static void
+on_closed (gpointer user, PlAppLink *link, const char *reason)
+{
+  FarLink *far = user;
+
+  if (far->handlers.closed)
+    far->handlers.closed (far->user, reason);
+}
+
+static void
+far_set_handlers (PlFarLink *base, const PlFarLinkHandlers *handlers, gpointer user)
+{
+  static const PlAppLinkHandlers app = { on_message, on_stalled, on_closed };
+  FarLink *far = (FarLink *) base;
+
+  far->handlers = *handlers;
+  far->user = user;
+  pl_app_link_set_handlers (far->link, &app, far);
+}
+
+static gboolean
+far_send (PlFarLink *base, const guint8 *data, gsize len)
+{
+  g_autoptr (GBytes) bytes = g_bytes_new (data, len);
+
+  return pl_app_link_send (((FarLink *) base)->link, bytes);
+}
+
+static gboolean
+far_pending (PlFarLink *base, const guint8 *data, gsize len)
+{
+  return pl_app_link_pending (((FarLink *) base)->link, data, len);
+}
+
+static GPtrArray *
+far_dup_unacknowledged (PlFarLink *base)
+{
+  return pl_app_link_dup_unacknowledged (((FarLink *) base)->link);
+}
+
+static void
+far_info (PlFarLink *base, PlFarInfo *info)
+{
+  FarLink *far = (FarLink *) base;
+  const PlCarrierInfo *carrier = pl_app_link_info (far->link);
+  const char *aor = pl_cert_aor (carrier->cert);
+
+  info->node = far->node_hex;
+  info->aor = aor ? aor : "";
+  info->own = far->membership ? far->membership->aor : "";
+  info->path = carrier->description;
+}
+
+static void
+far_free (PlFarLink *base)
+{
+  FarLink *far = (FarLink *) base;
+
+  if (far->membership)
+    g_queue_delete_link (&far->membership->links, far->member);
+  pl_app_link_free (far->link);
+  g_free (far->node_hex);
+  g_free (far);
+}
+
+/* Builds that write key logs also write which links are SIP, so that who reads a capture can
+ * tell them from overlay links. */
+static void
+record_sip_link (PlMembership *membership, const PlCarrierInfo *info)
+{
+#ifdef PL_ENABLE_KEYLOG
+  g_autofree char *path = g_build_filename (membership->state_dir, "sip-links", NULL);
+  g_autofree char *line = g_strconcat (info->description ? info->description : "-", "\n", NULL);
+  int fd = open (path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+  if (fd < 0)
+    return;
+  if (write (fd, line, strlen (line)) < 0)
+    pl_info ("membership", "sip-links not written", "path", path, NULL);
+  close (fd);
+#endif
+}
+
+PlFarLink *
+pl_membership_wrap (PlMembership *membership, PlAppLink *link)
+{
+  static const PlFarLinkFuncs funcs = {
+    far_set_handlers, far_send, far_pending, far_dup_unacknowledged, far_info, far_free,
+  };
+  const PlCarrierInfo *info = pl_app_link_info (link);
+  FarLink *far = g_new0 (FarLink, 1);
+
+  far->base.funcs = &funcs;
+  far->membership = membership;
+  far->link = link;
+  far->node_hex = pl_node_id_dup_hex (&info->node);
+  far->since = pl_env_now (membership->env);
+  g_queue_push_tail (&membership->links, far);
+  far->member = membership->links.tail;
+  record_sip_link (membership, info);
+  return &far->base;
+}
+
+GPtrArray *
+pl_membership_dup_sip_links (PlMembership *membership)
+{
+  GPtrArray *peers = g_ptr_array_new_with_free_func ((GDestroyNotify) pl_peer_info_free);
+
+  for (GList *l = membership->links.head; l; l = l->next)
+    {
+      FarLink *far = l->data;
+      const PlCarrierInfo *info = pl_app_link_info (far->link);
+      PlPeerInfo *peer = g_new0 (PlPeerInfo, 1);
+
+      peer->node = info->node;
+      peer->aor = g_strdup (pl_cert_aor (info->cert));
+      peer->role = "sip";
+      peer->path = g_strdup (info->description);
+      peer->rtt = info->rtt;
+      peer->since = far->since;
+      g_ptr_array_add (peers, peer);
+    }
+  return peers;
+}
+
+/* --- the node --- */
+
+static void
+on_state_changed (gpointer user, PlNodeState state)
+{
+  PlMembership *membership = user;
+
+  if (membership->handlers.state_changed)
+    membership->handlers.state_changed (membership->user, membership);
+}
+
+static void
+on_incoming (gpointer user, PlAppLink *link)
+{
+  PlMembership *membership = user;
+
+  membership->handlers.incoming (membership->user, pl_membership_wrap (membership, link));
+}
+
+static gboolean
+is_local_address (const char *host)
+{
+  g_autoptr (GInetAddress) address = g_inet_address_new_from_string (host);
+  struct ifaddrs *all = NULL;
+  gboolean found = FALSE;
+
+  if (!address || getifaddrs (&all) < 0)
+    return FALSE;
+  for (struct ifaddrs *i = all; i && !found; i = i->ifa_next)
+    {
+      g_autoptr (GSocketAddress) socket_address = NULL;
+      gsize len;
+
+      if (!i->ifa_addr || (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
+        continue;
+      len = i->ifa_addr->sa_family == AF_INET ? sizeof (struct sockaddr_in) : sizeof (struct sockaddr_in6);
+      socket_address = g_socket_address_new_from_native (i->ifa_addr, len);
+      found = g_inet_address_equal (address, g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (socket_address)));
+    }
+  freeifaddrs (all);
+  return found;
+}
+
+/* A node does not call itself for help: its own addresses leave the list of bootstrap nodes.
+ * Returns TRUE when it stood first or nobody is listed: then it may start the ring. */
+static gboolean
+remove_self (PlDocument *document, guint16 port)
+{
+  gboolean first = document->bootstrap_nodes->len == 0;
+
+  for (guint i = document->bootstrap_nodes->len; i-- > 0;)
+    {
+      const PlHostPort *node = &g_array_index (document->bootstrap_nodes, PlHostPort, i);
+
+      if (node->port != port || !is_local_address (node->host))
+        continue;
+      first = first || i == 0;
+      g_array_remove_index (document->bootstrap_nodes, i);
+    }
+  return first;
+}
+
+static GPtrArray *
+list_stun (const PlDocument *document, const PlSettings *config)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; config->stun[i]; i++)
+    g_ptr_array_add (list, g_strdup (config->stun[i]));
+  for (guint pass = 0; pass < 2; pass++)
+    {
+      GArray *from = pass ? document->bootstrap_nodes : document->stun_servers;
+
+      for (guint i = 0; i < from->len; i++)
+        {
+          const PlHostPort *server = &g_array_index (from, PlHostPort, i);
+          gboolean six = strchr (server->host, ':') != NULL;
+
+          g_ptr_array_add (list, g_strdup_printf ("%s%s%s:%u", six ? "[" : "", server->host, six ? "]" : "", server->port));
+        }
+    }
+  g_ptr_array_add (list, NULL);
+  return list;
+}
+
+static PlDocument *
+load_document (const PlHomeIdentity *home, GError **error)
+{
+  g_autoptr (GBytes) xml = pl_file_read (home->document_path, PL_DOCUMENT_MAX, error);
+
+  return xml ? pl_document_parse (xml, home->overlay, error) : NULL;
+}
+
+/* Says what is wrong with our own certificate in words a person can act on. */
+static gboolean
+check_certificate (PlMembership *membership, GError **error)
+{
+  PlCert *cert = pl_identity_cert (membership->identity);
+  gint64 now = pl_env_wall (membership->env) / PL_USEC_PER_SEC;
+  g_autoptr (GDateTime) from = g_date_time_new_from_unix_local (pl_cert_not_before (cert));
+  g_autofree char *text = from ? g_date_time_format (from, "%F %R") : g_strdup ("?");
+
+  if (now < pl_cert_not_before (cert))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                   "the certificate of %s is valid from %s only: is this machine's clock right? (timedatectl)", membership->aor, text);
+      return FALSE;
+    }
+  if (now > pl_cert_not_after (cert))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                   "the certificate of %s has expired: renew it with 'peerline identity request %s --overlay %s'",
+                   membership->aor, membership->aor, membership->overlay);
+      return FALSE;
+    }
+  return pl_trust_check_cert (membership->trust, cert, error);
+}
+
+static gboolean
+load_files (PlMembership *membership, const PlHomeIdentity *home, GError **error)
+{
+  g_autofree char *store_path = NULL;
+
+  membership->document = load_document (home, error);
+  if (!membership->document)
+    return FALSE;
+  membership->trust = pl_document_trust_new (membership->document, membership->env, error);
+  if (!membership->trust || !pl_document_verify (membership->document, membership->trust, NULL, error))
+    return FALSE;
+  membership->identity = pl_identity_load (home->key_path, home->cert_path, error);
+  if (!membership->identity || !check_certificate (membership, error))
+    return FALSE;
+  membership->node_hex = pl_node_id_dup_hex (pl_identity_node_id (membership->identity));
+  store_path = g_strdup_printf ("%s/records-%s", membership->state_dir, membership->node_hex);
+  membership->store = pl_store_new (membership->env, membership->document, membership->trust, store_path, error);
+  return membership->store != NULL;
+}
+
+static PlTransport *
+make_transport (PlMembership *membership, const PlMembershipOptions *options, GError **error)
+{
+  const PlSettings *config = options->config;
+  g_autoptr (GPtrArray) stun = list_stun (membership->document, config);
+  PlTransportOptions transport = {
+    .listen_address = config->overlay_listen,
+    .listen_port = options->listen ? config->overlay_port : 0,
+    .stun = (const char *const *) stun->pdata,
+    .turn = (const char *const *) config->turn,
+    .max_message = membership->document->max_message_size,
+  };
+
+  return pl_transport_real_new (membership->env, pl_loop_context (options->loop), membership->identity,
+                                membership->trust, &transport, error);
+}
+
+static gboolean
+make_node (PlMembership *membership, const PlMembershipOptions *options, GError **error)
+{
+  static const PlNodeHandlers handlers = { on_state_changed, on_incoming };
+  PlNodeOptions node = { .role = membership->role, .promote_after = options->config->promote_after };
+  PlTransport *transport;
+
+  node.may_start_ring = remove_self (membership->document, options->listen ? options->config->overlay_port : 0);
+  transport = make_transport (membership, options, error);
+  if (!transport)
+    return FALSE;
+  membership->node = pl_node_new (membership->env, membership->document, membership->identity, membership->trust,
+                                  transport, membership->store, &node, &handlers, membership);
+  return TRUE;
+}
+
+PlMembership *
+pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *options, GError **error)
+{
+  g_autoptr (PlMembership) membership = g_new0 (PlMembership, 1);
+
+  membership->handlers = *options->handlers;
+  membership->user = options->user;
+  membership->env = pl_loop_env (options->loop);
+  membership->aor = g_strdup (home->aor);
+  membership->overlay = g_strdup (home->overlay);
+  membership->state_dir = g_strdup (options->state_dir);
+  membership->role = options->config->role;
+  g_queue_init (&membership->links);
+  if (load_files (membership, home, error) && make_node (membership, options, error))
+    return g_steal_pointer (&membership);
+  g_prefix_error (error, "%s in overlay %s: ", home->aor, home->overlay);
+  return NULL;
+}
+
+void
+pl_membership_free (PlMembership *membership)
+{
+  if (!membership)
+    return;
+  for (GList *l = membership->links.head; l; l = l->next)
+    ((FarLink *) l->data)->membership = NULL;
+  g_queue_clear (&membership->links);
+  g_clear_pointer (&membership->node, pl_node_free);
+  g_clear_pointer (&membership->store, pl_store_free);
+  g_clear_pointer (&membership->identity, pl_identity_unref);
+  g_clear_pointer (&membership->trust, pl_trust_free);
+  g_clear_pointer (&membership->document, pl_document_free);
+  g_free (membership->aor);
+  g_free (membership->overlay);
+  g_free (membership->node_hex);
+  g_free (membership->state_dir);
+  g_free (membership);
+}
+
+void
+pl_membership_start (PlMembership *membership)
+{
+  pl_node_start (membership->node);
+}
+
+void
+pl_membership_stop (PlMembership *membership, void (*done) (gpointer data), gpointer data)
+{
+  pl_node_stop (membership->node, done, data);
+}
+
+const char *
+pl_membership_aor (PlMembership *membership)
+{
+  return membership->aor;
+}
+
+const char *
+pl_membership_overlay (PlMembership *membership)
+{
+  return membership->overlay;
+}
+
+const char *
+pl_membership_node_hex (PlMembership *membership)
+{
+  return membership->node_hex;
+}
+
+PlNode *
+pl_membership_node (PlMembership *membership)
+{
+  return membership->node;
+}
+
+PlRole
+pl_membership_role (PlMembership *membership)
+{
+  return membership->role;
+}
+
+gint64
+pl_membership_expires (PlMembership *membership)
+{
+  return pl_cert_not_after (pl_identity_cert (membership->identity));
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One identity in one overlay: its document, trust, transport, stored records and node,
+ * built from files and torn down together. Also the home of its SIP links, which it wraps
+ * for the SIP side (sip/resolver.h).
+ */
+#pragma once
+#include "base/loop.h"
+#include "overlay/node.h"
+#include "proxy/settings.h"
+#include "proxy/home.h"
+#include "sip/resolver.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlMembership PlMembership;
+
+typedef struct {
+  void (*state_changed) (gpointer user, PlMembership *membership);
+  /* A far node's link, the handler's. */
+  void (*incoming) (gpointer user, PlFarLink *link);
+} PlMembershipHandlers;
+
+typedef struct {
+  PlLoop *loop;
+  const PlSettings *config;
+  const char *state_dir;        /* stored records, list of SIP links */
+  gboolean listen;              /* this one may take the overlay port */
+  const PlMembershipHandlers *handlers;
+  gpointer user;
+} PlMembershipOptions;
+
+/* Fails with a message that tells the user what to do: unreadable document, expired
+ * certificate, wrong clock, taken port, key file others can read. Does not start. */
+PlMembership *pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *options, GError **error);
+void pl_membership_free (PlMembership *membership);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlMembership, pl_membership_free)
+
+void pl_membership_start (PlMembership *membership);
+/* Clean leave; `done` within 3 s. */
+void pl_membership_stop (PlMembership *membership, void (*done) (gpointer data), gpointer data);
+
+const char *pl_membership_aor (PlMembership *membership);
+const char *pl_membership_overlay (PlMembership *membership);
+const char *pl_membership_node_hex (PlMembership *membership);
+PlNode *pl_membership_node (PlMembership *membership);
+PlRole pl_membership_role (PlMembership *membership);
+gint64 pl_membership_expires (PlMembership *membership); /* certificate, seconds since 1970 */
+/* The far side of a link that pl_node_app_connect gave, for SIP. Takes `link`. */
+PlFarLink *pl_membership_wrap (PlMembership *membership, PlAppLink *link);
+/* Live SIP links as peers (role "sip"): GPtrArray of PlPeerInfo. */
+GPtrArray *pl_membership_dup_sip_links (PlMembership *membership);
+
+G_END_DECLS

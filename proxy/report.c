@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "proxy/report.h"
+
+#include "base/aor.h"
+
+static const char *
+role_name (PlRole role)
+{
+  switch (role)
+    {
+    case PL_ROLE_AUTO:
+      return "auto";
+    case PL_ROLE_CLIENT:
+      return "client";
+    case PL_ROLE_PEER:
+      return "peer";
+    case PL_ROLE_BOOTSTRAP:
+      return "bootstrap";
+    }
+  return "";
+}
+
+static const char *
+state_name (PlNodeState state)
+{
+  switch (state)
+    {
+    case PL_NODE_OFFLINE:
+      return "offline";
+    case PL_NODE_CONNECTING:
+      return "connecting";
+    case PL_NODE_CLIENT:
+      return "client";
+    case PL_NODE_JOINING:
+      return "joining";
+    case PL_NODE_PEER:
+      return "peer";
+    case PL_NODE_LEAVING:
+      return "leaving";
+    case PL_NODE_LEFT:
+      return "left";
+    }
+  return "";
+}
+
+static void
+put_string (GVariantBuilder *dict, const char *key, const char *value)
+{
+  g_variant_builder_add (dict, "{sv}", key, g_variant_new_string (value ? value : ""));
+}
+
+static void
+put_int (GVariantBuilder *dict, const char *key, gint64 value)
+{
+  g_variant_builder_add (dict, "{sv}", key, g_variant_new_int64 (value));
+}
+
+static void
+add_overlay (GVariantBuilder *list, PlMembership *membership)
+{
+  g_autoptr (GPtrArray) peers = pl_node_dup_peers (pl_membership_node (membership));
+  GVariantBuilder dict;
+
+  g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+  put_string (&dict, "name", pl_membership_overlay (membership));
+  put_string (&dict, "role", role_name (pl_membership_role (membership)));
+  put_string (&dict, "state", state_name (pl_node_state (pl_membership_node (membership))));
+  put_string (&dict, "node", pl_membership_node_hex (membership));
+  g_variant_builder_add (&dict, "{sv}", "peers", g_variant_new_uint32 (peers->len));
+  g_variant_builder_add_value (list, g_variant_builder_end (&dict));
+}
+
+static void
+add_identity (GVariantBuilder *list, PlMembership *membership)
+{
+  const char *aor = pl_membership_aor (membership);
+  GVariantBuilder dict;
+
+  g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+  put_string (&dict, "aor", aor);
+  put_string (&dict, "overlay", pl_membership_overlay (membership));
+  put_string (&dict, "node", pl_membership_node_hex (membership));
+  put_int (&dict, "expires", pl_membership_expires (membership));
+  put_int (&dict, "registered", pl_node_registered (pl_membership_node (membership), aor));
+  g_variant_builder_add_value (list, g_variant_builder_end (&dict));
+}
+
+/* One word for the whole: what a person would ask first. */
+static const char *
+overall_state (GPtrArray *memberships)
+{
+  if (memberships->len == 0)
+    return "no-overlay";
+  for (guint i = 0; i < memberships->len; i++)
+    {
+      PlNodeState state = pl_node_state (pl_membership_node (g_ptr_array_index (memberships, i)));
+
+      if (state != PL_NODE_CLIENT && state != PL_NODE_PEER && state != PL_NODE_JOINING)
+        return "connecting";
+    }
+  return "ready";
+}
+
+static GVariant *
+strings (GPtrArray *list)
+{
+  return g_variant_new_strv ((const char *const *) list->pdata, list->len);
+}
+
+GVariant *
+pl_report_status (GPtrArray *memberships, PlSip *sip, GPtrArray *problems)
+{
+  static const char *const none[] = { NULL };
+  GVariantBuilder dict, overlays, identities;
+
+  g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_init (&overlays, G_VARIANT_TYPE ("aa{sv}"));
+  g_variant_builder_init (&identities, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < memberships->len; i++)
+    {
+      add_overlay (&overlays, g_ptr_array_index (memberships, i));
+      add_identity (&identities, g_ptr_array_index (memberships, i));
+    }
+  put_string (&dict, "version", PACKAGE_VERSION);
+  put_string (&dict, "state", overall_state (memberships));
+  g_variant_builder_add (&dict, "{sv}", "listen", g_variant_new_strv (sip ? pl_sip_listening (sip) : none, -1));
+  g_variant_builder_add (&dict, "{sv}", "overlays", g_variant_builder_end (&overlays));
+  g_variant_builder_add (&dict, "{sv}", "identities", g_variant_builder_end (&identities));
+  g_variant_builder_add (&dict, "{sv}", "problems", strings (problems));
+  return g_variant_builder_end (&dict);
+}
+
+static void
+add_peers (GVariantBuilder *list, PlMembership *membership, GPtrArray *peers, gint64 offset)
+{
+  for (guint i = 0; i < peers->len; i++)
+    {
+      const PlPeerInfo *peer = g_ptr_array_index (peers, i);
+      g_autofree char *node = pl_node_id_dup_hex (&peer->node);
+      GVariantBuilder dict;
+
+      g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+      put_string (&dict, "overlay", pl_membership_overlay (membership));
+      put_string (&dict, "node", node);
+      put_string (&dict, "aor", peer->aor);
+      put_string (&dict, "role", peer->role);
+      put_string (&dict, "path", peer->path);
+      put_int (&dict, "rtt", peer->rtt);
+      put_int (&dict, "since", peer->since + offset);
+      g_variant_builder_add_value (list, g_variant_builder_end (&dict));
+    }
+}
+
+GVariant *
+pl_report_peers (GPtrArray *memberships, PlEnv *env)
+{
+  gint64 offset = pl_env_wall (env) - pl_env_now (env);
+  GVariantBuilder list;
+
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < memberships->len; i++)
+    {
+      PlMembership *membership = g_ptr_array_index (memberships, i);
+      g_autoptr (GPtrArray) peers = pl_node_dup_peers (pl_membership_node (membership));
+      g_autoptr (GPtrArray) links = pl_membership_dup_sip_links (membership);
+
+      add_peers (&list, membership, peers, offset);
+      add_peers (&list, membership, links, offset);
+    }
+  return g_variant_builder_end (&list);
+}
+
+GVariant *
+pl_report_registrations (PlSip *sip)
+{
+  g_autoptr (GPtrArray) bindings = pl_sip_dup_bindings (sip);
+  GVariantBuilder list;
+
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < bindings->len; i++)
+    {
+      const PlBindingInfo *binding = g_ptr_array_index (bindings, i);
+      GVariantBuilder dict;
+
+      g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+      put_string (&dict, "aor", binding->aor);
+      put_string (&dict, "contact", binding->contact);
+      put_string (&dict, "user_agent", binding->user_agent);
+      put_int (&dict, "expires", binding->expires);
+      g_variant_builder_add_value (&list, g_variant_builder_end (&dict));
+    }
+  return g_variant_builder_end (&list);
+}
+
+GVariant *
+pl_report_calls (PlSip *sip)
+{
+  g_autoptr (GPtrArray) calls = pl_sip_dup_calls (sip);
+  GVariantBuilder list;
+
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < calls->len; i++)
+    {
+      const PlCallInfo *call = g_ptr_array_index (calls, i);
+      GVariantBuilder dict;
+
+      g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+      put_string (&dict, "id", call->id);
+      put_string (&dict, "from", call->from);
+      put_string (&dict, "to", call->to);
+      put_string (&dict, "state", call->state);
+      put_string (&dict, "media", call->media);
+      put_string (&dict, "far_node", call->far_node);
+      put_int (&dict, "since", call->since);
+      put_int (&dict, "lookup", call->lookup);
+      put_int (&dict, "connect", call->connect);
+      put_int (&dict, "invite", call->invite);
+      g_variant_builder_add_value (&list, g_variant_builder_end (&dict));
+    }
+  return g_variant_builder_end (&list);
+}
+
+/* --- look-up --- */
+
+typedef struct {
+  GDBusMethodInvocation *invocation;
+  PlEnv *env;
+  gint64 started;
+  char *aor;
+  char *overlay;
+} Query;
+
+static const char *
+result_name (PlLookupResult result)
+{
+  switch (result)
+    {
+    case PL_LOOKUP_FOUND:
+      return "found";
+    case PL_LOOKUP_UNKNOWN:
+      return "unknown";
+    case PL_LOOKUP_OFFLINE:
+      return "offline";
+    case PL_LOOKUP_FAILED:
+      return "failed";
+    }
+  return "";
+}
+
+static void
+on_lookup (gpointer user, PlLookupResult result, const GArray *nodes)
+{
+  Query *query = user;
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  GVariantBuilder dict;
+  GVariant *answer;
+
+  for (guint i = 0; nodes && i < nodes->len; i++)
+    g_ptr_array_add (names, pl_node_id_dup_hex (&g_array_index (nodes, PlNodeId, i)));
+  g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+  put_string (&dict, "aor", query->aor);
+  put_string (&dict, "overlay", query->overlay);
+  put_string (&dict, "result", result_name (result));
+  g_variant_builder_add (&dict, "{sv}", "nodes", strings (names));
+  put_int (&dict, "took", pl_env_now (query->env) - query->started);
+  answer = g_variant_builder_end (&dict);
+  g_dbus_method_invocation_return_value (query->invocation, g_variant_new_tuple (&answer, 1));
+  g_free (query->aor);
+  g_free (query->overlay);
+  g_free (query);
+}
+
+void
+pl_report_lookup (GPtrArray *memberships, PlEnv *env, const char *text, GDBusMethodInvocation *invocation)
+{
+  g_autofree char *aor = pl_aor_canonical (text);
+  PlMembership *membership;
+  Query *query;
+
+  if (!aor)
+    {
+      g_dbus_method_invocation_return_error (invocation, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                                             "\"%s\" is no address; it should look like alice@example.org", text);
+      return;
+    }
+  if (memberships->len == 0)
+    {
+      g_dbus_method_invocation_return_error (invocation, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
+                                             "you are in no overlay yet: 'peerline overlay join FILE' or 'peerline overlay create NAME'");
+      return;
+    }
+  membership = g_ptr_array_index (memberships, 0);
+  query = g_new0 (Query, 1);
+  query->invocation = invocation;
+  query->env = env;
+  query->started = pl_env_now (env);
+  query->aor = g_steal_pointer (&aor);
+  query->overlay = g_strdup (pl_membership_overlay (membership));
+  pl_node_lookup (pl_membership_node (membership), query->aor, on_lookup, query);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Answers sip/resolver.h from the overlays: who serves an AoR and how to get a certified link
+ * to a node, always through the membership of the identity that asks.
+ */
+#pragma once
+#include "proxy/membership.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlOverlayResolver PlOverlayResolver;
+
+/* `memberships`: GPtrArray of PlMembership, borrowed; may change while this lives. */
+PlOverlayResolver *pl_overlay_resolver_new (PlEnv *env, GPtrArray *memberships);
+void pl_overlay_resolver_free (PlOverlayResolver *resolver);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlOverlayResolver, pl_overlay_resolver_free)
+const PlResolver *pl_overlay_resolver_interface (PlOverlayResolver *resolver);
+/* To be called before `membership` goes: what asks through it ends with an error. */
+void pl_overlay_resolver_drop (PlOverlayResolver *resolver, PlMembership *membership);
+
+G_END_DECLS

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "proxy/settings.h"
+
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_FILE_MAX (64 * 1024)
+#define DEFAULT_OVERLAY_PORT 6084 /* RFC 6940 14.2 */
+#define DEFAULT_PROMOTE_AFTER (30 * 60)
+#define PROMOTE_AFTER_MAX (7 * 24 * 3600)
+
+G_DEFINE_QUARK (pl-settings-error-quark, pl_settings_error)
+
+/* One load in progress. */
+typedef struct {
+  PlSettings *config;
+  GKeyFile *file;
+  const char *path;
+  const char *text;
+  GString *problems;
+} Loader;
+
+typedef void (*ReadKey) (Loader *loader, const char *group, const char *key);
+
+typedef struct {
+  const char *group, *key;
+  ReadKey read;
+} Key;
+
+/* GKeyFile keeps no line numbers; a person needs one. */
+static guint
+find_line (const char *text, const char *group, const char *key)
+{
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  g_autofree char *header = g_strdup_printf ("[%s]", group);
+  gboolean inside = FALSE;
+
+  for (guint i = 0; lines[i]; i++)
+    {
+      g_autofree char *line = g_strstrip (g_strdup (lines[i]));
+
+      if (line[0] == '[')
+        inside = g_str_has_prefix (line, header);
+      if (inside && !key)
+        return i + 1;
+      if (inside && g_str_has_prefix (line, key) && strchr ("= \t", line[strlen (key)]))
+        return i + 1;
+    }
+  return 0;
+}
+
+static void
+problem (Loader *loader, const char *group, const char *key, const char *what)
+{
+  g_string_append_printf (loader->problems, "%s%s:%u: [%s] %s%s%s", loader->problems->len ? "\n" : "", loader->path,
+                          find_line (loader->text, group, key), group, key ? key : "", key ? ": " : "", what);
+}
+
+static char *
+get_text (Loader *loader, const char *group, const char *key)
+{
+  g_autofree char *value = g_key_file_get_string (loader->file, group, key, NULL);
+
+  return value ? g_strdup (g_strstrip (value)) : g_strdup ("");
+}
+
+static gboolean
+read_number (Loader *loader, const char *group, const char *key, gint64 min, gint64 max, gint64 *out)
+{
+  g_autofree char *text = get_text (loader, group, key);
+  g_autofree char *what = NULL;
+
+  if (g_ascii_string_to_signed (text, 10, min, max, out, NULL))
+    return TRUE;
+  what = g_strdup_printf ("\"%s\" is not a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, text, min, max);
+  problem (loader, group, key, what);
+  return FALSE;
+}
+
+/* A list of HOST:PORT; `user` allows "user:password@" before it. */
+static void
+read_addresses (Loader *loader, const char *group, const char *key, gboolean user, char ***out)
+{
+  g_auto (GStrv) list = g_key_file_get_string_list (loader->file, group, key, NULL, NULL);
+  g_autoptr (GPtrArray) good = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; list && list[i]; i++)
+    {
+      const char *item = g_strstrip (list[i]);
+      const char *at = user ? strrchr (item, '@') : NULL;
+      g_autoptr (GSocketConnectable) address = g_network_address_parse (at ? at + 1 : item, 0, NULL);
+      g_autofree char *what = NULL;
+
+      if (!*item)
+        continue;
+      if (address && g_network_address_get_port (G_NETWORK_ADDRESS (address)) != 0)
+        {
+          g_ptr_array_add (good, g_strdup (item));
+          continue;
+        }
+      what = g_strdup_printf ("\"%s\" is not ADDRESS:PORT, as 127.0.0.1:5080 or [::1]:5080", item);
+      problem (loader, group, key, what);
+    }
+  g_ptr_array_add (good, NULL);
+  g_strfreev (*out);
+  *out = (char **) g_ptr_array_free (g_steal_pointer (&good), FALSE);
+}
+
+static void
+read_sip_listen (Loader *loader, const char *group, const char *key)
+{
+  read_addresses (loader, group, key, FALSE, &loader->config->sip_listen);
+  if (!loader->config->sip_listen[0] && loader->problems->len == 0)
+    problem (loader, group, key, "at least one address is needed, as 127.0.0.1:5080");
+}
+
+static void
+read_overlay_listen (Loader *loader, const char *group, const char *key)
+{
+  g_autofree char *text = get_text (loader, group, key);
+
+  if (g_hostname_is_ip_address (text))
+    loader->config->overlay_listen = g_steal_pointer (&text);
+  else
+    problem (loader, group, key, "must be an IP address of this machine; leave the key out to listen on all");
+}
+
+static void
+read_overlay_port (Loader *loader, const char *group, const char *key)
+{
+  gint64 port;
+
+  if (read_number (loader, group, key, 1, 65535, &port))
+    loader->config->overlay_port = port;
+}
+
+static void
+read_role (Loader *loader, const char *group, const char *key)
+{
+  static const char *const names[] = { "auto", "client", "peer", "bootstrap" };
+  static const PlRole roles[] = { PL_ROLE_AUTO, PL_ROLE_CLIENT, PL_ROLE_PEER, PL_ROLE_BOOTSTRAP };
+  g_autofree char *text = get_text (loader, group, key);
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_str_equal (text, names[i]))
+      {
+        loader->config->role = roles[i];
+        return;
+      }
+  problem (loader, group, key, "must be auto, client, peer or bootstrap");
+}
+
+static void
+read_promote_after (Loader *loader, const char *group, const char *key)
+{
+  gint64 seconds;
+
+  if (read_number (loader, group, key, 0, PROMOTE_AFTER_MAX, &seconds))
+    loader->config->promote_after = seconds * PL_USEC_PER_SEC;
+}
+
+static void
+read_stun (Loader *loader, const char *group, const char *key)
+{
+  read_addresses (loader, group, key, FALSE, &loader->config->stun);
+}
+
+static void
+read_turn (Loader *loader, const char *group, const char *key)
+{
+  read_addresses (loader, group, key, TRUE, &loader->config->turn);
+}
+
+static void
+read_log_level (Loader *loader, const char *group, const char *key)
+{
+  static const char *const names[] = { "error", "warning", "notice", "info", "debug" };
+  g_autofree char *text = get_text (loader, group, key);
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_str_equal (text, names[i]))
+      {
+        loader->config->log_level = (PlLogLevel) i;
+        return;
+      }
+  problem (loader, group, key, "must be error, warning, notice, info or debug");
+}
+
+static const Key keys[] = {
+  { "sip", "listen", read_sip_listen },
+  { "overlay", "listen", read_overlay_listen },
+  { "overlay", "port", read_overlay_port },
+  { "overlay", "role", read_role },
+  { "overlay", "promote-after", read_promote_after },
+  { "overlay", "stun", read_stun },
+  { "overlay", "turn", read_turn },
+  { "log", "level", read_log_level },
+};
+
+static void
+read_group (Loader *loader, const char *group)
+{
+  g_auto (GStrv) present = g_key_file_get_keys (loader->file, group, NULL, NULL);
+
+  for (guint i = 0; present && present[i]; i++)
+    {
+      const Key *found = NULL;
+
+      for (guint k = 0; k < G_N_ELEMENTS (keys) && !found; k++)
+        if (g_str_equal (keys[k].group, group) && g_str_equal (keys[k].key, present[i]))
+          found = &keys[k];
+      if (found)
+        found->read (loader, group, present[i]);
+      else
+        problem (loader, group, present[i], "there is no such key (see man peerline.conf)");
+    }
+}
+
+static void
+read_groups (Loader *loader)
+{
+  g_auto (GStrv) groups = g_key_file_get_groups (loader->file, NULL);
+
+  for (guint i = 0; groups[i]; i++)
+    {
+      gboolean known = FALSE;
+
+      for (guint k = 0; k < G_N_ELEMENTS (keys); k++)
+        known = known || g_str_equal (keys[k].group, groups[i]);
+      if (known)
+        read_group (loader, groups[i]);
+      else
+        problem (loader, groups[i], NULL, "there is no such group; known are [sip], [overlay] and [log]");
+    }
+}
+
+PlSettings *
+pl_settings_new (void)
+{
+  static const char *const listen[] = { "127.0.0.1:5080", "[::1]:5080", NULL };
+  PlSettings *config = g_new0 (PlSettings, 1);
+
+  config->sip_listen = g_strdupv ((char **) listen);
+  config->overlay_port = DEFAULT_OVERLAY_PORT;
+  config->role = PL_ROLE_AUTO;
+  config->promote_after = DEFAULT_PROMOTE_AFTER * PL_USEC_PER_SEC;
+  config->stun = g_new0 (char *, 1);
+  config->turn = g_new0 (char *, 1);
+  config->log_level = PL_LOG_NOTICE;
+  return config;
+}
+
+void
+pl_settings_free (PlSettings *config)
+{
+  if (!config)
+    return;
+  g_strfreev (config->sip_listen);
+  g_strfreev (config->stun);
+  g_strfreev (config->turn);
+  g_free (config->overlay_listen);
+  g_free (config);
+}
+
+PlSettings *
+pl_settings_load (const char *path, GError **error)
+{
+  g_autoptr (PlSettings) config = pl_settings_new ();
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autoptr (GString) problems = g_string_new (NULL);
+  g_autoptr (GError) local = NULL;
+  g_autoptr (GBytes) bytes = pl_file_read (path, CONFIG_FILE_MAX, &local);
+  g_autofree char *text = NULL;
+  Loader loader = { config, file, path, NULL, problems };
+
+  if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+    return g_steal_pointer (&config);
+  if (!bytes)
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return NULL;
+    }
+  loader.text = text = g_strndup (g_bytes_get_size (bytes) ? g_bytes_get_data (bytes, NULL) : "", g_bytes_get_size (bytes));
+  if (*text && !g_key_file_load_from_data (file, text, -1, G_KEY_FILE_NONE, &local))
+    {
+      g_set_error (error, PL_SETTINGS_ERROR, 0, "%s: %s", path, local->message);
+      return NULL;
+    }
+  read_groups (&loader);
+  if (problems->len)
+    {
+      g_set_error_literal (error, PL_SETTINGS_ERROR, 0, problems->str);
+      return NULL;
+    }
+  return g_steal_pointer (&config);
+}

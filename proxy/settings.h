@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * peerline.conf: read once into one immutable struct. Unknown groups and keys are errors; all
+ * problems are reported together, each with its line and what is allowed.
+ */
+#pragma once
+#include <gio/gio.h>
+#include "base/log.h"
+#include "overlay/node.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  char **sip_listen;          /* "127.0.0.1:5080", "[::1]:5080" */
+  char *overlay_listen;       /* address, NULL: every one */
+  guint16 overlay_port;       /* default 6084 */
+  PlRole role;
+  gint64 promote_after;       /* microseconds */
+  char **stun, **turn;        /* besides what the document offers; "host:port", "user:password@host:port" */
+  PlLogLevel log_level;
+} PlSettings;
+
+#define PL_SETTINGS_ERROR (pl_settings_error_quark ())
+GQuark pl_settings_error_quark (void);
+
+/* What a missing file means: the defaults. */
+PlSettings *pl_settings_new (void);
+/* A missing file is no error. The message of an error holds one line per problem. */
+PlSettings *pl_settings_load (const char *path, GError **error);
+void pl_settings_free (PlSettings *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlSettings, pl_settings_free)
+
+G_END_DECLS

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "proxy/settings.h"
+#include "tests/support/test.h"
+
+#include <string.h>
+
+static PlSettings *
+load (const char *text, GError **error)
+{
+  g_autofree char *path = g_build_filename (g_getenv ("HOME"), "peerline.conf", NULL);
+
+  ck_assert (g_file_set_contents (path, text, -1, NULL));
+  return pl_settings_load (path, error);
+}
+
+START_TEST (settings_missing_file_means_the_defaults)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PlSettings) config = pl_settings_load ("/nowhere/peerline.conf", &error);
+
+  ck_assert_ptr_nonnull (config);
+  ck_assert_str_eq (config->sip_listen[0], "127.0.0.1:5080");
+  ck_assert_str_eq (config->sip_listen[1], "[::1]:5080");
+  ck_assert_uint_eq (config->overlay_port, 6084);
+  ck_assert_int_eq (config->role, PL_ROLE_AUTO);
+}
+END_TEST
+
+START_TEST (settings_empty_file_means_the_defaults)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PlSettings) config = load ("", &error);
+
+  ck_assert_ptr_nonnull (config);
+  ck_assert_uint_eq (config->overlay_port, 6084);
+}
+END_TEST
+
+START_TEST (settings_reads_every_key)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PlSettings) config = load ("[sip]\nlisten=127.0.0.1:5090\n"
+                                      "[overlay]\nlisten=192.0.2.1\nport=7000\nrole=bootstrap\npromote-after=5\n"
+                                      "stun=192.0.2.9:3478;[2001:db8::9]:3478\nturn=u:p@192.0.2.9:3478\n"
+                                      "[log]\nlevel=debug\n",
+                                      &error);
+
+  ck_assert_msg (config != NULL, "%s", error ? error->message : "");
+  ck_assert_str_eq (config->sip_listen[0], "127.0.0.1:5090");
+  ck_assert_ptr_null (config->sip_listen[1]);
+  ck_assert_str_eq (config->overlay_listen, "192.0.2.1");
+  ck_assert_uint_eq (config->overlay_port, 7000);
+  ck_assert_int_eq (config->role, PL_ROLE_BOOTSTRAP);
+  ck_assert_int_eq (config->promote_after, 5 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (g_strv_length (config->stun), 2);
+  ck_assert_str_eq (config->turn[0], "u:p@192.0.2.9:3478");
+  ck_assert_int_eq (config->log_level, PL_LOG_DEBUG);
+}
+END_TEST
+
+START_TEST (settings_tells_all_problems_with_their_lines)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PlSettings) config = load ("[sip]\nlisten=nonsense\nlisten-on=x\n\n[overlay]\nport=70000\nrole=king\nlisten=host\n[extra]\na=b\n", &error);
+
+  ck_assert_ptr_null (config);
+  ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:2: [sip] listen: \"nonsense\" is not ADDRESS:PORT"));
+  ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:3: [sip] listen-on: there is no such key"));
+  ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:6: [overlay] port: \"70000\" is not a number from 1 to 65535"));
+  ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:7: [overlay] role: must be"));
+  ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:8: [overlay] listen: must be an IP address"));
+  ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:9: [extra] there is no such group"));
+}
+END_TEST
+
+START_TEST (settings_refuses_what_is_no_key_file)
+{
+  g_autoptr (GError) error = NULL;
+
+  ck_assert_ptr_null (load ("listen=127.0.0.1:5080\n", &error));
+  ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf"));
+}
+END_TEST
+
+START_TEST (settings_refuses_a_file_of_a_size_no_person_writes)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = g_strnfill (100 * 1024, '#');
+
+  ck_assert_ptr_null (load (text, &error));
+  ck_assert (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE));
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("proxy");
+  TCase *config = tcase_create ("proxy/settings");
+
+  tcase_add_test (config, settings_missing_file_means_the_defaults);
+  tcase_add_test (config, settings_empty_file_means_the_defaults);
+  tcase_add_test (config, settings_reads_every_key);
+  tcase_add_test (config, settings_tells_all_problems_with_their_lines);
+  tcase_add_test (config, settings_refuses_what_is_no_key_file);
+  tcase_add_test (config, settings_refuses_a_file_of_a_size_no_person_writes);
+  suite_add_tcase (suite, config);
+  return pl_test_run (suite, NULL);
+}
