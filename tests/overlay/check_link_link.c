@@ -175,7 +175,7 @@ END_TEST
 
 START_TEST (link_brings_everything_through_ten_percent_loss)
 {
-  run_bad_path (10, 300, 500, 1163);
+  run_bad_path (10, 100, 500, 1163);
   finish ();
 }
 END_TEST
