@@ -10,22 +10,14 @@ struct PlCarrier {
   PlCarrierHandlers handlers;
   gpointer user;
   gboolean over;   /* closed by us or lost */
-  guint refs;      /* the owner's, and one for each delivery under way */
+  gboolean *freed; /* told when the carrier goes during a delivery */
 };
-
-static void
-carrier_unref (PlCarrier *carrier)
-{
-  if (--carrier->refs == 0)
-    g_free (carrier);
-}
 
 PlCarrier *
 pl_carrier_new (const PlCarrierFuncs *funcs, gpointer impl, const PlCarrierInfo *info)
 {
   PlCarrier *carrier = g_new0 (PlCarrier, 1);
 
-  carrier->refs = 1;
   carrier->funcs = *funcs;
   carrier->impl = impl;
   carrier->info = *info;
@@ -40,11 +32,13 @@ pl_carrier_free (PlCarrier *carrier)
 {
   if (!carrier)
     return;
+  if (carrier->freed)
+    *carrier->freed = TRUE;
   pl_carrier_close (carrier);
   carrier->funcs.free (carrier->impl);
   g_clear_pointer (&carrier->info.cert, pl_cert_unref);
-  g_clear_pointer (&carrier->info.description, g_free);
-  carrier_unref (carrier);
+  g_free (carrier->info.description);
+  g_free (carrier);
 }
 
 const PlCarrierInfo *
@@ -80,17 +74,22 @@ pl_carrier_close (PlCarrier *carrier)
 gboolean
 pl_carrier_deliver (PlCarrier *carrier, const guint8 *data, gsize len)
 {
-  gboolean over;
+  gboolean freed = FALSE, *outer = carrier->freed;
 
   if (carrier->over)
     return FALSE;
   if (!carrier->handlers.record)
     return TRUE;
-  carrier->refs++;
+  carrier->freed = &freed;
   carrier->handlers.record (carrier->user, data, len);
-  over = carrier->over;
-  carrier_unref (carrier);
-  return !over;
+  if (freed)
+    {
+      if (outer)
+        *outer = TRUE;
+      return FALSE;
+    }
+  carrier->freed = outer;
+  return !carrier->over;
 }
 
 void
