@@ -421,7 +421,7 @@ pl_authority_issue (PlAuthority *authority, const char *request, const char *aor
       || !good (gnutls_x509_crt_set_crq (crt, crq), "take the key of the request", error)
       || !good (gnutls_x509_crt_set_dn (crt, "", NULL), "make the certificate", error)
       || !set_serial (authority, crt, error)
-      || !set_times (authority, crt, PL_AUTHORITY_LEAF_DAYS, error)
+      || !set_times (authority, crt, aor ? PL_AUTHORITY_LEAF_DAYS : PL_AUTHORITY_ROOT_DAYS, error)
       || !set_names (authority, crt, aor, node_id, error)
       || !set_usage (crt, error)
       || !set_key_ids (authority, crt, error)

@@ -37,7 +37,7 @@ char *pl_authority_dup_cert_pem (PlAuthority *authority);
 GBytes *pl_authority_cert_der (PlAuthority *authority); /* borrowed */
 
 /* A certificate (PEM) for the key of `request`, naming `aor` (canonical; NULL: nobody, as for
- * the signer of documents) and `node_id`, or a fresh random one when NULL (renewal keeps the
+ * the signer of documents, valid as long as the authority) and `node_id`, or a fresh random one when NULL (renewal keeps the
  * Node-ID, 11.3). */
 char *pl_authority_issue (PlAuthority *authority, const char *request, const char *aor, const PlNodeId *node_id,
                           GError **error);

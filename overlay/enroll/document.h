@@ -54,6 +54,7 @@ typedef struct PlDocument {
   char *topology;               /* "CHORD-RELOAD" */
   GPtrArray *link_protocols;    /* char *; never empty, default "TLS" */
   GPtrArray *mandatory_extensions; /* char *, namespaces */
+  GPtrArray *unknown_kinds;     /* char *: required Kinds whose name, model or policy we don't know */
 } PlDocument;
 
 #define PL_DOCUMENT_MAX (256 * 1024)
@@ -68,9 +69,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlDocument, pl_document_free)
 /* Whether this program can be in such an overlay: topology plug-in, link protocol, extensions,
  * required Kinds, admission. The reason and the next step are in `error`. */
 gboolean pl_document_check_supported (const PlDocument *document, GError **error);
+/* FALSE when its expiration has passed. */
+gboolean pl_document_check_time (const PlDocument *document, PlEnv *env, GError **error);
 /* The signature over "<configuration ...> .. </configuration>" and those over each Kind, by a
- * configuration-signer and a kind-signer of `previous` (NULL, first contact: of the document
- * itself). With `previous` the name must be the same and the sequence greater (6.5.4.2). */
+ * configuration-signer of `previous` (NULL, first contact: of the document itself) and one
+ * of its own kind-signers. With `previous` the name must be the same and the sequence greater (6.5.4.2). */
 gboolean pl_document_verify (const PlDocument *document, PlTrust *trust, const PlDocument *previous, GError **error);
 /* The definition of a Kind, NULL when unknown. */
 const PlKind *pl_document_kind (const PlDocument *document, guint32 id);

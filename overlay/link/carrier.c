@@ -10,14 +10,22 @@ struct PlCarrier {
   PlCarrierHandlers handlers;
   gpointer user;
   gboolean over;   /* closed by us or lost */
-  gboolean *freed; /* told when the carrier goes during a delivery */
+  guint refs;      /* the owner's, and one for each delivery under way */
 };
+
+static void
+carrier_unref (PlCarrier *carrier)
+{
+  if (--carrier->refs == 0)
+    g_free (carrier);
+}
 
 PlCarrier *
 pl_carrier_new (const PlCarrierFuncs *funcs, gpointer impl, const PlCarrierInfo *info)
 {
   PlCarrier *carrier = g_new0 (PlCarrier, 1);
 
+  carrier->refs = 1;
   carrier->funcs = *funcs;
   carrier->impl = impl;
   carrier->info = *info;
@@ -32,13 +40,11 @@ pl_carrier_free (PlCarrier *carrier)
 {
   if (!carrier)
     return;
-  if (carrier->freed)
-    *carrier->freed = TRUE;
   pl_carrier_close (carrier);
   carrier->funcs.free (carrier->impl);
   g_clear_pointer (&carrier->info.cert, pl_cert_unref);
-  g_free (carrier->info.description);
-  g_free (carrier);
+  g_clear_pointer (&carrier->info.description, g_free);
+  carrier_unref (carrier);
 }
 
 const PlCarrierInfo *
@@ -74,22 +80,17 @@ pl_carrier_close (PlCarrier *carrier)
 gboolean
 pl_carrier_deliver (PlCarrier *carrier, const guint8 *data, gsize len)
 {
-  gboolean freed = FALSE, *outer = carrier->freed;
+  gboolean over;
 
   if (carrier->over)
     return FALSE;
   if (!carrier->handlers.record)
     return TRUE;
-  carrier->freed = &freed;
+  carrier->refs++;
   carrier->handlers.record (carrier->user, data, len);
-  if (freed)
-    {
-      if (outer)
-        *outer = TRUE;
-      return FALSE;
-    }
-  carrier->freed = outer;
-  return !carrier->over;
+  over = carrier->over;
+  carrier_unref (carrier);
+  return !over;
 }
 
 void

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/enroll/document.h"
+
+#include <string.h>
+
+#include "overlay/enroll/enroll-priv.h"
+
+/* RFC 6940, section 11.1. */
+#define TTL_DEFAULT 100
+#define MESSAGE_SIZE_DEFAULT 5000
+#define RELIABILITY_DEFAULT 3000
+#define UPDATE_INTERVAL_DEFAULT 600   /* 10.7.4.1 */
+#define PING_INTERVAL_DEFAULT 3600
+
+/* What our own documents say instead. */
+#define OWN_MESSAGE_SIZE 16384
+#define OWN_RELIABILITY 1000
+
+static void
+host_port_clear (gpointer data)
+{
+  g_free (((PlHostPort *) data)->host);
+}
+
+static void
+kind_blob_free (gpointer data)
+{
+  PlKindBlob *blob = data;
+
+  g_bytes_unref (blob->blob);
+  g_free (blob->signature);
+  g_free (blob);
+}
+
+static GArray *
+host_list_new (void)
+{
+  GArray *list = g_array_new (FALSE, TRUE, sizeof (PlHostPort));
+
+  g_array_set_clear_func (list, host_port_clear);
+  return list;
+}
+
+PlDocument *
+pl_document_alloc (const char *instance_name)
+{
+  PlDocument *document = g_new0 (PlDocument, 1);
+
+  document->instance_name = g_strdup (instance_name);
+  document->root_certs = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  document->bootstrap_nodes = host_list_new ();
+  document->stun_servers = host_list_new ();
+  document->kinds = g_array_new (FALSE, TRUE, sizeof (PlKind));
+  document->kind_blobs = g_ptr_array_new_with_free_func (kind_blob_free);
+  document->bad_nodes = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  document->configuration_signers = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  document->kind_signers = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  document->enrollment_servers = g_ptr_array_new_with_free_func (g_free);
+  document->signatures = g_ptr_array_new_with_free_func (g_free);
+  document->link_protocols = g_ptr_array_new_with_free_func (g_free);
+  document->mandatory_extensions = g_ptr_array_new_with_free_func (g_free);
+  document->unknown_kinds = g_ptr_array_new_with_free_func (g_free);
+  document->clients_permitted = TRUE;
+  document->chord_reactive = TRUE;
+  document->self_signed_digest = G_CHECKSUM_SHA256;
+  document->initial_ttl = TTL_DEFAULT;
+  document->max_message_size = MESSAGE_SIZE_DEFAULT;
+  document->reliability_timer = RELIABILITY_DEFAULT;
+  document->chord_update_interval = UPDATE_INTERVAL_DEFAULT;
+  document->chord_ping_interval = PING_INTERVAL_DEFAULT;
+  document->turn_density = 1;
+  return document;
+}
+
+PlDocument *
+pl_document_new (const char *instance_name)
+{
+  static const guint32 required[] = { PL_KIND_SIP_REGISTRATION, PL_KIND_CERTIFICATE_BY_NODE, PL_KIND_CERTIFICATE_BY_USER };
+  PlDocument *document = pl_document_alloc (instance_name);
+
+  document->has_sequence = TRUE;
+  document->sequence = 1;
+  document->topology = g_strdup ("CHORD-RELOAD");
+  g_ptr_array_add (document->link_protocols, g_strdup ("TLS"));
+  document->max_message_size = OWN_MESSAGE_SIZE;
+  document->reliability_timer = OWN_RELIABILITY;
+  document->turn_density = 0;
+  for (guint i = 0; i < G_N_ELEMENTS (required); i++)
+    g_array_append_val (document->kinds, *pl_kind_registered (required[i]));
+  return document;
+}
+
+void
+pl_document_free (PlDocument *document)
+{
+  if (!document)
+    return;
+  g_free (document->instance_name);
+  g_free (document->topology);
+  g_ptr_array_unref (document->root_certs);
+  g_array_unref (document->bootstrap_nodes);
+  g_array_unref (document->stun_servers);
+  g_array_unref (document->kinds);
+  g_ptr_array_unref (document->kind_blobs);
+  g_array_unref (document->bad_nodes);
+  g_array_unref (document->configuration_signers);
+  g_array_unref (document->kind_signers);
+  g_ptr_array_unref (document->enrollment_servers);
+  g_ptr_array_unref (document->signatures);
+  g_ptr_array_unref (document->link_protocols);
+  g_ptr_array_unref (document->mandatory_extensions);
+  g_ptr_array_unref (document->unknown_kinds);
+  g_clear_pointer (&document->xml, g_bytes_unref);
+  g_clear_pointer (&document->blob, g_bytes_unref);
+  g_free (document);
+}
+
+const PlKind *
+pl_document_kind (const PlDocument *document, guint32 id)
+{
+  for (guint i = 0; i < document->kinds->len; i++)
+    if (g_array_index (document->kinds, PlKind, i).id == id)
+      return &g_array_index (document->kinds, PlKind, i);
+  return NULL;
+}
+
+PlTrust *
+pl_document_trust_new (const PlDocument *document, PlEnv *env, GError **error)
+{
+  g_autoptr (PlTrust) trust = pl_trust_new (env, document->instance_name);
+
+  for (guint i = 0; i < document->root_certs->len; i++)
+    if (!pl_trust_add_root (trust, g_ptr_array_index (document->root_certs, i), error))
+      {
+        g_prefix_error (error, "root-cert %u of overlay %s: ", i + 1, document->instance_name);
+        return NULL;
+      }
+  if (document->self_signed_permitted)
+    pl_trust_allow_self_signed (trust, document->self_signed_digest);
+  pl_trust_set_bad_nodes (trust, (const PlNodeId *) document->bad_nodes->data, document->bad_nodes->len);
+  return g_steal_pointer (&trust);
+}
+
+gboolean
+pl_document_check_time (const PlDocument *document, PlEnv *env, GError **error)
+{
+  g_autoptr (GDateTime) when = NULL;
+  g_autofree char *text = NULL;
+
+  if (document->expiration == 0 || pl_env_wall (env) / PL_USEC_PER_SEC <= document->expiration)
+    return TRUE;
+  when = g_date_time_new_from_unix_utc (document->expiration);
+  text = when ? g_date_time_format (when, "%Y-%m-%dT%H:%M:%SZ") : g_strdup ("?");
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+               "the configuration of overlay %s expired at %s: get a new document and run 'peerline overlay join FILE', "
+               "or set this machine's clock right", document->instance_name, text);
+  return FALSE;
+}
+
+static gboolean
+unsupported (const PlDocument *document, const char *what, const char *value, GError **error)
+{
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+               "overlay %s needs what this version of peerline does not do: %s%s%s; ask whoever runs it, or look for a "
+               "newer peerline", document->instance_name, what, *value ? " " : "", value);
+  return FALSE;
+}
+
+static gboolean
+list_has (GPtrArray *list, const char *text)
+{
+  return g_ptr_array_find_with_equal_func (list, text, g_str_equal, NULL);
+}
+
+gboolean
+pl_document_check_supported (const PlDocument *document, GError **error)
+{
+  if (g_strcmp0 (document->topology, "CHORD-RELOAD") != 0)
+    return unsupported (document, "topology plug-in", document->topology, error);
+  if (!list_has (document->link_protocols, "TLS"))
+    return unsupported (document, "overlay link protocol", g_ptr_array_index (document->link_protocols, 0), error);
+  for (guint i = 0; i < document->mandatory_extensions->len; i++)
+    {
+      const char *extension = g_ptr_array_index (document->mandatory_extensions, i);
+
+      if (!g_str_equal (extension, PL_NS_BASE) && !g_str_equal (extension, PL_NS_CHORD) && !g_str_equal (extension, PL_NS_OWN))
+        return unsupported (document, "extension", extension, error);
+    }
+  if (document->unknown_kinds->len > 0)
+    return unsupported (document, "Kind", g_ptr_array_index (document->unknown_kinds, 0), error);
+  if (document->shared_secret)
+    return unsupported (document, "admission by shared secret", "", error);
+  if (document->self_signed_permitted || document->root_certs->len == 0)
+    return unsupported (document, "self-signed identities", "", error);
+  return TRUE;
+}
