@@ -191,10 +191,10 @@ class World:
         found = {}
         for instance in self.instances:
             text = ''
-            path = os.path.join(instance.home, 'state', 'sip-links')
-            if os.path.exists(path):
-                with open(path) as f:
-                    text = f.read()
+            for root, _, files in os.walk(os.path.join(instance.home, 'state')):
+                if 'sip-links' in files:
+                    with open(os.path.join(root, 'sip-links')) as f:
+                        text += f.read()
             if instance.process and instance.process.poll() is None:
                 text += '\n'.join(p.get('path', '') for p in instance.ask('peers') or [] if p.get('role') == 'sip')
             for local, remote in re.findall(r'udp (\S+:\d+)\s+(\S+:\d+)', text):
