@@ -43,8 +43,8 @@ pl_ice_dup_addresses (gboolean loopback, guint max)
 
   if (getifaddrs (&all) < 0)
     return out;
-  collect (all, loopback, max, out);
-  if (out->len == 0)
+  collect (all, FALSE, max, out);
+  if (loopback || out->len == 0)
     collect (all, TRUE, max, out);
   freeifaddrs (all);
   return out;

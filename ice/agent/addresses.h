@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* Addresses of the interfaces that are up, at most `max`: no link-local ones, loopback only
- * when there is nothing else or when `loopback` asks for it alone. GPtrArray of GInetAddress. */
+/* Addresses of the interfaces that are up, at most `max`: no link-local ones, loopback when
+ * `loopback` asks for it or there is nothing else. GPtrArray of GInetAddress. */
 GPtrArray *pl_ice_dup_addresses (gboolean loopback, guint max);
 
 G_END_DECLS

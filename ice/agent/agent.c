@@ -260,19 +260,30 @@ use_turn (PlIceAgent *agent, const char *text)
 /* --- life --- */
 
 static void
-add_addresses (PlIceAgent *agent, gboolean loopback)
+add_address (PlIceAgent *agent, GInetAddress *inet)
 {
-  g_autoptr (GPtrArray) addresses = pl_ice_dup_addresses (loopback, PL_ICE_LOCAL_ADDRESSES_MAX);
+  PlIceAddress address;
+  NiceAddress nice;
 
-  for (guint i = 0; i < addresses->len; i++)
+  pl_ice_address_set (&address, inet, 0);
+  if (address_to_nice (&nice, &address))
+    nice_agent_add_local_address (agent->nice, &nice);
+}
+
+static void
+add_addresses (PlIceAgent *agent, const PlIceAgentOptions *options)
+{
+  g_autoptr (GInetAddress) only = options->address ? g_inet_address_new_from_string (options->address) : NULL;
+  g_autoptr (GPtrArray) all = NULL;
+
+  if (only)
     {
-      PlIceAddress address;
-      NiceAddress nice;
-
-      pl_ice_address_set (&address, g_ptr_array_index (addresses, i), 0);
-      if (address_to_nice (&nice, &address))
-        nice_agent_add_local_address (agent->nice, &nice);
+      add_address (agent, only);
+      return;
     }
+  all = pl_ice_dup_addresses (options->loopback, PL_ICE_LOCAL_ADDRESSES_MAX);
+  for (guint i = 0; i < all->len; i++)
+    add_address (agent, g_ptr_array_index (all, i));
 }
 
 static NiceAgent *
@@ -291,7 +302,7 @@ static gboolean
 start (PlIceAgent *agent, GMainContext *context, const PlIceAgentOptions *options)
 {
   agent->nice = make_nice (context, options);
-  add_addresses (agent, options->loopback);
+  add_addresses (agent, options);
   use_stun (agent, options);
   agent->stream = nice_agent_add_stream (agent->nice, 1);
   if (agent->stream == 0)

@@ -19,7 +19,8 @@ typedef struct PlIceAgent PlIceAgent;
 typedef struct {
   gboolean controlling;
   gboolean consent;             /* RFC 7675 checks; notices a lost path by itself within 10 s */
-  gboolean loopback;            /* gather 127.0.0.1 and ::1 only (tests) */
+  const char *address;          /* numeric: the only one to gather from; NULL: all of this machine */
+  gboolean loopback;            /* loopback addresses too: nodes on one machine */
   const char *const *stun;      /* "address:port", one is used; may be NULL. Names are left out. */
   guint stun_index;             /* which (modulo their number): move on when one does not answer */
   const char *const *turn;      /* "user:password@address:port", all are used; may be NULL */

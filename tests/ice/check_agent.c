@@ -45,7 +45,7 @@ static const PlIceAgentHandlers handlers = { on_gathered, on_connected, on_faile
 static void
 open_end (End *end, PlLoop *loop, gboolean controlling, const char *const *stun)
 {
-  PlIceAgentOptions options = { .controlling = controlling, .loopback = TRUE, .stun = stun };
+  PlIceAgentOptions options = { .controlling = controlling, .address = "127.0.0.1", .stun = stun };
   g_autoptr (GError) error = NULL;
 
   memset (end, 0, sizeof *end);

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "ice/dtls/session.h"
+
+#include <errno.h>
+#include <gnutls/abstract.h>
+#include <gnutls/dtls.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <string.h>
+
+#define CHAIN_MAX 4
+/* Bytes of a stream not yet taken by the record layer: one record and a bit. */
+#define STREAM_BUFFER_MAX (64 * 1024)
+#define DATAGRAM_QUEUE_MAX 64
+#define DTLS_TOTAL_TIMEOUT 10000 /* ms */
+
+#define KEY_EXCHANGE "-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305"
+#define PRIORITY_STREAM "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:" KEY_EXCHANGE
+#define PRIORITY_DATAGRAM "SECURE128:-VERS-ALL:+VERS-DTLS1.2:" KEY_EXCHANGE
+
+struct PlTlsCredentials {
+  gnutls_certificate_credentials_t credentials;
+  gnutls_privkey_t key;
+  gnutls_pcert_st pcert;
+};
+
+typedef enum { HANDSHAKE, ESTABLISHED, CLOSED } State;
+
+struct PlTlsSession {
+  PlEnv *env;
+  PlTlsCredentials *credentials;
+  PlTlsHandlers handlers;
+  gpointer user;
+  gnutls_session_t tls;
+  State state;
+  gboolean datagram, ended;
+  GQueue datagrams;   /* GBytes */
+  GByteArray *stream;
+  PlTimer *handshake_timer, *limit_timer;
+  GError *refusal;    /* what `verify` said */
+  gboolean *freed;    /* set while handlers run that may free us */
+};
+
+static gboolean
+fail_with (GError **error, int rc, const char *what)
+{
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: %s", what, gnutls_strerror (rc));
+  return FALSE;
+}
+
+/* --- credentials --- */
+
+/* Lends key and certificate: with flags 0 GnuTLS frees neither. */
+static int
+retrieve (gnutls_session_t tls, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
+          unsigned int *n_certs, gnutls_ocsp_data_st **ocsp, unsigned int *n_ocsp, gnutls_privkey_t *key, unsigned int *flags)
+{
+  PlTlsSession *session = gnutls_session_get_ptr (tls);
+
+  *certs = &session->credentials->pcert;
+  *n_certs = 1;
+  *n_ocsp = 0;
+  *key = session->credentials->key;
+  *flags = 0;
+  return 0;
+}
+
+PlTlsCredentials *
+pl_tls_credentials_new (gpointer key, GBytes *cert_der, GError **error)
+{
+  PlTlsCredentials *credentials = g_new0 (PlTlsCredentials, 1);
+  gsize len;
+  const void *data = g_bytes_get_data (cert_der, &len);
+  gnutls_datum_t der = { (unsigned char *) data, len };
+  int rc = gnutls_pcert_import_x509_raw (&credentials->pcert, &der, GNUTLS_X509_FMT_DER, 0);
+
+  if (rc < 0)
+    {
+      fail_with (error, rc, "own certificate");
+      g_free (credentials);
+      return NULL;
+    }
+  credentials->key = key;
+  gnutls_certificate_allocate_credentials (&credentials->credentials);
+  gnutls_certificate_set_retrieve_function3 (credentials->credentials, retrieve);
+  return credentials;
+}
+
+void
+pl_tls_credentials_free (PlTlsCredentials *credentials)
+{
+  if (!credentials)
+    return;
+  gnutls_certificate_free_credentials (credentials->credentials);
+  gnutls_pcert_deinit (&credentials->pcert);
+  g_free (credentials);
+}
+
+/* --- the path below --- */
+
+static ssize_t
+push (gnutls_transport_ptr_t ptr, const void *data, size_t len)
+{
+  PlTlsSession *session = ptr;
+
+  session->handlers.send (session->user, data, len);
+  return len;
+}
+
+static ssize_t
+pull_datagram (PlTlsSession *session, void *data, size_t len)
+{
+  g_autoptr (GBytes) bytes = g_queue_pop_head (&session->datagrams);
+  gsize n;
+
+  if (!bytes)
+    {
+      gnutls_transport_set_errno (session->tls, EAGAIN);
+      return -1;
+    }
+  n = MIN (len, g_bytes_get_size (bytes));
+  memcpy (data, g_bytes_get_data (bytes, NULL), n);
+  return n;
+}
+
+static ssize_t
+pull (gnutls_transport_ptr_t ptr, void *data, size_t len)
+{
+  PlTlsSession *session = ptr;
+  gsize n = MIN (len, session->stream->len);
+
+  if (session->datagram)
+    return pull_datagram (session, data, len);
+  if (n == 0 && session->ended)
+    return 0;
+  if (n == 0)
+    {
+      gnutls_transport_set_errno (session->tls, EAGAIN);
+      return -1;
+    }
+  memcpy (data, session->stream->data, n);
+  g_byte_array_remove_range (session->stream, 0, n);
+  return n;
+}
+
+static int
+pull_timeout (gnutls_transport_ptr_t ptr, unsigned int ms)
+{
+  PlTlsSession *session = ptr;
+
+  if (session->datagram)
+    return session->datagrams.length > 0;
+  return session->stream->len > 0 || session->ended;
+}
+
+/* --- events up --- */
+
+static void
+clear_timers (PlTlsSession *session)
+{
+  pl_timer_clear (&session->handshake_timer);
+  pl_timer_clear (&session->limit_timer);
+}
+
+/* Last call: the handler may free us. */
+static void
+report_closed (PlTlsSession *session, const GError *error)
+{
+  if (session->state == CLOSED)
+    return;
+  session->state = CLOSED;
+  clear_timers (session);
+  session->handlers.closed (session->user, error);
+}
+
+static void
+close_with (PlTlsSession *session, int rc)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (session->refusal)
+    error = g_steal_pointer (&session->refusal);
+  else if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
+    g_set_error (&error, G_IO_ERROR, G_IO_ERROR_FAILED, "the far side refused: %s",
+                 gnutls_alert_get_name (gnutls_alert_get (session->tls)));
+  else
+    fail_with (&error, rc, session->state == HANDSHAKE ? "handshake" : "session");
+  report_closed (session, error);
+}
+
+/* Called by GnuTLS inside the handshake, before our own Finished is trusted. */
+static int
+verify_peer (gnutls_session_t tls)
+{
+  PlTlsSession *session = gnutls_session_get_ptr (tls);
+  g_autoptr (GPtrArray) chain = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  unsigned int n = 0;
+  const gnutls_datum_t *list = gnutls_certificate_get_peers (tls, &n);
+
+  for (guint i = 0; list && i < n && i < CHAIN_MAX; i++)
+    g_ptr_array_add (chain, g_bytes_new (list[i].data, list[i].size));
+  g_clear_error (&session->refusal);
+  if (chain->len == 0)
+    g_set_error_literal (&session->refusal, G_IO_ERROR, G_IO_ERROR_FAILED, "the far side showed no certificate");
+  else if (session->handlers.verify (session->user, chain, &session->refusal))
+    return 0;
+  return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static void on_handshake_timer (gpointer data);
+
+/* TRUE: done, go on reading. FALSE: later, or the session is gone. */
+static gboolean
+handshake (PlTlsSession *session)
+{
+  int rc;
+
+  do
+    rc = gnutls_handshake (session->tls);
+  while (rc == GNUTLS_E_INTERRUPTED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED || rc == GNUTLS_E_GOT_APPLICATION_DATA);
+  if (rc == GNUTLS_E_AGAIN)
+    {
+      if (session->datagram)
+        pl_env_arm (session->env, &session->handshake_timer, gnutls_dtls_get_timeout (session->tls) * PL_USEC_PER_MSEC,
+                    on_handshake_timer, session);
+      return FALSE;
+    }
+  if (rc < 0)
+    {
+      gnutls_alert_send_appropriate (session->tls, rc);
+      close_with (session, rc);
+      return FALSE;
+    }
+  clear_timers (session);
+  session->state = ESTABLISHED;
+  session->handlers.established (session->user, session);
+  return TRUE;
+}
+
+static void
+on_limit (gpointer data)
+{
+  g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "handshake: no answer in time");
+
+  report_closed (data, error);
+}
+
+/* Takes all records there are. The session may be gone afterwards. */
+static void
+read_records (PlTlsSession *session)
+{
+  guint8 buffer[PL_TLS_STREAM_RECORD + 1024];
+  gboolean freed = FALSE;
+
+  while (session->state == ESTABLISHED)
+    {
+      ssize_t n = gnutls_record_recv (session->tls, buffer, sizeof buffer);
+
+      if (n == GNUTLS_E_AGAIN)
+        return;
+      if (n == GNUTLS_E_INTERRUPTED || (n < 0 && !gnutls_error_is_fatal (n)))
+        continue; /* warning alerts, requests for what we don't do */
+      if (n == 0)
+        {
+          report_closed (session, NULL);
+          return;
+        }
+      if (n < 0)
+        {
+          close_with (session, n);
+          return;
+        }
+      session->freed = &freed;
+      session->handlers.record (session->user, buffer, n);
+      if (freed)
+        return;
+      session->freed = NULL;
+    }
+}
+
+static void
+advance (PlTlsSession *session)
+{
+  switch (session->state)
+    {
+    case HANDSHAKE:
+      if (handshake (session))
+        read_records (session);
+      return;
+    case ESTABLISHED:
+      read_records (session);
+      return;
+    case CLOSED:
+      return;
+    }
+}
+
+static void
+on_handshake_timer (gpointer data)
+{
+  advance (data);
+}
+
+/* --- life --- */
+
+PlTlsSession *
+pl_tls_session_new (PlEnv *env, PlTlsCredentials *credentials, const PlTlsOptions *options,
+                    const PlTlsHandlers *handlers, gpointer user)
+{
+  PlTlsSession *session = g_new0 (PlTlsSession, 1);
+  guint flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS | (options->server ? GNUTLS_SERVER : GNUTLS_CLIENT)
+                | (options->datagram ? GNUTLS_DATAGRAM : 0);
+
+  session->env = env;
+  session->credentials = credentials;
+  session->handlers = *handlers;
+  session->user = user;
+  session->datagram = options->datagram;
+  session->stream = g_byte_array_new ();
+  g_queue_init (&session->datagrams);
+  gnutls_init (&session->tls, flags);
+  gnutls_session_set_ptr (session->tls, session);
+  gnutls_priority_set_direct (session->tls, options->datagram ? PRIORITY_DATAGRAM : PRIORITY_STREAM, NULL);
+  gnutls_credentials_set (session->tls, GNUTLS_CRD_CERTIFICATE, credentials->credentials);
+  gnutls_session_set_verify_function (session->tls, verify_peer);
+  if (options->server)
+    gnutls_certificate_server_set_request (session->tls, GNUTLS_CERT_REQUIRE);
+  gnutls_transport_set_ptr (session->tls, session);
+  gnutls_transport_set_push_function (session->tls, push);
+  gnutls_transport_set_pull_function (session->tls, pull);
+  gnutls_transport_set_pull_timeout_function (session->tls, pull_timeout);
+  if (options->datagram)
+    {
+      gnutls_dtls_set_mtu (session->tls, options->mtu ? options->mtu : PL_DTLS_MTU);
+      gnutls_dtls_set_timeouts (session->tls, PL_DTLS_RETRANSMIT, DTLS_TOTAL_TIMEOUT);
+    }
+  pl_env_arm (env, &session->limit_timer, PL_TLS_HANDSHAKE_MAX, on_limit, session);
+  pl_env_arm (env, &session->handshake_timer, 0, on_handshake_timer, session);
+  return session;
+}
+
+void
+pl_tls_session_free (PlTlsSession *session)
+{
+  if (!session)
+    return;
+  if (session->freed)
+    *session->freed = TRUE;
+  clear_timers (session);
+  gnutls_deinit (session->tls);
+  g_queue_clear_full (&session->datagrams, (GDestroyNotify) g_bytes_unref);
+  g_byte_array_unref (session->stream);
+  g_clear_error (&session->refusal);
+  g_free (session);
+}
+
+void
+pl_tls_session_feed (PlTlsSession *session, const guint8 *data, gsize len)
+{
+  if (session->state == CLOSED)
+    return;
+  if (session->datagram)
+    {
+      if (session->datagrams.length >= DATAGRAM_QUEUE_MAX)
+        return;
+      g_queue_push_tail (&session->datagrams, g_bytes_new (data, len));
+    }
+  else if (len > STREAM_BUFFER_MAX - session->stream->len)
+    {
+      close_with (session, GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER);
+      return;
+    }
+  else
+    g_byte_array_append (session->stream, data, len);
+  advance (session);
+}
+
+void
+pl_tls_session_end (PlTlsSession *session)
+{
+  session->ended = TRUE;
+  advance (session);
+}
+
+gboolean
+pl_tls_session_send (PlTlsSession *session, const guint8 *data, gsize len)
+{
+  ssize_t n;
+
+  if (session->state != ESTABLISHED)
+    return FALSE;
+  do
+    n = gnutls_record_send (session->tls, data, len);
+  while (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED); /* push takes all: no endless loop */
+  return n == (ssize_t) len;
+}
+
+void
+pl_tls_session_close (PlTlsSession *session)
+{
+  if (session->state == ESTABLISHED)
+    gnutls_bye (session->tls, GNUTLS_SHUT_WR);
+  session->state = CLOSED;
+  clear_timers (session);
+}
+
+gsize
+pl_tls_session_max_record (PlTlsSession *session)
+{
+  return session->datagram ? gnutls_dtls_get_data_mtu (session->tls) : PL_TLS_STREAM_RECORD;
+}
+
+gboolean
+pl_tls_session_export (PlTlsSession *session, const char *label, guint8 *out, gsize len)
+{
+  return session->state == ESTABLISHED
+         && gnutls_prf_rfc5705 (session->tls, strlen (label), label, 0, NULL, len, (char *) out) == 0;
+}
