@@ -288,7 +288,7 @@ decode (PlStore *store, GBytes *bytes)
   if (memcmp (magic, MAGIC, MAGIC_LEN) != 0)
     return FALSE;
   store->last_time = pl_reader_u64 (&reader);
-  loader.saved = (gint64) MIN (pl_reader_u64 (&reader), G_MAXINT64);
+  loader.saved = (gint64) (pl_reader_u64 (&reader) & G_MAXINT64);
   loader.certs = g_ptr_array_new_with_free_func (unref_cert);
   load_certs (&loader, &reader);
   load_resources (&loader, &reader);

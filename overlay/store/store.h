@@ -20,9 +20,10 @@ void pl_store_free (PlStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlStore, pl_store_free)
 
 /* A StoreReq whose message signature is good, from `signer` with certificate `signer_cert`.
- * `certs` are those of its security block. `replica_ok`: the topology accepts the sender for
- * this replica_number (7.4.1.1, 10.4). Atomic. Returns 0 and fills `answer` (without replica
- * lists), or an RFC error code (14.9) and `info` (own reference, may stay NULL). */
+ * `certs` (GBytes, DER) are those of its security block. That we are responsible, or the sender
+ * may store this replica_number with us (7.4.1.1, 10.4), is the caller's to check. Atomic.
+ * Returns 0 and fills `answer` (without replica lists), or an RFC error code (14.9) and `info`
+ * (own reference, may stay NULL). */
 guint16 pl_store_put (PlStore *store, const PlStoreReq *request, PlCert *signer_cert, const PlNodeId *signer,
                       GPtrArray *certs, PlStoreAns *answer, GBytes **info);
 guint16 pl_store_get (PlStore *store, const PlFetchReq *request, PlFetchAns *answer, GBytes **info);
@@ -42,7 +43,7 @@ GArray *pl_store_dup_resources (PlStore *store);
 GPtrArray *pl_store_dup_transfers (PlStore *store, const PlResourceId *resource, guint8 replica_number, gsize max_bytes);
 /* Values of a FetchAns that another holder gave (after Data_Too_Old or
  * Generation_Counter_Too_Low on a pass-on, 7.4.1.1): each proven, newer ones replace ours,
- * others are left. Returns how many were taken. */
+ * others are left. `certs`: GBytes, DER. Returns how many were taken. */
 guint pl_store_merge (PlStore *store, const PlResourceId *resource, const PlFetchAns *answer, GPtrArray *certs);
 /* Forgets one resource. */
 void pl_store_drop (PlStore *store, const PlResourceId *resource);
