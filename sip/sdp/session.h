@@ -19,20 +19,26 @@ typedef enum {
 
 #define PL_SDP_MAX 65536
 
-/* What the body offers. Malformed SDP is an error. */
+/* What the body offers, over its active m-sections (neither port 0 nor a=inactive). Judge what
+ * came, before it is corrected. Malformed, too long or ambiguous (a NUL, a CR inside a line)
+ * SDP is G_IO_ERROR_INVALID_DATA, here and below. */
 gboolean pl_sdp_classify (const char *body, gsize len, PlMediaClass *result, GError **error);
-/* For a person with a phone: what to switch on, e.g. "switch on ICE and DTLS-SRTP in your
- * phone"; as the text of a Warning 399. Static. */
+/* For a person with a phone: what to switch on there; as the text of a Warning 399 (no quotes
+ * in it). Static. */
 const char *pl_sdp_advice (PlMediaClass media);
-/* Toward the far side (DESIGN.md, SIP side): loopback in o= and in an unused session c=
- * becomes 0.0.0.0; a loopback c=/m= of an m-section becomes one of its candidates, a=rtcp
- * with it; hold and port 0 stay; loopback candidates go. All else byte by byte as it came.
- * Returns text the caller frees. */
+/* Toward the far side (DESIGN.md, SIP side): loopback in o= and in a session c= becomes
+ * 0.0.0.0 (:: for IP6), so the same in every message of the session; a loopback c= of an
+ * m-section and its port become those of one of its candidates, the media-level c= and a=rtcp
+ * with them, or 0.0.0.0 where there is none; loopback candidates go. All else byte by byte as
+ * it came. Returns text the caller frees; it is never more than a few lines longer. */
 char *pl_sdp_to_far (const char *body, gsize len, gsize *out_len, GError **error);
-/* From a link, toward the phone: the same corrections against a far side that did not. */
+/* From a link, toward the phone: the same corrections against a far side that did not. Here a
+ * host name in c=, a=rtcp or a candidate, and a candidate no one can read, count as loopback:
+ * no stranger makes the phone look up names or knock at ports of this machine. */
 char *pl_sdp_to_phone (const char *body, gsize len, gsize *out_len, GError **error);
-/* Does the answer keep what the offer's class promised, m-section by m-section? An active
- * section of a DIRECT offer answered without ICE or DTLS-SRTP is refused. */
+/* Does the answer keep what the offer promised, m-section by m-section? An active section
+ * must have what the offered one has (ICE and DTLS-SRTP, or ICE and ZRTP); one offered on hold
+ * either; one not offered is refused. Otherwise G_IO_ERROR_NOT_SUPPORTED with the reason. */
 gboolean pl_sdp_answer_fits (const char *offer, gsize offer_len, const char *answer, gsize answer_len, GError **error);
 
 G_END_DECLS

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "sip/sdp/session.h"
+
+#include "sip/sdp/scan-priv.h"
+
+#include <string.h>
+
+/* What becomes of a line. */
+typedef struct {
+  char *text;       /* in its place, without line end; NULL: as it is */
+  GPtrArray *after; /* new lines behind it; NULL: none */
+  gboolean gone;
+} Edit;
+
+typedef struct {
+  const PlSdp *sdp;
+  Edit *edits;
+  gboolean stranger; /* from a link: a name is as bad as loopback, nobody may make us look it up */
+} Correction;
+
+static gboolean
+is_bad (const Correction *correction, const char *address)
+{
+  PlAddressKind kind = pl_sdp_address_kind (address);
+
+  if (kind == PL_ADDRESS_NAME)
+    return correction->stranger || g_ascii_strcasecmp (address, "localhost") == 0 || g_ascii_strcasecmp (address, "localhost.") == 0;
+  return kind == PL_ADDRESS_LOOPBACK;
+}
+
+static void
+set_line (Correction *correction, int line, char *text)
+{
+  g_free (correction->edits[line].text);
+  correction->edits[line].text = text;
+}
+
+static void
+add_line (Correction *correction, int behind, char *text)
+{
+  Edit *edit = &correction->edits[behind];
+
+  if (!edit->after)
+    edit->after = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (edit->after, text);
+}
+
+static const PlSdpLine *
+get_line (const Correction *correction, int line)
+{
+  return &g_array_index (correction->sdp->lines, PlSdpLine, line);
+}
+
+static char *
+connection_text (const char *address)
+{
+  return g_strdup_printf ("c=IN %s %s", strchr (address, ':') ? "IP6" : "IP4", address);
+}
+
+static const char *
+unspecified (gboolean ip6)
+{
+  return ip6 ? "::" : "0.0.0.0";
+}
+
+/* --- candidates --- */
+
+static gboolean
+is_usable (const Correction *correction, const PlSdpCandidate *candidate)
+{
+  return candidate->valid && candidate->port != 0 && !is_bad (correction, candidate->address)
+         && pl_sdp_address_kind (candidate->address) == PL_ADDRESS_OTHER;
+}
+
+static void
+drop_candidates (Correction *correction, const PlSdpPart *part)
+{
+  for (guint i = 0; i < part->candidates->len; i++)
+    {
+      const PlSdpCandidate *candidate = part->candidates->pdata[i];
+      gboolean bad = candidate->valid && (is_bad (correction, candidate->address) || pl_sdp_address_kind (candidate->address) == PL_ADDRESS_UNSPECIFIED);
+
+      if (bad || (correction->stranger && !candidate->valid))
+        correction->edits[candidate->line].gone = TRUE;
+    }
+}
+
+/* Is `a` the better default: the kind most likely to be reached (RFC 8839, 4.2.1: relay,
+ * reflexive, host), of the family the phone had, of higher priority. */
+static gboolean
+is_better (const PlSdpCandidate *a, const PlSdpCandidate *b, gboolean ip6)
+{
+  gboolean family_a = (strchr (a->address, ':') != NULL) == ip6, family_b = (strchr (b->address, ':') != NULL) == ip6;
+
+  if (family_a != family_b)
+    return family_a;
+  return a->rank != b->rank ? a->rank > b->rank : a->priority > b->priority;
+}
+
+static const PlSdpCandidate *
+best_candidate (const Correction *correction, const PlSdpPart *part, gboolean ip6)
+{
+  const PlSdpCandidate *best = NULL;
+
+  for (guint i = 0; i < part->candidates->len; i++)
+    {
+      const PlSdpCandidate *candidate = part->candidates->pdata[i];
+
+      if (is_usable (correction, candidate) && candidate->udp && candidate->component == 1 && (!best || is_better (candidate, best, ip6)))
+        best = candidate;
+    }
+  return best;
+}
+
+/* RTCP's candidate beside `rtp`: same kind and address first. */
+static const PlSdpCandidate *
+rtcp_candidate (const Correction *correction, const PlSdpPart *part, const PlSdpCandidate *rtp)
+{
+  const PlSdpCandidate *best = NULL;
+
+  for (guint i = 0; i < part->candidates->len; i++)
+    {
+      const PlSdpCandidate *candidate = part->candidates->pdata[i];
+
+      if (!is_usable (correction, candidate) || !candidate->udp || candidate->component != 2)
+        continue;
+      if (candidate->rank == rtp->rank && g_str_equal (candidate->address, rtp->address))
+        return candidate;
+      if (!best || is_better (candidate, best, strchr (rtp->address, ':') != NULL))
+        best = candidate;
+    }
+  return best;
+}
+
+/* --- m-sections --- */
+
+/* Puts another number in place of the port of an m= line, the rest as it is. */
+static void
+set_port (Correction *correction, const PlSdpPart *part, guint port)
+{
+  const PlSdpLine *line = get_line (correction, part->m_line);
+  g_autofree char *text = g_strndup (line->text, line->len);
+  gsize before = 2 + strcspn (text + 2, " \t"), digits;
+
+  before += strspn (text + before, " \t");
+  digits = strspn (text + before, "0123456789");
+  set_line (correction, part->m_line, g_strdup_printf ("%.*s%u%s", (int) before, text, port, text + before + digits));
+}
+
+static void
+set_connection (Correction *correction, const PlSdpPart *part, const char *address)
+{
+  /* i= stands between m= and c= (RFC 8866, section 5) */
+  int behind = part->m_line + 1 < (int) part->end && get_line (correction, part->m_line + 1)->text[0] == 'i' ? part->m_line + 1 : part->m_line;
+
+  if (part->c_line >= 0)
+    set_line (correction, part->c_line, connection_text (address));
+  else
+    add_line (correction, behind, connection_text (address));
+}
+
+static char *
+rtcp_text (const PlSdpCandidate *rtcp, const PlSdpCandidate *rtp, gboolean brief)
+{
+  if (brief && g_str_equal (rtcp->address, rtp->address))
+    return g_strdup_printf ("a=rtcp:%u", rtcp->port);
+  return g_strdup_printf ("a=rtcp:%u IN %s %s", rtcp->port, strchr (rtcp->address, ':') ? "IP6" : "IP4", rtcp->address);
+}
+
+/* RFC 3605 and RFC 8839, 4.2.1.2: a=rtcp goes with the default; without a second component
+ * it says the same port (RFC 5761) or nothing. */
+static void
+set_rtcp (Correction *correction, const PlSdpPart *part, const PlSdpPart *from, const PlSdpCandidate *rtp)
+{
+  const PlSdpCandidate *rtcp = rtcp_candidate (correction, from, rtp);
+  const PlSdpLine *line = part->rtcp_line >= 0 ? get_line (correction, part->rtcp_line) : NULL;
+  gboolean brief = line && !memchr (line->text, ' ', line->len);
+
+  if (!rtcp && part->mux)
+    rtcp = rtp;
+  if (line && rtcp)
+    set_line (correction, part->rtcp_line, rtcp_text (rtcp, rtp, brief));
+  else if (line)
+    correction->edits[part->rtcp_line].gone = TRUE;
+  else if (rtcp && rtcp != rtp && (rtcp->port != rtp->port + 1 || !g_str_equal (rtcp->address, rtp->address)))
+    add_line (correction, part->end - 1, rtcp_text (rtcp, rtp, FALSE));
+}
+
+/* "a=rtcp:53020 IN IP4 126.16.64.4" (RFC 3605) */
+static gboolean
+has_bad_rtcp (const Correction *correction, const PlSdpPart *part)
+{
+  const PlSdpLine *line = part->rtcp_line >= 0 ? get_line (correction, part->rtcp_line) : NULL;
+  g_autofree char *text = line ? g_strndup (line->text, line->len) : NULL;
+  g_autoptr (GPtrArray) words = line ? pl_sdp_split (text) : NULL;
+
+  return words && words->len > 1 && is_bad (correction, words->pdata[words->len - 1]);
+}
+
+/* The candidate that an untouched m= and c= name. */
+static const PlSdpCandidate *
+named_candidate (const Correction *correction, const PlSdpPart *part, const PlSdpPart *from, const char *address)
+{
+  for (guint i = 0; address && i < from->candidates->len; i++)
+    {
+      const PlSdpCandidate *candidate = from->candidates->pdata[i];
+
+      if (is_usable (correction, candidate) && candidate->component == 1 && candidate->port == part->port && g_str_equal (candidate->address, address))
+        return candidate;
+    }
+  return NULL;
+}
+
+static void
+correct_part (Correction *correction, const PlSdpPart *part)
+{
+  const PlSdpPart *session = correction->sdp->session, *shared = pl_sdp_transport_of (correction->sdp, part);
+  const PlSdpPart *from = part->candidates->len ? part : shared;
+  const char *address = part->address ? part->address : session->address;
+  gboolean ip6 = part->address ? part->ip6 : session->ip6, bad = address && is_bad (correction, address);
+  const PlSdpCandidate *rtp = bad ? NULL : named_candidate (correction, part, from, address);
+
+  drop_candidates (correction, part);
+  if (!bad && !has_bad_rtcp (correction, part))
+    return;
+  if (!rtp && part->port != 0)
+    rtp = best_candidate (correction, from, ip6);
+  if (bad && rtp)
+    {
+      set_port (correction, part, rtp->port);
+      set_connection (correction, part, rtp->address);
+    }
+  else if (bad && part->c_line >= 0)
+    set_connection (correction, part, unspecified (ip6));
+  if (rtp)
+    set_rtcp (correction, part, from, rtp);
+  else if (has_bad_rtcp (correction, part))
+    correction->edits[part->rtcp_line].gone = TRUE;
+}
+
+/* --- the session part --- */
+
+static void
+correct_origin (Correction *correction)
+{
+  const PlSdpLine *line = get_line (correction, correction->sdp->o_line);
+  g_autofree char *text = g_strndup (line->text, line->len);
+  g_autoptr (GPtrArray) words = pl_sdp_split (text);
+  const char *address = words->pdata[5];
+
+  /* a name here is only an identifier: left alone even from a stranger */
+  if (pl_sdp_address_kind (address) != PL_ADDRESS_LOOPBACK && g_ascii_strcasecmp (address, "localhost") != 0)
+    return;
+  g_free (words->pdata[5]);
+  words->pdata[5] = g_strdup (unspecified (g_ascii_strcasecmp (words->pdata[4], "IP6") == 0));
+  g_ptr_array_add (words, NULL);
+  set_line (correction, correction->sdp->o_line, g_strjoinv (" ", (char **) words->pdata));
+}
+
+static void
+correct_session (Correction *correction)
+{
+  const PlSdpPart *session = correction->sdp->session;
+
+  correct_origin (correction);
+  drop_candidates (correction, session);
+  if (session->address && is_bad (correction, session->address))
+    set_connection (correction, session, unspecified (session->ip6));
+  if (has_bad_rtcp (correction, session))
+    correction->edits[session->rtcp_line].gone = TRUE;
+}
+
+/* --- writing --- */
+
+/* The last line of a body may have no end. */
+static void
+write_end (GString *out, const PlSdpLine *line)
+{
+  if (line->whole > line->len)
+    g_string_append_len (out, line->text + line->len, line->whole - line->len);
+  else
+    g_string_append (out, "\r\n");
+}
+
+static void
+write_line (GString *out, const PlSdpLine *line, Edit *edit)
+{
+  guint added = edit->after ? edit->after->len : 0;
+
+  if (!edit->gone && edit->text)
+    g_string_append (out, edit->text);
+  else if (!edit->gone)
+    g_string_append_len (out, line->text, line->len);
+  if (!edit->gone && (added || line->whole > line->len))
+    write_end (out, line);
+  for (guint i = 0; i < added; i++)
+    {
+      g_string_append (out, edit->after->pdata[i]);
+      write_end (out, line);
+    }
+  g_free (edit->text);
+  g_clear_pointer (&edit->after, g_ptr_array_unref);
+}
+
+static char *
+correct (const char *body, gsize len, gboolean stranger, gsize *out_len, GError **error)
+{
+  g_autoptr (PlSdp) sdp = pl_sdp_scan (body, len, error);
+  Correction correction = { .sdp = sdp, .stranger = stranger };
+  GString *out;
+
+  if (!sdp)
+    return NULL;
+  correction.edits = g_new0 (Edit, sdp->lines->len);
+  correct_session (&correction);
+  for (guint i = 0; i < sdp->media->len; i++)
+    correct_part (&correction, sdp->media->pdata[i]);
+  out = g_string_sized_new (len + 64);
+  for (guint i = 0; i < sdp->lines->len; i++)
+    write_line (out, get_line (&correction, i), &correction.edits[i]);
+  g_free (correction.edits);
+  *out_len = out->len;
+  return g_string_free (out, FALSE);
+}
+
+char *
+pl_sdp_to_far (const char *body, gsize len, gsize *out_len, GError **error)
+{
+  return correct (body, len, FALSE, out_len, error);
+}
+
+char *
+pl_sdp_to_phone (const char *body, gsize len, gsize *out_len, GError **error)
+{
+  return correct (body, len, TRUE, out_len, error);
+}
