@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/forward/table.h"
+
+#include "base/log.h"
+
+/* An old link goes when nothing came over it for so long, plus as much at random: the two
+ * sides must not both close what the other one uses. */
+#define OLD_IDLE (30 * PL_USEC_PER_SEC)
+/* Not heard for longer, it is as dead as the one that was used. */
+#define OLD_FRESH (10 * PL_USEC_PER_SEC)
+#define SWEEP_EVERY (10 * PL_USEC_PER_SEC)
+
+typedef struct {
+  PlNodeId id;
+  PlLink *link;             /* in use */
+  PlLink *old;              /* replaced, still heard; may be NULL */
+  gint64 old_until, old_heard;
+  gint64 heard;
+} Entry;
+
+struct PlTable {
+  PlEnv *env;
+  PlLinkOptions options;
+  guint max;
+  PlTableHandlers handlers;
+  gpointer user;
+  GHashTable *entries;
+  GPtrArray *dead;          /* links to free outside of their own callbacks */
+  PlTimer *bury_timer, *sweep_timer;
+};
+
+static void
+link_free (gpointer link)
+{
+  pl_link_free (link);
+}
+
+static void
+bury (gpointer data)
+{
+  PlTable *table = data;
+  g_autoptr (GPtrArray) dead = g_steal_pointer (&table->dead);
+
+  table->dead = g_ptr_array_new_with_free_func (link_free);
+}
+
+static void
+discard (PlTable *table, PlLink *link)
+{
+  if (!link)
+    return;
+  g_ptr_array_add (table->dead, link);
+  pl_env_arm (table->env, &table->bury_timer, 0, bury, table);
+}
+
+static void
+entry_free (gpointer data)
+{
+  Entry *entry = data;
+
+  pl_link_free (entry->link);
+  if (entry->old)
+    pl_link_free (entry->old);
+  g_free (entry);
+}
+
+static gint64
+old_deadline (PlTable *table)
+{
+  return pl_env_now (table->env) + OLD_IDLE + pl_env_random_below (table->env, OLD_IDLE);
+}
+
+static void
+on_message (gpointer user, PlLink *link, const guint8 *data, gsize len)
+{
+  PlTable *table = user;
+  PlNodeId from = *pl_link_node (link);
+  Entry *entry = g_hash_table_lookup (table->entries, &from);
+
+  if (!entry || (link != entry->link && link != entry->old))
+    return;
+  entry->heard = pl_env_now (table->env);
+  if (link == entry->old)
+    {
+      entry->old_until = old_deadline (table);
+      entry->old_heard = entry->heard;
+    }
+  table->handlers.message (table->user, &from, data, len);
+}
+
+static void
+on_closed (gpointer user, PlLink *link, const char *reason)
+{
+  PlTable *table = user;
+  PlNodeId id = *pl_link_node (link);
+  Entry *entry = g_hash_table_lookup (table->entries, &id);
+
+  if (!entry)
+    return;
+  if (link == entry->old)
+    {
+      entry->old = NULL;
+      discard (table, link);
+    }
+  else if (link == entry->link && entry->old && pl_env_now (table->env) - entry->old_heard < OLD_FRESH)
+    {
+      entry->link = g_steal_pointer (&entry->old);
+      discard (table, link);
+    }
+  else if (link == entry->link)
+    pl_table_remove (table, &id, reason);
+}
+
+static void
+sweep (gpointer data)
+{
+  PlTable *table = data;
+  gint64 now = pl_env_now (table->env);
+  gboolean any = FALSE;
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, table->entries);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Entry *entry = value;
+
+      if (entry->old && entry->old_until <= now)
+        discard (table, g_steal_pointer (&entry->old));
+      any = any || entry->old;
+    }
+  if (any)
+    pl_env_arm (table->env, &table->sweep_timer, SWEEP_EVERY, sweep, table);
+}
+
+PlTable *
+pl_table_new (PlEnv *env, const PlLinkOptions *options, guint max, const PlTableHandlers *handlers, gpointer user)
+{
+  PlTable *table = g_new0 (PlTable, 1);
+
+  table->env = env;
+  table->options = *options;
+  table->max = max;
+  table->handlers = *handlers;
+  table->user = user;
+  table->entries = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, entry_free);
+  table->dead = g_ptr_array_new_with_free_func (link_free);
+  return table;
+}
+
+void
+pl_table_free (PlTable *table)
+{
+  if (!table)
+    return;
+  pl_timer_clear (&table->bury_timer);
+  pl_timer_clear (&table->sweep_timer);
+  g_hash_table_unref (table->entries);
+  g_ptr_array_unref (table->dead);
+  g_free (table);
+}
+
+/* A full table gives up the node silent for longest that the topology does not need. */
+static gboolean
+make_room (PlTable *table)
+{
+  GHashTableIter iter;
+  gpointer value;
+  Entry *oldest = NULL;
+  PlNodeId id;
+
+  if (g_hash_table_size (table->entries) < table->max)
+    return TRUE;
+  g_hash_table_iter_init (&iter, table->entries);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Entry *entry = value;
+
+      if ((!oldest || entry->heard < oldest->heard) && !table->handlers.keep (table->user, &entry->id))
+        oldest = entry;
+    }
+  if (!oldest)
+    return FALSE;
+  id = oldest->id;
+  pl_table_remove (table, &id, "gives way to a new link");
+  return TRUE;
+}
+
+void
+pl_table_add (PlTable *table, PlCarrier *carrier)
+{
+  static const PlLinkHandlers handlers = { .message = on_message, .closed = on_closed };
+  PlNodeId id = pl_carrier_info (carrier)->node;
+  Entry *entry = g_hash_table_lookup (table->entries, &id);
+  gboolean again = entry != NULL;
+
+  if (!entry && !make_room (table))
+    {
+      pl_info ("forward", "connection table is full, link refused", NULL);
+      pl_carrier_close (carrier);
+      pl_carrier_free (carrier);
+      return;
+    }
+  if (!entry)
+    {
+      entry = g_new0 (Entry, 1);
+      entry->id = id;
+      g_hash_table_insert (table->entries, &entry->id, entry);
+    }
+  else
+    {
+      discard (table, g_steal_pointer (&entry->old));
+      entry->old = entry->link;
+      entry->old_until = old_deadline (table);
+      entry->old_heard = pl_env_now (table->env);
+      if (!table->sweep_timer)
+        pl_env_arm (table->env, &table->sweep_timer, SWEEP_EVERY, sweep, table);
+    }
+  entry->heard = pl_env_now (table->env);
+  entry->link = pl_link_new (table->env, carrier, &table->options, &handlers, table);
+  table->handlers.up (table->user, &id, again);
+}
+
+void
+pl_table_remove (PlTable *table, const PlNodeId *id, const char *reason)
+{
+  PlNodeId copy = *id;
+  Entry *entry = g_hash_table_lookup (table->entries, &copy);
+
+  if (!entry)
+    return;
+  g_hash_table_steal (table->entries, &copy);
+  discard (table, entry->link);
+  discard (table, entry->old);
+  g_free (entry);
+  table->handlers.down (table->user, &copy, reason);
+}
+
+PlLink *
+pl_table_link (PlTable *table, const PlNodeId *id)
+{
+  Entry *entry = g_hash_table_lookup (table->entries, id);
+
+  return entry ? entry->link : NULL;
+}
+
+guint
+pl_table_size (PlTable *table)
+{
+  return g_hash_table_size (table->entries);
+}
+
+GArray *
+pl_table_dup_nodes (PlTable *table)
+{
+  GArray *nodes = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  GHashTableIter iter;
+  gpointer key;
+
+  g_hash_table_iter_init (&iter, table->entries);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    g_array_append_vals (nodes, key, 1);
+  return nodes;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The connection table: Node-ID to link, the newest in use. A link that was replaced is still
+ * heard for a while, since the far side may hold the other one for the newest.
+ */
+#pragma once
+#include "base/env.h"
+#include "overlay/link/link.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlTable PlTable;
+
+typedef struct {
+  void (*message) (gpointer user, const PlNodeId *from, const guint8 *data, gsize len);
+  void (*up) (gpointer user, const PlNodeId *id, gboolean again);
+  void (*down) (gpointer user, const PlNodeId *id, const char *reason);
+  gboolean (*keep) (gpointer user, const PlNodeId *id);
+} PlTableHandlers;
+
+PlTable *pl_table_new (PlEnv *env, const PlLinkOptions *options, guint max, const PlTableHandlers *handlers, gpointer user);
+void pl_table_free (PlTable *table);
+/* Takes the carrier. `up` runs inside. */
+void pl_table_add (PlTable *table, PlCarrier *carrier);
+/* `down` runs inside. */
+void pl_table_remove (PlTable *table, const PlNodeId *id, const char *reason);
+/* Borrowed; NULL when there is none. */
+PlLink *pl_table_link (PlTable *table, const PlNodeId *id);
+guint pl_table_size (PlTable *table);
+GArray *pl_table_dup_nodes (PlTable *table);
+
+G_END_DECLS
