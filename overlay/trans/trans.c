@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/trans/trans.h"
+
+#include "base/log.h"
+#include "overlay/trans/answers.h"
+#include "overlay/wire/body.h"
+#include "overlay/wire/routing.h"
+
+#include <string.h>
+
+/* With no way out now, look again this soon. */
+#define NO_WAY_RETRY (200 * PL_USEC_PER_MSEC)
+
+/* An incoming request with what is needed to answer it. */
+typedef struct {
+  PlIncoming incoming;      /* first: handlers hold a pointer to it */
+  PlAnswerKey key;
+} Open;
+
+struct PlTransaction {
+  PlTrans *trans;
+  guint64 id;
+  PlDestination to;
+  guint16 code;
+  GBytes *message;
+  guint sendings;
+  gboolean no_way;
+  gint64 deadline;
+  PlTimer *timer;
+  PlTransFunc func;
+  gpointer user;
+  GDestroyNotify destroy;
+};
+
+struct PlTrans {
+  PlEnv *env;
+  const PlDocument *document;
+  PlIdentity *identity;
+  PlTrust *trust;
+  PlTransHandlers handlers;
+  gpointer user;
+  guint32 overlay;
+  gint64 reliability;
+  GHashTable *requests;     /* &id -> PlTransaction */
+  GHashTable *open;         /* set of Open */
+  PlAnswers *answers;
+  GQueue *failed;           /* PlTransaction that could not even be made */
+  PlTimer *failed_timer;
+};
+
+PlTrans *
+pl_trans_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTrust *trust,
+              const PlTransHandlers *handlers, gpointer user)
+{
+  PlTrans *trans = g_new0 (PlTrans, 1);
+
+  trans->env = env;
+  trans->document = document;
+  trans->identity = identity;
+  trans->trust = trust;
+  trans->handlers = *handlers;
+  trans->user = user;
+  trans->overlay = pl_overlay_hash (document->instance_name);
+  trans->reliability = MAX (document->reliability_timer, 200) * PL_USEC_PER_MSEC;
+  trans->requests = g_hash_table_new (g_int64_hash, g_int64_equal);
+  trans->open = g_hash_table_new (NULL, NULL);
+  trans->answers = pl_answers_new (env, PL_TRANS_ANSWERS_MAX, PL_TRANS_ANSWERS_BYTES, PL_TRANS_LIFETIME);
+  trans->failed = g_queue_new ();
+  return trans;
+}
+
+static void
+transaction_free (PlTransaction *transaction)
+{
+  pl_timer_clear (&transaction->timer);
+  if (transaction->destroy)
+    transaction->destroy (transaction->user);
+  g_clear_pointer (&transaction->message, g_bytes_unref);
+  g_free (transaction);
+}
+
+static void
+open_free (Open *open)
+{
+  pl_forwarding_header_clear (&open->incoming.header);
+  g_clear_pointer (&open->incoming.body, g_bytes_unref);
+  g_clear_pointer (&open->incoming.cert, pl_cert_unref);
+  g_clear_pointer (&open->incoming.certs, g_ptr_array_unref);
+  g_free (open);
+}
+
+void
+pl_trans_free (PlTrans *trans)
+{
+  GHashTableIter iter;
+  gpointer key, value;
+  PlTransaction *transaction;
+
+  if (!trans)
+    return;
+  pl_timer_clear (&trans->failed_timer);
+  while ((transaction = g_queue_pop_head (trans->failed)))
+    transaction_free (transaction);
+  g_queue_free (trans->failed);
+  g_hash_table_iter_init (&iter, trans->requests);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      g_hash_table_iter_steal (&iter);
+      transaction_free (value);
+    }
+  g_hash_table_iter_init (&iter, trans->open);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    open_free (key);
+  g_hash_table_unref (trans->requests);
+  g_hash_table_unref (trans->open);
+  pl_answers_free (trans->answers);
+  g_free (trans);
+}
+
+/* --- making messages --- */
+
+static GPtrArray *
+der_list (PlTrans *trans, GPtrArray *certs)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  GBytes *own = pl_cert_der (pl_identity_cert (trans->identity));
+
+  g_ptr_array_add (list, g_bytes_ref (own));
+  for (guint i = 0; certs && i < certs->len && list->len < PL_CERTIFICATES_MAX; i++)
+    {
+      GBytes *der = pl_cert_der (g_ptr_array_index (certs, i));
+
+      if (!g_bytes_equal (der, own))
+        g_ptr_array_add (list, g_bytes_ref (der));
+    }
+  return list;
+}
+
+/* Every message is signed and has our certificate with it (6.3.4, S1-33). */
+static GBytes *
+make_message (PlTrans *trans, PlForwardingHeader *header, guint16 code, GBytes *body, GPtrArray *certs)
+{
+  g_autoptr (GBytes) contents = pl_message_contents_write (code, body, NULL);
+  g_autoptr (GPtrArray) ders = der_list (trans, certs);
+  g_autoptr (GError) error = NULL;
+  PlSignature signature = { 0 };
+  GBytes *message = NULL;
+  gsize len;
+  const guint8 *data;
+
+  if (!contents)
+    return NULL;
+  data = g_bytes_get_data (contents, &len);
+  if (pl_identity_sign_message (trans->identity, trans->overlay, header->transaction_id, data, len, &signature, &error))
+    message = pl_message_write (header, contents, ders, &signature);
+  else
+    pl_warn ("trans", "cannot sign a message", "reason", error->message, NULL);
+  pl_signature_clear (&signature);
+  return message;
+}
+
+static void
+header_init (PlTrans *trans, PlForwardingHeader *header, guint64 transaction_id)
+{
+  pl_forwarding_header_init (header);
+  header->overlay = trans->overlay;
+  header->configuration_sequence = trans->document->sequence;
+  header->ttl = trans->document->initial_ttl;
+  header->transaction_id = transaction_id;
+}
+
+/* --- our requests --- */
+
+static void
+fail_later (gpointer data)
+{
+  PlTrans *trans = data;
+  PlTransaction *transaction = g_queue_pop_head (trans->failed);
+
+  if (!g_queue_is_empty (trans->failed))
+    pl_env_arm (trans->env, &trans->failed_timer, 0, fail_later, trans);
+  if (transaction->func)
+    transaction->func (transaction->user, NULL);
+  transaction_free (transaction);
+}
+
+static void
+transaction_over (PlTransaction *transaction, const PlTransAnswer *answer)
+{
+  pl_timer_clear (&transaction->timer);
+  g_hash_table_remove (transaction->trans->requests, &transaction->id);
+  if (transaction->func)
+    transaction->func (transaction->user, answer);
+  transaction_free (transaction);
+}
+
+static void
+send_now (gpointer data)
+{
+  PlTransaction *transaction = data;
+  PlTrans *trans = transaction->trans;
+  gint64 now = pl_env_now (trans->env), wait = trans->reliability;
+
+  if (now >= transaction->deadline || transaction->sendings >= PL_TRANS_SENDINGS_MAX)
+    {
+      transaction_over (transaction, NULL);
+      return;
+    }
+  transaction->no_way = !trans->handlers.send (trans->user, transaction->message);
+  if (transaction->no_way)
+    wait = NO_WAY_RETRY;
+  else
+    transaction->sendings++;
+  pl_env_arm (trans->env, &transaction->timer, MIN (wait, transaction->deadline - now), send_now, transaction);
+}
+
+static GBytes *
+request_message (PlTrans *trans, const PlTransRequest *request, guint64 id)
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+
+  header_init (trans, &header, id);
+  if (request->code == PL_MESSAGE_CONFIG_UPDATE_REQ)
+    header.configuration_sequence = PL_TRANS_SEQUENCE_ANY;
+  if (request->has_via)
+    {
+      PlDestination via = pl_destination_node (&request->via);
+
+      g_array_append_val (header.destination_list, via);
+    }
+  g_array_append_vals (header.destination_list, &request->to, 1);
+  return make_message (trans, &header, request->code, request->body, request->certs);
+}
+
+PlTransaction *
+pl_trans_request (PlTrans *trans, const PlTransRequest *request, PlTransFunc func, gpointer user, GDestroyNotify destroy)
+{
+  PlTransaction *transaction = g_new0 (PlTransaction, 1);
+  gint64 timeout = MIN (trans->reliability * PL_TRANS_SENDINGS_MAX, PL_TRANS_LIFETIME);
+
+  transaction->trans = trans;
+  transaction->to = request->to;
+  transaction->code = request->code;
+  transaction->func = func;
+  transaction->user = user;
+  transaction->destroy = destroy;
+  if (request->timeout > 0)
+    timeout = MIN (timeout, request->timeout);
+  transaction->deadline = pl_env_now (trans->env) + timeout;
+  do
+    transaction->id = pl_env_random64 (trans->env);
+  while (g_hash_table_contains (trans->requests, &transaction->id));
+  if (g_hash_table_size (trans->requests) < PL_TRANS_REQUESTS_MAX)
+    transaction->message = request_message (trans, request, transaction->id);
+  if (!transaction->message)
+    {
+      g_queue_push_tail (trans->failed, transaction);
+      pl_env_arm (trans->env, &trans->failed_timer, 0, fail_later, trans);
+      return transaction;
+    }
+  g_hash_table_insert (trans->requests, &transaction->id, transaction);
+  send_now (transaction);
+  return transaction;
+}
+
+void
+pl_trans_cancel (PlTransaction *transaction)
+{
+  if (!transaction)
+    return;
+  g_hash_table_remove (transaction->trans->requests, &transaction->id);
+  g_queue_remove (transaction->trans->failed, transaction);
+  transaction_free (transaction);
+}
+
+void
+pl_trans_kick (PlTrans *trans)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, trans->requests);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      PlTransaction *transaction = value;
+
+      if (transaction->no_way)
+        pl_env_arm (trans->env, &transaction->timer, 0, send_now, transaction);
+    }
+}
+
+/* --- answers to us --- */
+
+/* Signed by the node asked, or by one that may stand for the place (6.3.4; S1-43, S2-08). */
+static gboolean
+is_from_whom_we_asked (PlTransaction *transaction, const PlNodeId *signer)
+{
+  PlTrans *trans = transaction->trans;
+  PlNodeId place;
+
+  if (transaction->to.type == PL_DESTINATION_NODE)
+    return pl_node_id_is_wildcard (&transaction->to.node_id) || pl_node_id_equal (&transaction->to.node_id, signer);
+  return transaction->to.type == PL_DESTINATION_RESOURCE
+         && pl_resource_id_to_node_id (&transaction->to.resource_id, &place)
+         && trans->handlers.plausible (trans->user, &place, signer);
+}
+
+static void
+on_answer (PlTrans *trans, PlMessage *message, PlTransAnswer *answer)
+{
+  PlTransaction *transaction = g_hash_table_lookup (trans->requests, &message->header.transaction_id);
+  g_auto (PlErrorResponse) failure = { 0 };
+
+  if (!transaction || !is_from_whom_we_asked (transaction, &answer->signer))
+    {
+      pl_info ("trans", "answer discarded", "reason", "not from whom it was asked", NULL);
+      return;
+    }
+  answer->body = message->body;
+  if (message->message_code == PL_MESSAGE_ERROR)
+    {
+      if (pl_body_read (pl_body_type (PL_MESSAGE_ERROR), message->body, NULL, NULL, &failure) != PL_WIRE_OK
+          || failure.error_code == 0)
+        return;
+      answer->error_code = failure.error_code;
+      answer->body = failure.error_info;
+    }
+  else if (message->message_code != transaction->code + 1)
+    return;
+  transaction_over (transaction, answer);
+}
+
+/* --- requests to us --- */
+
+static gboolean
+send_answer (PlTrans *trans, const PlForwardingHeader *request, const PlNodeId *from, GBytes *answer, gsize header_len)
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+  PlDestination first = pl_destination_node (from);
+  g_autoptr (GBytes) message = NULL;
+
+  /* back the way it came (6.2.2) */
+  header_init (trans, &header, request->transaction_id);
+  g_array_append_val (header.destination_list, first);
+  for (guint i = request->via_list->len; i > 0; i--)
+    g_array_append_vals (header.destination_list, pl_destination_list_get (request->via_list, i - 1), 1);
+  for (guint i = 0; i < request->options->len; i++)
+    {
+      const PlForwardingOption *option = &g_array_index (request->options, PlForwardingOption, i);
+      PlForwardingOption copy = { option->type, 0, option->option ? g_bytes_ref (option->option) : NULL };
+
+      if (option->flags & PL_OPTION_RESPONSE_COPY)
+        g_array_append_val (header.options, copy);
+      else
+        pl_forwarding_option_clear (&copy);
+    }
+  message = pl_forwarding_rewrite (answer, header_len, &header);
+  return message && trans->handlers.send (trans->user, message);
+}
+
+/* Makes the answer with an empty header: its way is put in front for each sending. */
+static GBytes *
+make_answer (PlTrans *trans, guint64 transaction_id, guint16 code, GBytes *body, GPtrArray *certs)
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+
+  header_init (trans, &header, transaction_id);
+  return make_message (trans, &header, code, body, certs);
+}
+
+static GBytes *
+make_error (PlTrans *trans, guint64 transaction_id, guint16 error, GBytes *info)
+{
+  PlErrorResponse response = { .error_code = error, .error_info = info };
+  g_autoptr (GBytes) body = pl_body_write (pl_body_type (PL_MESSAGE_ERROR), &response);
+
+  return make_answer (trans, transaction_id, PL_MESSAGE_ERROR, body, NULL);
+}
+
+static void
+finish (PlTrans *trans, Open *open, GBytes *answer)
+{
+  if (answer)
+    {
+      pl_answers_done (trans->answers, &open->key, answer, PL_HEADER_MIN);
+      send_answer (trans, &open->incoming.header, &open->incoming.from, answer, PL_HEADER_MIN);
+    }
+  else
+    pl_answers_forget (trans->answers, &open->key);
+  g_hash_table_remove (trans->open, open);
+  open_free (open);
+}
+
+void
+pl_trans_refuse (PlTrans *trans, PlIncoming *incoming, guint16 error, GBytes *info)
+{
+  g_autoptr (GBytes) answer = make_error (trans, incoming->header.transaction_id, error, info);
+
+  finish (trans, (Open *) incoming, answer);
+}
+
+void
+pl_trans_refuse_text (PlTrans *trans, PlIncoming *incoming, guint16 error, const char *text)
+{
+  g_autoptr (GBytes) info = g_bytes_new (text, strlen (text));
+
+  pl_trans_refuse (trans, incoming, error, info);
+}
+
+void
+pl_trans_answer (PlTrans *trans, PlIncoming *incoming, GBytes *body, GPtrArray *certs)
+{
+  g_autoptr (GBytes) answer = make_answer (trans, incoming->header.transaction_id, incoming->code + 1, body, certs);
+  gsize size = answer ? g_bytes_get_size (answer) : G_MAXSIZE;
+
+  if (size > trans->document->max_message_size
+      || (incoming->header.max_response_length && size > incoming->header.max_response_length))
+    {
+      pl_trans_refuse_text (trans, incoming, PL_ERROR_RESPONSE_TOO_LARGE, "the answer would be too large");
+      return;
+    }
+  finish (trans, (Open *) incoming, answer);
+}
+
+void
+pl_trans_drop (PlTrans *trans, PlIncoming *incoming)
+{
+  finish (trans, (Open *) incoming, NULL);
+}
+
+void
+pl_trans_refuse_transit (PlTrans *trans, const PlForwardingHeader *header, const PlNodeId *from, guint16 error, const char *text)
+{
+  g_autoptr (GBytes) info = g_bytes_new (text, strlen (text));
+  g_autoptr (GBytes) answer = make_error (trans, header->transaction_id, error, info);
+
+  if (answer)
+    send_answer (trans, header, from, answer, PL_HEADER_MIN);
+}
+
+/* a is older than b, modulo 65535 (6.3.2.1). */
+static gboolean
+sequence_older (guint16 a, guint16 b)
+{
+  guint32 ahead = (b + 65535u - a) % 65535u;
+
+  return ahead != 0 && ahead < 32768;
+}
+
+/* 0, or the error that this request gets before its method is looked at. */
+static guint16
+check_request (PlTrans *trans, const PlMessage *message, const char **text)
+{
+  guint16 sequence = message->header.configuration_sequence, ours = trans->document->sequence;
+
+  *text = "";
+  for (guint i = 0; i < message->header.options->len; i++)
+    if (g_array_index (message->header.options, PlForwardingOption, i).flags & PL_OPTION_DESTINATION_CRITICAL)
+      {
+        *text = "forwarding option is not supported";
+        return PL_ERROR_UNSUPPORTED_FORWARDING_OPTION;
+      }
+  for (guint i = 0; message->extensions && i < message->extensions->len; i++)
+    if (g_array_index (message->extensions, PlMessageExtension, i).critical)
+      {
+        *text = "critical extension is not known";
+        return PL_ERROR_UNKNOWN_EXTENSION;
+      }
+  if (sequence == ours || (sequence == PL_TRANS_SEQUENCE_ANY && message->message_code == PL_MESSAGE_CONFIG_UPDATE_REQ))
+    return 0;
+  *text = "another configuration document is in force";
+  return sequence_older (sequence, ours) ? PL_ERROR_CONFIG_TOO_OLD : PL_ERROR_CONFIG_TOO_NEW;
+}
+
+static void
+on_request (PlTrans *trans, PlMessage *message, const PlTransAnswer *proof, const PlAnswerKey *key, const PlNodeId *from)
+{
+  Open *open;
+  PlIncoming *incoming;
+  const char *text;
+  guint16 error;
+
+  if (g_hash_table_size (trans->open) >= PL_TRANS_INCOMING_MAX)
+    return;
+  open = g_new0 (Open, 1);
+  incoming = &open->incoming;
+  open->key = *key;
+  pl_forwarding_header_copy (&incoming->header, &message->header);
+  incoming->code = message->message_code;
+  incoming->body = message->body ? g_bytes_ref (message->body) : NULL;
+  incoming->signer = proof->signer;
+  incoming->cert = pl_cert_ref (proof->cert);
+  incoming->certs = proof->certs ? g_ptr_array_ref (proof->certs) : NULL;
+  incoming->from = *from;
+  g_hash_table_add (trans->open, open);
+  pl_answers_open (trans->answers, key);
+  error = check_request (trans, message, &text);
+  if (error == PL_ERROR_CONFIG_TOO_OLD)
+    trans->handlers.outdated (trans->user, &incoming->signer);
+  if (error)
+    pl_trans_refuse_text (trans, incoming, error, text);
+  else
+    trans->handlers.request (trans->user, incoming);
+}
+
+/* --- receipt --- */
+
+/* Nothing is done with a message, not even "not found", before this (S1-38, S1-40). */
+static gboolean
+prove (PlTrans *trans, PlMessage *message, PlTransAnswer *proof)
+{
+  g_autoptr (GError) error = NULL;
+  gsize len = 0;
+  const guint8 *contents = message->contents ? g_bytes_get_data (message->contents, &len) : NULL;
+
+  proof->certs = message->certificates;
+  proof->cert = pl_trust_verify_message (trans->trust, proof->certs, trans->overlay, message->header.transaction_id,
+                                         contents, len, &message->signature, &proof->signer, &error);
+  if (!proof->cert)
+    pl_info ("trans", "message discarded", "reason", error ? error->message : "signature", NULL);
+  return proof->cert != NULL;
+}
+
+static void
+verify_and_handle (PlTrans *trans, PlMessage *message, const PlAnswerKey *key, const PlNodeId *from)
+{
+  PlTransAnswer proof = { 0 };
+
+  if (prove (trans, message, &proof))
+    {
+      if (pl_message_code_is_request (message->message_code))
+        on_request (trans, message, &proof, key, from);
+      else
+        on_answer (trans, message, &proof);
+    }
+  g_clear_pointer (&proof.cert, pl_cert_unref);
+}
+
+void
+pl_trans_deliver (PlTrans *trans, GBytes *bytes, const PlNodeId *from)
+{
+  g_auto (PlMessage) message = { 0 };
+  g_auto (PlForwardingHeader) header = { 0 };
+  PlWireStatus status = pl_message_read (bytes, &message);
+  PlAnswerKey key = { 0 };
+  GBytes *answer = NULL;
+  gsize header_len = 0;
+
+  if (status != PL_WIRE_OK || message.header.overlay != trans->overlay)
+    {
+      pl_info ("trans", "message discarded", "reason", pl_wire_status_text (status), NULL);
+      return;
+    }
+  if (!pl_message_code_is_request (message.message_code))
+    {
+      /* An answer that nobody waits for is not worth a signature check. */
+      if (g_hash_table_contains (trans->requests, &message.header.transaction_id))
+        verify_and_handle (trans, &message, &key, from);
+      return;
+    }
+  if (pl_forwarding_peek (bytes, &header, &header_len) != PL_WIRE_OK)
+    return;
+  pl_answers_key (&key, message.header.transaction_id, bytes, header_len);
+  switch (pl_answers_find (trans->answers, &key, &answer, &header_len))
+    {
+    case PL_ANSWERS_NEW:
+      verify_and_handle (trans, &message, &key, from);
+      break;
+    case PL_ANSWERS_OPEN:
+      break; /* being processed: its answer will do for both */
+    case PL_ANSWERS_DONE:
+      send_answer (trans, &message.header, from, answer, header_len);
+      break;
+    }
+}
