@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/topology/chord/chord-priv.h"
+
+#include <string.h>
+
+/* Nobody's word makes a neighbour: a Node-ID someone named is attached to first, and enters
+ * the ring when its own Update came (S1-12, S2-41, RFC 6940 10.7.3). */
+
+#define FORGET_AFTER (60 * PL_USEC_PER_SEC)
+#define RETRY_AFTER (5 * PL_USEC_PER_SEC)
+
+typedef struct {
+  PlNodeId id;
+  PlNodeId from;
+  gboolean has_from, busy;
+  guint tries;
+  gint64 not_before, named;
+} Candidate;
+
+typedef struct {
+  PlChord *chord;
+  PlNodeId id;
+} Attempt;
+
+void
+pl_chord_candidates_init (PlChord *chord)
+{
+  chord->candidates = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, g_free);
+}
+
+void
+pl_chord_candidates_free (PlChord *chord)
+{
+  pl_timer_clear (&chord->candidate_timer);
+  g_hash_table_unref (chord->candidates);
+}
+
+void
+pl_chord_candidate_forget (PlChord *chord, const PlNodeId *id)
+{
+  Candidate *candidate = g_hash_table_lookup (chord->candidates, id);
+
+  if (candidate && !candidate->busy)
+    g_hash_table_remove (chord->candidates, id);
+}
+
+static gboolean
+is_old (gpointer key, gpointer value, gpointer user_data)
+{
+  Candidate *candidate = value;
+  gint64 now = *(gint64 *) user_data;
+
+  return !candidate->busy && now - candidate->named > FORGET_AFTER && now > candidate->not_before;
+}
+
+static gboolean
+is_wanted (PlChord *chord, const PlNodeId *id)
+{
+  if (chord->want_peer || chord->state == PL_TOPOLOGY_JOINED)
+    return pl_ring_wants (chord->ring, id, PL_RING_NEIGHBOURS, PL_RING_NEIGHBOURS);
+  return pl_ring_wants (chord->ring, id, PL_CHORD_CLIENT_LINKS, 0);
+}
+
+void
+pl_chord_candidate (PlChord *chord, const PlNodeId *id, const PlNodeId *from, gint64 delay)
+{
+  gint64 now = pl_env_now (chord->config.env);
+  Candidate *candidate = g_hash_table_lookup (chord->candidates, id);
+
+  if (pl_node_id_equal (id, &chord->config.self) || pl_node_id_is_wildcard (id) || pl_chord_link (chord, id))
+    return;
+  if (!candidate)
+    {
+      if (from && !is_wanted (chord, id))
+        return;
+      if (g_hash_table_size (chord->candidates) >= PL_CHORD_CANDIDATES_MAX)
+        g_hash_table_foreach_remove (chord->candidates, is_old, &now);
+      if (g_hash_table_size (chord->candidates) >= PL_CHORD_CANDIDATES_MAX)
+        return;
+      candidate = g_new0 (Candidate, 1);
+      candidate->id = *id;
+      candidate->not_before = now + delay;
+      g_hash_table_insert (chord->candidates, &candidate->id, candidate);
+    }
+  candidate->named = now;
+  if (from && candidate->tries == 0)
+    {
+      candidate->from = *from;
+      candidate->has_from = TRUE;
+    }
+}
+
+static void
+on_attached (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *body)
+{
+  Attempt *attempt = data;
+  PlChord *chord = attempt->chord;
+  Candidate *candidate = g_hash_table_lookup (chord->candidates, &attempt->id);
+
+  chord->attaching--;
+  if (candidate)
+    {
+      candidate->busy = FALSE;
+      candidate->tries++;
+      candidate->not_before = pl_env_now (chord->config.env) + candidate->tries * RETRY_AFTER;
+      if (error_code == 0)
+        g_hash_table_remove (chord->candidates, &attempt->id);
+    }
+  pl_chord_candidates_run (chord);
+  if (chord->state != PL_TOPOLOGY_JOINED)
+    pl_chord_join_check (chord);
+}
+
+static void
+attempt_start (PlChord *chord, Candidate *candidate)
+{
+  Attempt *attempt = g_new0 (Attempt, 1);
+  PlTopologyTarget target = { .id = candidate->id };
+
+  /* Through the peer that named it (10.6); the second time by the overlay's own routing. */
+  if (candidate->has_from && candidate->tries == 0 && pl_chord_link (chord, &candidate->from))
+    {
+      target.via = candidate->from;
+      target.has_via = TRUE;
+    }
+  attempt->chord = chord;
+  attempt->id = candidate->id;
+  candidate->busy = TRUE;
+  chord->attaching++;
+  chord->host.attach (chord->user, &target, on_attached, attempt, g_free);
+}
+
+static void
+on_candidate_timer (gpointer data)
+{
+  pl_chord_candidates_run (data);
+}
+
+/* Nearest to us first, so that the ring closes from the inside. */
+static Candidate *
+next_candidate (PlChord *chord, gint64 now, gint64 *wake)
+{
+  GHashTableIter iter;
+  gpointer value;
+  Candidate *best = NULL;
+  PlNodeId best_distance = { { 0 } };
+
+  g_hash_table_iter_init (&iter, chord->candidates);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Candidate *candidate = value;
+      PlNodeId ahead, behind;
+
+      if (candidate->busy || candidate->tries >= PL_CHORD_ATTACH_TRIES || pl_chord_link (chord, &candidate->id))
+        continue;
+      if (candidate->has_from && !is_wanted (chord, &candidate->id))
+        continue;
+      if (candidate->not_before > now)
+        {
+          *wake = MIN (*wake, candidate->not_before - now);
+          continue;
+        }
+      ahead = pl_node_id_sub (&candidate->id, &chord->config.self);
+      behind = pl_node_id_sub (&chord->config.self, &candidate->id);
+      if (pl_node_id_compare (&behind, &ahead) < 0)
+        ahead = behind;
+      if (!best || pl_node_id_compare (&ahead, &best_distance) < 0)
+        {
+          best = candidate;
+          best_distance = ahead;
+        }
+    }
+  return best;
+}
+
+void
+pl_chord_candidates_run (PlChord *chord)
+{
+  gint64 now = pl_env_now (chord->config.env), wake = G_MAXINT64;
+  Candidate *candidate;
+
+  if (chord->state == PL_TOPOLOGY_LEAVING || g_hash_table_size (chord->links) == 0)
+    return;
+  while (chord->attaching < PL_CHORD_ATTACHES_MAX && (candidate = next_candidate (chord, now, &wake)))
+    attempt_start (chord, candidate);
+  if (wake != G_MAXINT64)
+    pl_env_arm (chord->config.env, &chord->candidate_timer, wake, on_candidate_timer, chord);
+}
+
+guint
+pl_chord_candidates_open (PlChord *chord, guint *failed)
+{
+  GHashTableIter iter;
+  gpointer value;
+  guint open = 0;
+
+  *failed = 0;
+  g_hash_table_iter_init (&iter, chord->candidates);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Candidate *candidate = value;
+
+      if (pl_chord_link (chord, &candidate->id) || !is_wanted (chord, &candidate->id))
+        continue;
+      if (candidate->busy || candidate->tries == 0)
+        open++;
+      else
+        (*failed)++;
+    }
+  return open;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The parts of the Chord plug-in share this state: chord.c (life, routing), candidate.c (who
+ * could be a neighbour), join.c (finding a place), update.c (what peers tell each other),
+ * finger.c, replica.c (copies of what is stored).
+ */
+#pragma once
+#include "overlay/topology/chord/chord.h"
+#include "overlay/topology/chord/ring.h"
+
+G_BEGIN_DECLS
+
+#define PL_CHORD_CANDIDATES_MAX 128
+#define PL_CHORD_ATTACHES_MAX 6      /* at a time, for neighbours */
+#define PL_CHORD_ATTACH_TRIES 3
+#define PL_CHORD_CLIENT_LINKS 2      /* peers after our Node-ID that a client stays attached to */
+#define PL_CHORD_HOLD_DOWN (30 * PL_USEC_PER_SEC) /* before new replicas after a failure (10.7.1) */
+#define PL_CHORD_COPIES_MAX 8        /* Stores under way at a time */
+
+/* A directly connected node. */
+typedef struct {
+  PlNodeId id;
+  gboolean peer;     /* an Update of its own came: it may be routed through (6.5.1) */
+  gboolean finger;
+  gint64 told;       /* when it last got an Update from us */
+} PlChordLink;
+
+typedef struct PlChord {
+  PlTopology topology;
+  PlTopologyConfig config;
+  PlTopologyHost host;
+  gpointer user;
+  PlTopologyState state;
+  gboolean want_peer, started_ring;
+  gint64 born;
+  PlRing *ring;
+  GHashTable *links;        /* PlNodeId -> PlChordLink: the connection table's members */
+
+  /* candidate.c */
+  GHashTable *candidates;   /* PlNodeId -> Candidate */
+  guint attaching;
+  PlTimer *candidate_timer;
+
+  /* join.c */
+  gboolean home_busy, home;
+  gint64 home_wait;
+  PlTimer *home_timer, *join_timer;
+
+  /* update.c */
+  GArray *announced;        /* PlNodeId: neighbours as last announced */
+  PlTimer *announce_timer, *announce_all_timer, *stabilise_timer;
+
+  /* finger.c */
+  guint finger_next;        /* 1..16 while a search runs, else 0 */
+  gboolean finger_random;
+  gint64 fingers_searched;  /* when places were last tried at random */
+  PlTimer *finger_timer;
+
+  /* replica.c */
+  GHashTable *copies;       /* PlResourceId -> Copies */
+  GQueue *jobs, *running;
+  PlTimer *sync_timer;
+  gint64 sync_at;
+  gint64 ring_changed;      /* when the neighbours last changed */
+
+  void (*left) (gpointer data);
+  gpointer left_data;
+  PlTimer *leave_timer;
+} PlChord;
+
+/* --- chord.c --- */
+void pl_chord_enter (PlChord *chord, PlTopologyState state);
+PlChordLink *pl_chord_link (PlChord *chord, const PlNodeId *id);
+/* A request to a connected node. `done` may be NULL. */
+void pl_chord_send (PlChord *chord, const PlNodeId *to, guint16 code, GBytes *body, PlTopologyDone done);
+/* The ring's members changed: neighbours, range and copies are looked at again. */
+void pl_chord_changed (PlChord *chord, gboolean failure);
+
+/* --- candidate.c --- */
+void pl_chord_candidates_init (PlChord *chord);
+void pl_chord_candidates_free (PlChord *chord);
+/* `id` was named by `from` (NULL: known of old); tried not before `delay`. */
+void pl_chord_candidate (PlChord *chord, const PlNodeId *id, const PlNodeId *from, gint64 delay);
+void pl_chord_candidate_forget (PlChord *chord, const PlNodeId *id);
+/* Starts Attaches to those that would be neighbours now. */
+void pl_chord_candidates_run (PlChord *chord);
+/* Wanted neighbours whose Attach is not decided yet, and those whose Attach failed. */
+guint pl_chord_candidates_open (PlChord *chord, guint *failed);
+
+/* --- join.c --- */
+void pl_chord_home_run (PlChord *chord, gint64 delay);
+/* A client makes sure of the peer responsible for it. */
+void pl_chord_home_verify (PlChord *chord, gint64 delay);
+void pl_chord_join_check (PlChord *chord);
+void pl_chord_joined (PlChord *chord);
+guint16 pl_chord_on_join (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, GBytes *body, GBytes **answer);
+void pl_chord_join_clear (PlChord *chord);
+
+/* --- update.c --- */
+void pl_chord_update_send (PlChord *chord, const PlNodeId *to, gboolean full);
+void pl_chord_announce (PlChord *chord);
+guint16 pl_chord_on_update (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, GBytes *body, GBytes **answer);
+guint16 pl_chord_on_leave (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, GBytes *body, GBytes **answer);
+void pl_chord_leave_send (PlChord *chord, const PlNodeId *to, PlTopologyDone done);
+void pl_chord_stabilise_start (PlChord *chord);
+void pl_chord_updates_clear (PlChord *chord);
+
+/* --- finger.c --- */
+/* Searches for missing fingers: all of them, or some at random places (10.7.4.2). */
+void pl_chord_fingers_run (PlChord *chord, gboolean random);
+void pl_chord_fingers_clear (PlChord *chord);
+gboolean pl_chord_is_finger (PlChord *chord, const PlNodeId *id);
+
+/* --- replica.c --- */
+void pl_chord_replicas_init (PlChord *chord);
+void pl_chord_replicas_free (PlChord *chord);
+void pl_chord_replicas_sync (PlChord *chord, gint64 delay);
+void pl_chord_replicas_stored (PlChord *chord, const PlResourceId *resource, const PlNodeId *from);
+/* Everything in (after, upto] goes to `node`; then `done` (data). */
+void pl_chord_replicas_transfer (PlChord *chord, const PlNodeId *node, const PlNodeId *after, void (*done) (PlChord *chord, const PlNodeId *node));
+guint pl_chord_replicas_pending (PlChord *chord);
+
+G_END_DECLS

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The CHORD-RELOAD topology plug-in (RFC 6940 section 10).
+ */
+#pragma once
+#include "overlay/topology/topology.h"
+
+G_BEGIN_DECLS
+
+extern const PlTopologyFuncs pl_chord_funcs;
+
+/* What a connected node told in its last Update is bounded by this many Node-IDs a list. */
+#define PL_CHORD_LIST_MAX 64
+/* "the Finger Table ... grow to 16" (10.7.4.3). */
+#define PL_CHORD_FINGERS 16
+
+G_END_DECLS

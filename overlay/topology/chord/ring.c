@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/topology/chord/ring.h"
+
+#include <string.h>
+
+struct PlRing {
+  PlNodeId self;
+  GArray *peers; /* PlNodeId, ascending by distance clockwise from self */
+};
+
+PlRing *
+pl_ring_new (const PlNodeId *self)
+{
+  PlRing *ring = g_new0 (PlRing, 1);
+
+  ring->self = *self;
+  ring->peers = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  return ring;
+}
+
+void
+pl_ring_free (PlRing *ring)
+{
+  if (!ring)
+    return;
+  g_array_unref (ring->peers);
+  g_free (ring);
+}
+
+static const PlNodeId *
+peer_at (const PlRing *ring, guint i)
+{
+  return &g_array_index (ring->peers, PlNodeId, i);
+}
+
+/* Index of the first peer whose distance from us is at least that of `id`. */
+static guint
+position (const PlRing *ring, const PlNodeId *id)
+{
+  PlNodeId distance = pl_node_id_sub (id, &ring->self);
+  guint low = 0, high = ring->peers->len;
+
+  while (low < high)
+    {
+      guint middle = low + (high - low) / 2;
+      PlNodeId there = pl_node_id_sub (peer_at (ring, middle), &ring->self);
+
+      if (pl_node_id_compare (&there, &distance) < 0)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  return low;
+}
+
+gboolean
+pl_ring_has (const PlRing *ring, const PlNodeId *id)
+{
+  guint i = position (ring, id);
+
+  return i < ring->peers->len && pl_node_id_equal (peer_at (ring, i), id);
+}
+
+gboolean
+pl_ring_add (PlRing *ring, const PlNodeId *id)
+{
+  PlNodeId copy = *id;
+
+  if (pl_node_id_equal (id, &ring->self) || pl_node_id_is_wildcard (id) || pl_ring_has (ring, id))
+    return FALSE;
+  g_array_insert_val (ring->peers, position (ring, id), copy);
+  return TRUE;
+}
+
+gboolean
+pl_ring_remove (PlRing *ring, const PlNodeId *id)
+{
+  if (!pl_ring_has (ring, id))
+    return FALSE;
+  g_array_remove_index (ring->peers, position (ring, id));
+  return TRUE;
+}
+
+guint
+pl_ring_size (const PlRing *ring)
+{
+  return ring->peers->len;
+}
+
+const PlNodeId *
+pl_ring_successor (const PlRing *ring, guint i)
+{
+  return i < ring->peers->len ? peer_at (ring, i) : NULL;
+}
+
+const PlNodeId *
+pl_ring_predecessor (const PlRing *ring, guint i)
+{
+  return i < ring->peers->len ? peer_at (ring, ring->peers->len - 1 - i) : NULL;
+}
+
+gboolean
+pl_ring_is_neighbour (const PlRing *ring, const PlNodeId *id)
+{
+  return pl_ring_has (ring, id) && pl_ring_wants (ring, id, PL_RING_NEIGHBOURS, PL_RING_NEIGHBOURS);
+}
+
+gboolean
+pl_ring_wants (const PlRing *ring, const PlNodeId *id, guint successors, guint predecessors)
+{
+  guint before = position (ring, id);
+  guint after = ring->peers->len - before;
+
+  if (pl_node_id_equal (id, &ring->self))
+    return FALSE;
+  if (before < ring->peers->len && pl_node_id_equal (peer_at (ring, before), id))
+    after--;
+  return before < successors || after < predecessors;
+}
+
+gboolean
+pl_ring_owns (const PlRing *ring, const PlNodeId *k)
+{
+  const PlNodeId *predecessor = pl_ring_predecessor (ring, 0);
+
+  return !predecessor || pl_node_id_between (k, predecessor, &ring->self);
+}
+
+gboolean
+pl_ring_keeps (const PlRing *ring, const PlNodeId *k)
+{
+  const PlNodeId *third = pl_ring_predecessor (ring, PL_RING_REPLICAS);
+
+  return !third || pl_node_id_between (k, third, &ring->self);
+}
+
+gboolean
+pl_ring_plausible (const PlRing *ring, const PlNodeId *k, const PlNodeId *who)
+{
+  PlNodeId theirs = pl_node_id_sub (who, k);
+
+  for (guint i = 0; i < PL_RING_NEIGHBOURS; i++)
+    {
+      const PlNodeId *pair[2] = { pl_ring_successor (ring, i), pl_ring_predecessor (ring, i) };
+
+      for (guint side = 0; side < 2 && pair[side]; side++)
+        {
+          PlNodeId distance = pl_node_id_sub (pair[side], k);
+
+          if (pl_node_id_compare (&distance, &theirs) < 0)
+            return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+guint
+pl_ring_hops (const PlRing *ring, const PlNodeId *k, PlNodeId *hops, guint max)
+{
+  guint at = position (ring, k), n = 0, after = at;
+
+  if (at < ring->peers->len && pl_node_id_equal (peer_at (ring, at), k) && n < max)
+    hops[n++] = *peer_at (ring, after++);
+  for (guint i = at; i > 0 && n < max; i--)
+    hops[n++] = *peer_at (ring, i - 1);
+  for (guint i = after; i < ring->peers->len && n < max; i++)
+    hops[n++] = *peer_at (ring, i);
+  return n;
+}
+
+gboolean
+pl_ring_has_between (const PlRing *ring, const PlNodeId *from, const PlNodeId *upto)
+{
+  for (guint i = 0; i < ring->peers->len; i++)
+    if (pl_node_id_equal (peer_at (ring, i), from) || pl_node_id_between (peer_at (ring, i), from, upto))
+      return TRUE;
+  return FALSE;
+}
