@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/node-priv.h"
+
+#include "base/log.h"
+#include "overlay/wire/body.h"
+#include "overlay/wire/routing.h"
+
+#include <string.h>
+
+/* AppAttach (RFC 6940 6.5.2, RFC 7904): links of the SIP usage. One exchange per far node at a
+ * time; both ends at once are settled as for Attach (6.5.1.2). */
+
+#define SEGMENTS_EXTENSION "pl-sip-seg"
+
+struct PlAppLink {
+  PlSegments *segments;
+  PlAppLinkHandlers handlers;
+  gpointer user;
+};
+
+typedef struct {
+  PlNode *node;
+  gboolean ours;
+  gboolean waiting;          /* the far side's own AppAttach goes first */
+  PlNodeId far;
+  gboolean answered;
+  gboolean segmented;        /* the far side speaks segments */
+  PlAttachment *attachment;
+  PlTransaction *transaction;
+  PlIncoming *incoming;
+  GPtrArray *connects;       /* PlAppConnect */
+  PlTimer *timer;
+} AppExchange;
+
+struct PlAppConnect {
+  AppExchange *exchange;
+  PlAppConnectFunc func;
+  gpointer user;
+};
+
+/* --- links --- */
+
+static void
+on_message (gpointer user, const guint8 *data, gsize len)
+{
+  PlAppLink *link = user;
+
+  if (link->handlers.message)
+    link->handlers.message (link->user, link, data, len);
+}
+
+static void
+on_stalled (gpointer user)
+{
+  PlAppLink *link = user;
+
+  if (link->handlers.stalled)
+    link->handlers.stalled (link->user, link);
+}
+
+static void
+on_closed (gpointer user, const char *reason)
+{
+  PlAppLink *link = user;
+
+  if (link->handlers.closed)
+    link->handlers.closed (link->user, link, reason);
+}
+
+static PlAppLink *
+app_link_new (PlNode *node, PlCarrier *carrier, gboolean segmented)
+{
+  static const PlSegmentsHandlers handlers = { .message = on_message, .stalled = on_stalled, .closed = on_closed };
+  PlAppLink *link = g_new0 (PlAppLink, 1);
+
+  link->segments = pl_segments_new (node->env, carrier, segmented, &handlers, link);
+  return link;
+}
+
+void
+pl_app_link_set_handlers (PlAppLink *link, const PlAppLinkHandlers *handlers, gpointer user)
+{
+  link->handlers = handlers ? *handlers : (PlAppLinkHandlers) { 0 };
+  link->user = user;
+}
+
+gboolean
+pl_app_link_send (PlAppLink *link, GBytes *message)
+{
+  return pl_segments_send (link->segments, message);
+}
+
+gboolean
+pl_app_link_pending (PlAppLink *link, const guint8 *data, gsize len)
+{
+  return pl_segments_pending (link->segments, data, len);
+}
+
+GPtrArray *
+pl_app_link_dup_unacknowledged (PlAppLink *link)
+{
+  return pl_segments_dup_unacknowledged (link->segments);
+}
+
+const PlCarrierInfo *
+pl_app_link_info (PlAppLink *link)
+{
+  return pl_segments_info (link->segments);
+}
+
+void
+pl_app_link_free (PlAppLink *link)
+{
+  if (!link)
+    return;
+  pl_segments_free (link->segments);
+  g_free (link);
+}
+
+/* --- exchanges --- */
+
+static void
+connect_free (gpointer data)
+{
+  g_free (data);
+}
+
+static void
+exchange_free (AppExchange *exchange)
+{
+  PlNode *node = exchange->node;
+
+  pl_timer_clear (&exchange->timer);
+  if (exchange->attachment)
+    pl_transport_cancel (node->transport, exchange->attachment);
+  if (exchange->transaction)
+    pl_trans_cancel (exchange->transaction);
+  if (exchange->incoming)
+    pl_trans_drop (node->trans, exchange->incoming);
+  g_ptr_array_unref (exchange->connects);
+  g_free (exchange);
+}
+
+void
+pl_node_app_init (PlNode *node)
+{
+  node->connects = g_ptr_array_new ();
+}
+
+void
+pl_node_app_free (PlNode *node)
+{
+  while (node->connects->len > 0)
+    exchange_free (g_ptr_array_remove_index (node->connects, 0));
+  g_ptr_array_unref (node->connects);
+}
+
+/* Hands the link to the first who asked for it; the others are told. */
+static void
+finish (AppExchange *exchange, PlAppLink *link, const GError *error)
+{
+  g_autoptr (GPtrArray) connects = g_steal_pointer (&exchange->connects);
+  g_autoptr (GError) taken = NULL;
+  PlNode *node = exchange->node;
+
+  exchange->connects = g_ptr_array_new_with_free_func (connect_free);
+  g_ptr_array_remove_fast (node->connects, exchange);
+  exchange_free (exchange);
+  if (link && connects->len == 0)
+    {
+      if (node->handlers.incoming)
+        node->handlers.incoming (node->user, link);
+      else
+        pl_app_link_free (link);
+      return;
+    }
+  for (guint i = 0; i < connects->len; i++)
+    {
+      PlAppConnect *connect = g_ptr_array_index (connects, i);
+
+      connect->exchange = NULL;
+      connect->func (connect->user, link, link ? NULL : error);
+      if (link)
+        taken = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_EXISTS, "a link to this node was just made");
+      error = link ? taken : error;
+      link = NULL;
+    }
+}
+
+static void
+fail (AppExchange *exchange, int code, const char *text)
+{
+  g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, code, text);
+
+  finish (exchange, NULL, error);
+}
+
+static void
+on_timeout (gpointer data)
+{
+  AppExchange *exchange = data;
+
+  fail (exchange, G_IO_ERROR_HOST_UNREACHABLE,
+        exchange->answered ? "no path to the node was found in time" : "the node did not answer");
+}
+
+static AppExchange *
+find_exchange (PlNode *node, const PlNodeId *far, gboolean ours)
+{
+  for (guint i = 0; i < node->connects->len; i++)
+    {
+      AppExchange *exchange = g_ptr_array_index (node->connects, i);
+
+      if (exchange->ours == ours && pl_node_id_equal (&exchange->far, far))
+        return exchange;
+    }
+  return NULL;
+}
+
+static void
+wait_for_link (AppExchange *exchange)
+{
+  exchange->waiting = TRUE;
+  if (exchange->transaction)
+    pl_trans_cancel (g_steal_pointer (&exchange->transaction));
+  if (exchange->attachment)
+    pl_transport_cancel (exchange->node->transport, g_steal_pointer (&exchange->attachment));
+}
+
+static gboolean
+speaks_segments (const PlAttachReqAns *remote)
+{
+  for (guint i = 0; remote->candidates && i < remote->candidates->len; i++)
+    {
+      GBytes *value = NULL;
+
+      if (pl_ice_candidate_find_extension (&g_array_index (remote->candidates, PlIceCandidate, i), SEGMENTS_EXTENSION, &value)
+          && value && g_bytes_get_size (value) == 1 && *(const char *) g_bytes_get_data (value, NULL) == '1')
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+on_answer (gpointer user, const PlTransAnswer *answer)
+{
+  AppExchange *exchange = user;
+  g_auto (PlAttachReqAns) remote = { 0 };
+
+  exchange->transaction = NULL;
+  if (!answer)
+    fail (exchange, G_IO_ERROR_HOST_UNREACHABLE, "the node did not answer");
+  else if (answer->error_code == PL_ERROR_IN_PROGRESS)
+    wait_for_link (exchange);
+  else if (answer->error_code == PL_ERROR_NOT_FOUND)
+    fail (exchange, G_IO_ERROR_NOT_FOUND, "the node does not take SIP links");
+  else if (answer->error_code)
+    fail (exchange, G_IO_ERROR_HOST_UNREACHABLE, "the node refused the link");
+  else if (pl_body_read (pl_body_type (PL_MESSAGE_APP_ATTACH_ANS), answer->body, NULL, NULL, &remote) != PL_WIRE_OK
+           || remote.application != PL_APPLICATION_SIP)
+    fail (exchange, G_IO_ERROR_INVALID_DATA, "the node's answer makes no sense");
+  else
+    {
+      exchange->answered = TRUE;
+      exchange->segmented = speaks_segments (&remote);
+      pl_transport_remote (exchange->node->transport, exchange->attachment, &remote, &exchange->far);
+    }
+}
+
+/* Our candidates say that we speak segments (doc/PROTOCOL). */
+static GBytes *
+own_part (const PlAttachReqAns *local, const char *role)
+{
+  g_auto (PlAttachReqAns) message = { 0 };
+
+  pl_attach_req_ans_copy (&message, local);
+  g_clear_pointer (&message.role, g_bytes_unref);
+  message.role = g_bytes_new_static (role, strlen (role));
+  message.application = PL_APPLICATION_SIP;
+  for (guint i = 0; message.candidates && i < message.candidates->len; i++)
+    pl_ice_candidate_add_extension (&g_array_index (message.candidates, PlIceCandidate, i), SEGMENTS_EXTENSION, "1");
+  return pl_body_write (pl_body_type (PL_MESSAGE_APP_ATTACH_REQ), &message);
+}
+
+static void
+on_gathered (gpointer user, PlAttachment *attachment, const PlAttachReqAns *local)
+{
+  AppExchange *exchange = user;
+  PlNode *node = exchange->node;
+  g_autoptr (GBytes) body = own_part (local, exchange->ours ? "passive" : "active");
+  PlTransRequest request = { .code = PL_MESSAGE_APP_ATTACH_REQ, .body = body, .timeout = PL_NODE_CONNECT_TIME };
+
+  if (exchange->ours)
+    {
+      request.to = pl_destination_node (&exchange->far);
+      exchange->transaction = pl_trans_request (node->trans, &request, on_answer, exchange, NULL);
+    }
+  else if (exchange->incoming)
+    pl_trans_answer (node->trans, g_steal_pointer (&exchange->incoming), body, NULL);
+}
+
+static void
+on_connected (gpointer user, PlAttachment *attachment, PlCarrier *carrier)
+{
+  AppExchange *exchange = user;
+  PlAppLink *link = app_link_new (exchange->node, carrier, exchange->segmented);
+  AppExchange *waiting = exchange->ours ? NULL : find_exchange (exchange->node, &exchange->far, TRUE);
+
+  exchange->attachment = NULL;
+  if (waiting && waiting->waiting)
+    {
+      g_ptr_array_remove_fast (exchange->node->connects, exchange);
+      exchange_free (exchange);
+      exchange = waiting;
+    }
+  finish (exchange, link, NULL);
+}
+
+static void
+on_failed (gpointer user, PlAttachment *attachment, const GError *error)
+{
+  AppExchange *exchange = user;
+
+  exchange->attachment = NULL;
+  pl_info ("node", "application link failed", "reason", error ? error->message : "unknown", NULL);
+  fail (exchange, G_IO_ERROR_HOST_UNREACHABLE, "no path to the node was found");
+}
+
+static const PlAttachmentHandlers attachment_handlers = {
+  .gathered = on_gathered, .connected = on_connected, .failed = on_failed,
+};
+
+static AppExchange *
+exchange_new (PlNode *node, const PlNodeId *far, gboolean ours)
+{
+  AppExchange *exchange = g_new0 (AppExchange, 1);
+
+  exchange->node = node;
+  exchange->ours = ours;
+  exchange->far = *far;
+  exchange->connects = g_ptr_array_new_with_free_func (connect_free);
+  g_ptr_array_add (node->connects, exchange);
+  exchange->attachment = pl_transport_attach (node->transport, PL_ATTACH_APPLICATION, ours, &attachment_handlers, exchange);
+  pl_env_arm (node->env, &exchange->timer, PL_NODE_CONNECT_TIME, on_timeout, exchange);
+  return exchange;
+}
+
+PlAppConnect *
+pl_node_app_connect (PlNode *node, const PlNodeId *target, PlAppConnectFunc func, gpointer user)
+{
+  AppExchange *exchange = find_exchange (node, target, TRUE);
+  PlAppConnect *connect = g_new0 (PlAppConnect, 1);
+
+  if (!exchange)
+    exchange = exchange_new (node, target, TRUE);
+  connect->exchange = exchange;
+  connect->func = func;
+  connect->user = user;
+  g_ptr_array_add (exchange->connects, connect);
+  return connect;
+}
+
+void
+pl_app_connect_cancel (PlAppConnect *connect)
+{
+  AppExchange *exchange;
+
+  if (!connect || !(exchange = connect->exchange))
+    return;
+  g_ptr_array_remove_fast (exchange->connects, connect);
+  if (exchange->connects->len > 0)
+    return;
+  g_ptr_array_remove_fast (exchange->node->connects, exchange);
+  exchange_free (exchange);
+}
+
+/* --- the asked side --- */
+
+static guint16
+check_request (PlNode *node, const PlIncoming *incoming, PlAttachReqAns *remote)
+{
+  AppExchange *other;
+  guint passive = 0;
+
+  if (pl_body_read (pl_body_type (PL_MESSAGE_APP_ATTACH_REQ), incoming->body, NULL, NULL, remote) != PL_WIRE_OK)
+    return PL_ERROR_INVALID_MESSAGE;
+  if (remote->application != PL_APPLICATION_SIP || pl_node_id_equal (&incoming->signer, &node->self))
+    return PL_ERROR_NOT_FOUND;
+  for (guint i = 0; i < node->connects->len; i++)
+    passive += !((AppExchange *) g_ptr_array_index (node->connects, i))->ours;
+  if (passive >= PL_NODE_ATTACHES_MAX)
+    return PL_ERROR_REQUEST_TIMEOUT;
+  other = find_exchange (node, &incoming->signer, TRUE);
+  if (other && !other->waiting)
+    {
+      if (other->answered || pl_node_id_compare (&node->self, &incoming->signer) > 0)
+        return PL_ERROR_IN_PROGRESS;
+      wait_for_link (other);
+    }
+  return 0;
+}
+
+void
+pl_node_on_app_attach (PlNode *node, PlIncoming *incoming)
+{
+  g_auto (PlAttachReqAns) remote = { 0 };
+  guint16 error = check_request (node, incoming, &remote);
+  AppExchange *exchange;
+
+  if (error)
+    {
+      pl_trans_refuse_text (node->trans, incoming, error, pl_error_code_name (error));
+      return;
+    }
+  /* it begins anew: the earlier exchange is dead */
+  if ((exchange = find_exchange (node, &incoming->signer, FALSE)))
+    {
+      g_ptr_array_remove_fast (node->connects, exchange);
+      exchange_free (exchange);
+    }
+  exchange = exchange_new (node, &incoming->signer, FALSE);
+  exchange->incoming = incoming;
+  exchange->answered = TRUE;
+  exchange->segmented = speaks_segments (&remote);
+  pl_transport_remote (node->transport, exchange->attachment, &remote, &exchange->far);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/node-priv.h"
+
+#include "base/log.h"
+
+/* The bootstrap nodes of the document (RFC 6940 11.4): dialled at the start and whenever no
+ * link is left; the first of them starts the ring when no other has one (6.4.2.1); those in the
+ * ring look now and then whether it is the only one (10.7.4.4). */
+
+#define RETRY_MIN (300 * PL_USEC_PER_MSEC)
+#define RETRY_MAX (10 * PL_USEC_PER_SEC)
+#define RING_WAIT PL_USEC_PER_SEC            /* for a connected node to show that it has a ring */
+#define HOME_WAIT (8 * PL_USEC_PER_SEC)      /* for a ring that is there to take us */
+#define DISCOVER_BOOTSTRAP (30 * PL_USEC_PER_SEC)
+#define DISCOVER_PEER (600 * PL_USEC_PER_SEC)
+#define DIALS_MAX 8
+
+typedef struct {
+  PlBoot *boot;
+  const PlHostPort *where;
+  gboolean dialing, is_self, known;
+  PlNodeId id;
+} Host;
+
+struct PlBoot {
+  PlNode *node;
+  GPtrArray *hosts;          /* Host */
+  gboolean running;
+  gint64 wait, started;
+  PlTimer *retry_timer, *ring_timer, *discover_timer;
+};
+
+static void ring_check (gpointer data);
+static void dial_all (gpointer data);
+
+void
+pl_node_boot_init (PlNode *node)
+{
+  PlBoot *boot = g_new0 (PlBoot, 1);
+  GArray *list = node->document->bootstrap_nodes;
+
+  boot->node = node;
+  boot->hosts = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; list && i < list->len; i++)
+    {
+      Host *host = g_new0 (Host, 1);
+
+      host->boot = boot;
+      host->where = &g_array_index (list, PlHostPort, i);
+      g_ptr_array_add (boot->hosts, host);
+    }
+  node->boot = boot;
+}
+
+void
+pl_node_boot_free (PlNode *node)
+{
+  pl_node_boot_stop (node);
+  g_ptr_array_unref (node->boot->hosts);
+  g_free (node->boot);
+}
+
+gboolean
+pl_node_boot_is (PlNode *node, const PlNodeId *id)
+{
+  for (guint i = 0; i < node->boot->hosts->len; i++)
+    {
+      Host *host = g_ptr_array_index (node->boot->hosts, i);
+
+      if (host->known && pl_node_id_equal (&host->id, id))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static guint
+n_dialing (PlBoot *boot)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < boot->hosts->len; i++)
+    n += ((Host *) g_ptr_array_index (boot->hosts, i))->dialing;
+  return n;
+}
+
+static gboolean
+may_start_ring (PlBoot *boot)
+{
+  return boot->running && boot->node->options.may_start_ring
+         && pl_topology_state (boot->node->topology) == PL_TOPOLOGY_OUTSIDE;
+}
+
+static void
+dial_over (PlBoot *boot)
+{
+  if (!boot->running || n_dialing (boot) > 0)
+    return;
+  if (may_start_ring (boot))
+    pl_env_arm (boot->node->env, &boot->ring_timer, 0, ring_check, boot);
+  if (pl_forward_n_links (boot->node->forward) > 0)
+    return;
+  boot->wait = CLAMP (boot->wait * 2, RETRY_MIN, RETRY_MAX);
+  pl_env_arm (boot->node->env, &boot->retry_timer,
+              boot->wait + pl_env_random_below (boot->node->env, boot->wait / 4), dial_all, boot);
+}
+
+static void
+on_dialed (gpointer user, PlCarrier *carrier)
+{
+  Host *host = user;
+  PlBoot *boot = host->boot;
+
+  host->dialing = FALSE;
+  host->id = pl_carrier_info (carrier)->node;
+  host->known = TRUE;
+  host->is_self = pl_node_id_equal (&host->id, &boot->node->self);
+  if (host->is_self || !boot->running)
+    {
+      pl_carrier_close (carrier);
+      pl_carrier_free (carrier);
+    }
+  else
+    {
+      boot->wait = 0;
+      pl_forward_add (boot->node->forward, carrier);
+    }
+  dial_over (boot);
+}
+
+static void
+on_dial_failed (gpointer user, const GError *error)
+{
+  Host *host = user;
+
+  host->dialing = FALSE;
+  pl_info ("node", "bootstrap node does not answer", "host", host->where->host,
+           "reason", error ? error->message : "unknown", NULL);
+  dial_over (host->boot);
+}
+
+static void
+dial (Host *host)
+{
+  static const PlDialHandlers handlers = { .connected = on_dialed, .failed = on_dial_failed };
+  PlNode *node = host->boot->node;
+
+  if (host->dialing || host->is_self || (host->known && pl_forward_connected (node->forward, &host->id)))
+    return;
+  host->dialing = TRUE;
+  pl_transport_dial (node->transport, host->where->host, host->where->port, &handlers, host);
+}
+
+static void
+dial_all (gpointer data)
+{
+  PlBoot *boot = data;
+  guint n = boot->hosts->len, first = n ? pl_env_random_below (boot->node->env, n) : 0;
+
+  for (guint i = 0; i < MIN (n, DIALS_MAX); i++)
+    dial (g_ptr_array_index (boot->hosts, (first + i) % n));
+  dial_over (boot);
+}
+
+/* --- the first ring --- */
+
+/* A connected node has told us of its ring. */
+static gboolean
+has_ring (PlNode *node)
+{
+  g_autoptr (GArray) nodes = pl_forward_dup_nodes (node->forward);
+
+  for (guint i = 0; i < nodes->len; i++)
+    if (pl_topology_is_peer (node->topology, &g_array_index (nodes, PlNodeId, i)))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+ring_check (gpointer data)
+{
+  PlBoot *boot = data;
+  PlNode *node = boot->node;
+  gint64 age = pl_env_now (node->env) - boot->started;
+
+  if (!may_start_ring (boot) || n_dialing (boot) > 0)
+    return;
+  if (pl_forward_n_links (node->forward) > 0 && age < (has_ring (node) ? HOME_WAIT : RING_WAIT))
+    {
+      pl_env_arm (node->env, &boot->ring_timer, RING_WAIT / 4, ring_check, boot);
+      return;
+    }
+  pl_notice ("node", "no other bootstrap node has a ring: starting it", NULL);
+  pl_topology_start_ring (node->topology);
+}
+
+/* --- partitions --- */
+
+static void
+discover (gpointer data)
+{
+  PlBoot *boot = data;
+  PlNode *node = boot->node;
+  gint64 every = node->options.role == PL_ROLE_BOOTSTRAP || node->options.may_start_ring ? DISCOVER_BOOTSTRAP : DISCOVER_PEER;
+  guint n = boot->hosts->len;
+
+  pl_env_arm (node->env, &boot->discover_timer, every * 3 / 4 + pl_env_random_below (node->env, every / 2), discover, boot);
+  if (n == 0 || pl_topology_state (node->topology) != PL_TOPOLOGY_JOINED)
+    return;
+  for (guint i = 0, first = pl_env_random_below (node->env, n); i < n; i++)
+    {
+      Host *host = g_ptr_array_index (boot->hosts, (first + i) % n);
+
+      if (host->is_self)
+        continue;
+      if (host->known && pl_forward_connected (node->forward, &host->id))
+        pl_topology_probe_partition (node->topology, &host->id);
+      else
+        dial (host);
+      break;
+    }
+}
+
+void
+pl_node_boot_start (PlNode *node)
+{
+  PlBoot *boot = node->boot;
+
+  boot->running = TRUE;
+  boot->started = pl_env_now (node->env);
+  pl_env_arm (node->env, &boot->retry_timer, 0, dial_all, boot);
+  pl_env_arm (node->env, &boot->discover_timer, DISCOVER_BOOTSTRAP, discover, boot);
+}
+
+void
+pl_node_boot_stop (PlNode *node)
+{
+  PlBoot *boot = node->boot;
+
+  boot->running = FALSE;
+  pl_timer_clear (&boot->retry_timer);
+  pl_timer_clear (&boot->ring_timer);
+  pl_timer_clear (&boot->discover_timer);
+}
+
+void
+pl_node_boot_check (PlNode *node)
+{
+  PlBoot *boot = node->boot;
+
+  if (!boot->running || boot->retry_timer || n_dialing (boot) > 0 || pl_forward_n_links (node->forward) > 0
+      || (node->options.may_start_ring && pl_topology_state (node->topology) == PL_TOPOLOGY_JOINED))
+    return;
+  boot->wait = 0;
+  pl_env_arm (node->env, &boot->retry_timer, pl_env_random_below (node->env, RETRY_MIN), dial_all, boot);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/node-priv.h"
+
+#include "overlay/wire/body.h"
+#include "overlay/wire/routing.h"
+#include "overlay/wire/store.h"
+
+/* Store and fetch for usages (RFC 6940 7.4.1, 7.4.2). */
+
+typedef struct {
+  PlNode *node;
+  PlResourceId resource;
+  guint32 kind;
+  PlTransaction *transaction;
+  PlStoreFunc stored;        /* one of these two, or neither: a merge */
+  PlFetchFunc fetched;
+  gpointer user;
+} Operation;
+
+void
+pl_node_data_init (PlNode *node)
+{
+  node->operations = g_hash_table_new (NULL, NULL);
+}
+
+static void
+operation_free (Operation *operation)
+{
+  g_hash_table_remove (operation->node->operations, operation);
+  g_free (operation);
+}
+
+/* The transactions are gone by now. */
+void
+pl_node_data_free (PlNode *node)
+{
+  GHashTableIter iter;
+  gpointer key;
+
+  g_hash_table_iter_init (&iter, node->operations);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    {
+      g_hash_table_iter_steal (&iter);
+      g_free (key);
+    }
+  g_hash_table_unref (node->operations);
+}
+
+PlDataModel
+pl_node_model (guint32 kind, gpointer data)
+{
+  PlNode *node = data;
+  const PlKind *def = pl_document_kind (node->document, kind);
+
+  return def ? def->model : 0;
+}
+
+static void
+fetched_clear (gpointer data)
+{
+  PlFetched *fetched = data;
+
+  pl_stored_data_clear (fetched->data);
+  g_free (fetched->data);
+  g_clear_pointer (&fetched->signer_cert, pl_cert_unref);
+  g_free (fetched);
+}
+
+static void
+report_error (Operation *operation, guint16 code)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (code == 0)
+    error = g_error_new_literal (PL_USAGE_ERROR, PL_USAGE_ERROR_NO_ANSWER, "the overlay did not answer");
+  else
+    error = g_error_new (PL_USAGE_ERROR, code, "the overlay refused: %s",
+                         pl_error_code_name (code) ? pl_error_code_name (code) : "unknown error");
+  if (operation->stored)
+    operation->stored (operation->user, error);
+  else if (operation->fetched)
+    operation->fetched (operation->user, NULL, error);
+}
+
+/* Each value by its own signature; what fails is left out (7.4.2.2, S1-44). */
+static void
+add_values (Operation *operation, GPtrArray *values, const PlFetchKindResponse *response, GPtrArray *certs)
+{
+  for (guint i = 0; response->values && i < response->values->len; i++)
+    {
+      const PlStoredData *data = &g_array_index (response->values, PlStoredData, i);
+      PlFetched *fetched;
+      PlNodeId signer;
+      g_autoptr (PlCert) cert = NULL;
+
+      if (pl_signature_is_none (&data->signature))
+        continue;
+      cert = pl_trust_verify_value (operation->node->trust, certs, &operation->resource, operation->kind, data,
+                                    &signer, NULL);
+      if (!cert)
+        continue;
+      fetched = g_new0 (PlFetched, 1);
+      fetched->data = g_new0 (PlStoredData, 1);
+      pl_stored_data_copy (fetched->data, data);
+      fetched->signer_cert = g_steal_pointer (&cert);
+      fetched->signer = signer;
+      g_ptr_array_add (values, fetched);
+    }
+}
+
+static void
+report_values (Operation *operation, const PlTransAnswer *answer)
+{
+  g_autoptr (GPtrArray) values = g_ptr_array_new_with_free_func (fetched_clear);
+  g_auto (PlFetchAns) fetch = { 0 };
+  PlNode *node = operation->node;
+
+  if (answer->error_code == 0)
+    {
+      if (pl_body_read (pl_body_type (PL_MESSAGE_FETCH_ANS), answer->body, pl_node_model, node, &fetch) != PL_WIRE_OK)
+        {
+          report_error (operation, PL_ERROR_INVALID_MESSAGE);
+          return;
+        }
+      for (guint i = 0; i < fetch.kind_responses->len; i++)
+        {
+          const PlFetchKindResponse *response = &g_array_index (fetch.kind_responses, PlFetchKindResponse, i);
+
+          if (response->kind == operation->kind)
+            add_values (operation, values, response, answer->certs);
+        }
+    }
+  operation->fetched (operation->user, values, NULL);
+}
+
+static void
+on_answer (gpointer user, const PlTransAnswer *answer)
+{
+  Operation *operation = user;
+
+  operation->transaction = NULL;
+  if (!answer)
+    report_error (operation, 0);
+  else if (operation->fetched && (answer->error_code == 0 || answer->error_code == PL_ERROR_NOT_FOUND))
+    report_values (operation, answer);
+  else if (answer->error_code)
+    report_error (operation, answer->error_code);
+  else if (operation->stored)
+    operation->stored (operation->user, NULL);
+  operation_free (operation);
+}
+
+static Operation *
+operation_new (PlNode *node, const PlResourceId *resource, guint32 kind, gpointer user)
+{
+  Operation *operation = g_new0 (Operation, 1);
+
+  operation->node = node;
+  operation->resource = *resource;
+  operation->kind = kind;
+  operation->user = user;
+  g_hash_table_add (node->operations, operation);
+  return operation;
+}
+
+static void
+operation_send (Operation *operation, guint16 code, gconstpointer value)
+{
+  g_autoptr (GBytes) body = pl_body_write (pl_body_type (code), value);
+  PlTransRequest request = { .code = code, .body = body };
+
+  request.to = pl_destination_resource (&operation->resource);
+  operation->transaction = pl_trans_request (operation->node->trans, &request, on_answer, operation, NULL);
+}
+
+static gpointer
+net_store (gpointer impl, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value,
+           guint32 lifetime, PlStoreFunc func, gpointer user)
+{
+  PlNode *node = impl;
+  Operation *operation = operation_new (node, resource, kind, user);
+  g_auto (PlStoreReq) store = { .resource = *resource };
+  PlStoreKindData kind_data = { .kind = kind };
+  PlStoredData data = { 0 };
+
+  operation->stored = func;
+  data.storage_time = pl_store_next_time (node->store);
+  data.lifetime = lifetime;
+  pl_stored_data_value_copy (&data.value, value);
+  pl_identity_sign_value (node->identity, resource, kind, &data, NULL);
+  kind_data.values = pl_stored_data_list_new ();
+  g_array_append_val (kind_data.values, data);
+  store.kind_data = pl_store_kind_data_list_new ();
+  g_array_append_val (store.kind_data, kind_data);
+  operation_send (operation, PL_MESSAGE_STORE_REQ, &store);
+  return operation;
+}
+
+static void
+add_specifier (PlNode *node, PlFetchReq *fetch, guint32 kind)
+{
+  PlStoredDataSpecifier specifier = { .kind = kind, .model = pl_node_model (kind, node) };
+  PlArrayRange all = { 0, 0xffffffffu };
+
+  if (specifier.model == PL_DATA_ARRAY)
+    {
+      specifier.indices = g_array_new (FALSE, FALSE, sizeof (PlArrayRange));
+      g_array_append_val (specifier.indices, all);
+    }
+  else if (specifier.model == PL_DATA_DICTIONARY)
+    specifier.keys = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  g_array_append_val (fetch->specifiers, specifier);
+}
+
+static gpointer
+net_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user)
+{
+  PlNode *node = impl;
+  Operation *operation = operation_new (node, resource, kind, user);
+  g_auto (PlFetchReq) fetch = { .resource = *resource };
+
+  operation->fetched = func;
+  fetch.specifiers = pl_stored_data_specifier_list_new ();
+  add_specifier (node, &fetch, kind);
+  operation_send (operation, PL_MESSAGE_FETCH_REQ, &fetch);
+  return operation;
+}
+
+static void
+net_cancel (gpointer impl, gpointer handle)
+{
+  Operation *operation = handle;
+
+  if (!handle)
+    return;
+  if (operation->transaction)
+    pl_trans_cancel (operation->transaction);
+  operation_free (operation);
+}
+
+static void
+net_note_time (gpointer impl, guint64 storage_time)
+{
+  pl_store_note_time (((PlNode *) impl)->store, storage_time);
+}
+
+static const PlUsageFuncs usage_funcs = { net_store, net_fetch, net_cancel, net_note_time };
+
+PlUsageNet
+pl_node_usage_net (PlNode *node)
+{
+  return (PlUsageNet) { &usage_funcs, node };
+}
+
+void
+pl_node_store (PlNode *node, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value,
+               guint32 lifetime, PlStoreFunc func, gpointer user)
+{
+  net_store (node, resource, kind, value, lifetime, func, user);
+}
+
+void
+pl_node_fetch (PlNode *node, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user)
+{
+  net_fetch (node, resource, kind, func, user);
+}
+
+/* --- what another holder has newer (7.4.1.1) --- */
+
+static void
+on_merge (gpointer user, const PlTransAnswer *answer)
+{
+  Operation *operation = user;
+  PlNode *node = operation->node;
+  g_auto (PlFetchAns) fetch = { 0 };
+
+  if (answer && answer->error_code == 0
+      && pl_body_read (pl_body_type (PL_MESSAGE_FETCH_ANS), answer->body, pl_node_model, node, &fetch) == PL_WIRE_OK
+      && pl_store_merge (node->store, &operation->resource, &fetch, answer->certs) > 0)
+    pl_topology_stored (node->topology, &operation->resource, &answer->signer);
+  operation_free (operation);
+}
+
+void
+pl_node_merge (PlNode *node, const PlNodeId *from, const PlResourceId *resource)
+{
+  Operation *operation = operation_new (node, resource, 0, NULL);
+  g_auto (PlFetchReq) fetch = { .resource = *resource };
+  g_autoptr (GBytes) body = NULL;
+  PlTransRequest request = { .code = PL_MESSAGE_FETCH_REQ };
+
+  fetch.specifiers = pl_stored_data_specifier_list_new ();
+  for (guint i = 0; i < node->document->kinds->len; i++)
+    add_specifier (node, &fetch, g_array_index (node->document->kinds, PlKind, i).id);
+  body = pl_body_write (pl_body_type (PL_MESSAGE_FETCH_REQ), &fetch);
+  request.body = body;
+  request.to = pl_destination_node (from);
+  operation->transaction = pl_trans_request (node->trans, &request, on_merge, operation, NULL);
+}

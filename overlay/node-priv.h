@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The parts of the node share this state: node.c (life, wiring), node-boot.c (bootstrap nodes,
+ * states), node-attach.c (links), node-app.c (application links), node-method.c (requests of
+ * others), node-data.c (store and fetch).
+ */
+#pragma once
+#include "overlay/node.h"
+
+#include "overlay/forward/forward.h"
+#include "overlay/topology/topology.h"
+#include "overlay/trans/trans.h"
+#include "overlay/usage/certificates.h"
+#include "overlay/usage/registration.h"
+
+G_BEGIN_DECLS
+
+#define PL_NODE_ATTACHES_MAX 128          /* exchanges under way that others began */
+#define PL_NODE_ATTACH_TIME (15 * PL_USEC_PER_SEC)
+#define PL_NODE_CONNECT_TIME (5 * PL_USEC_PER_SEC)
+#define PL_NODE_STOP_TIME (3 * PL_USEC_PER_SEC)
+#define PL_NODE_KEEPALIVE (22 * PL_USEC_PER_SEC)
+#define PL_APPLICATION_SIP 5060           /* 14.5 */
+
+typedef struct PlBoot PlBoot;
+
+struct PlNode {
+  PlEnv *env;
+  const PlDocument *document;
+  PlIdentity *identity;
+  PlTrust *trust;
+  PlTransport *transport;
+  PlStore *store;
+  PlNodeOptions options;
+  PlNodeHandlers handlers;
+  gpointer user;
+  PlNodeId self;
+  PlNodeState state;
+  gint64 born;
+
+  PlForward *forward;
+  PlTrans *trans;
+  PlTopology *topology;
+
+  PlRegistrations *registrations;
+  PlCertificates *certificates;
+  PlLookups *lookups;
+
+  PlBoot *boot;              /* node-boot.c */
+  GPtrArray *attaches;       /* node-attach.c: Attaching */
+  GPtrArray *connects;       /* node-app.c: AppExchange */
+  GHashTable *operations;    /* node-data.c: set of Operation */
+
+  PlTimer *promote_timer, *stop_timer;
+  void (*stopped) (gpointer data);
+  gpointer stopped_data;
+};
+
+/* --- node.c --- */
+void pl_node_enter (PlNode *node, PlNodeState state);
+
+/* --- node-boot.c --- */
+void pl_node_boot_init (PlNode *node);
+void pl_node_boot_free (PlNode *node);
+void pl_node_boot_start (PlNode *node);
+void pl_node_boot_stop (PlNode *node);
+/* The number of links or the place in the overlay changed. */
+void pl_node_boot_check (PlNode *node);
+gboolean pl_node_boot_is (PlNode *node, const PlNodeId *id);
+
+/* --- node-attach.c --- */
+void pl_node_attach_init (PlNode *node);
+void pl_node_attach_free (PlNode *node);
+/* For PlTopologyHost. */
+void pl_node_attach (PlNode *node, const PlTopologyTarget *target, PlTopologyDone done, gpointer data, GDestroyNotify destroy);
+void pl_node_on_attach (PlNode *node, PlIncoming *incoming);
+void pl_node_attach_link_up (PlNode *node, const PlNodeId *id);
+
+/* --- node-app.c --- */
+void pl_node_app_init (PlNode *node);
+void pl_node_app_free (PlNode *node);
+void pl_node_on_app_attach (PlNode *node, PlIncoming *incoming);
+
+/* --- node-method.c --- */
+void pl_node_on_request (PlNode *node, PlIncoming *incoming);
+
+/* --- node-data.c --- */
+void pl_node_data_init (PlNode *node);
+void pl_node_data_free (PlNode *node);
+/* Data models of the Kinds in the document, for readers; `data` is the node. */
+PlDataModel pl_node_model (guint32 kind, gpointer data);
+void pl_node_merge (PlNode *node, const PlNodeId *from, const PlResourceId *resource);
+PlUsageNet pl_node_usage_net (PlNode *node);
+
+G_END_DECLS
