@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A world of N whole nodes of one overlay in virtual time. Node 0 is the bootstrap peer
+ * ("boot0") and starts the ring; nodes below `n_boot` listen as well. Each node's user is
+ * pl_world_aor (i). Every identity and signature is real.
+ */
+#pragma once
+#include "overlay/node.h"
+#include "tests/support/fakeenv.h"
+#include "tests/support/vtransport.h"
+
+G_BEGIN_DECLS
+
+typedef struct PlWorld PlWorld;
+
+typedef struct {
+  guint64 seed;     /* printed, PL_TEST_SEED in the environment wins */
+  guint n;          /* identities made */
+  guint n_boot;     /* how many listen and are listed as bootstrap nodes, at least 1 */
+  const char *dir;  /* stores on disk here, NULL: in memory */
+} PlWorldOptions;
+
+PlWorld *pl_world_new (const PlWorldOptions *options);
+void pl_world_free (PlWorld *world);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlWorld, pl_world_free)
+
+PlUniverse *pl_world_universe (PlWorld *world);
+PlVNet *pl_world_net (PlWorld *world);
+const char *pl_world_aor (PlWorld *world, guint i);
+const PlNodeId *pl_world_id (PlWorld *world, guint i);
+PlIdentity *pl_world_identity (PlWorld *world, guint i);
+PlNode *pl_world_node (PlWorld *world, guint i);    /* NULL: not running */
+PlStore *pl_world_store (PlWorld *world, guint i);
+
+/* Makes and starts node i; also after kill or stop. */
+PlNode *pl_world_start (PlWorld *world, guint i, PlRole role);
+/* Dies without a word. */
+void pl_world_kill (PlWorld *world, guint i);
+/* Says goodbye, and is gone when this returns. */
+void pl_world_stop (PlWorld *world, guint i);
+/* Starts 0 .. n - 1 as peers, each once the one before is a peer, and registers each. Fails
+ * the test when one does not get there. */
+void pl_world_grow (PlWorld *world, guint n);
+/* Runs virtual time. */
+void pl_world_run (PlWorld *world, gint64 usec);
+gboolean pl_world_wait_state (PlWorld *world, guint i, PlNodeState state, gint64 usec);
+gboolean pl_world_wait_registered (PlWorld *world, guint i, gint64 usec);
+
+/* Looks `aor` up from node i and waits for the result. `node`: the first node, may be NULL. */
+PlLookupResult pl_world_lookup (PlWorld *world, guint from, const char *aor, PlNodeId *node);
+/* Node `to` is found at its own Node-ID from node `from`. */
+gboolean pl_world_finds (PlWorld *world, guint from, guint to);
+/* How many running nodes hold the registration of i. */
+guint pl_world_holders (PlWorld *world, guint i);
+/* Opens an application link and says one message; TRUE when it arrives. */
+gboolean pl_world_call (PlWorld *world, guint from, guint to);
+/* Prints nodes, links, records and the time used so far. */
+void pl_world_report (PlWorld *world, const char *what);
+
+G_END_DECLS
