@@ -5,6 +5,7 @@
   run.py --builddir DIR [SCENARIO ...]     PEERLINE_LAB_KEEP=1 keeps captures and logs
 """
 import argparse
+import os
 import shutil
 import sys
 
@@ -20,6 +21,7 @@ def main():
     parser.add_argument('--builddir', required=True)
     parser.add_argument('scenario', nargs='*', help=', '.join(scenarios.ALL))
     args = parser.parse_args()
+    args.builddir = os.path.abspath(args.builddir)
     folder = net.enter()
     tap = Tap()
     for tool in NEEDED:
