@@ -184,10 +184,13 @@ add_identity (const PlPaths *paths, const char *aor, const char *overlay, GPtrAr
     g_ptr_array_add (identities, g_steal_pointer (&identity));
 }
 
-GPtrArray *
-pl_home_list_identities (const PlPaths *paths, GPtrArray **problems)
+/* Calls `add` for each file with `suffix` of each overlay's folder. */
+typedef void (*AddFunc) (const PlPaths *paths, const char *aor, const char *overlay, GPtrArray *list, GPtrArray **problems);
+
+static GPtrArray *
+list_files (const PlPaths *paths, const char *suffix, AddFunc add, GPtrArray **problems)
 {
-  GPtrArray *identities = g_ptr_array_new_with_free_func ((GDestroyNotify) pl_home_identity_free);
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) pl_home_identity_free);
   g_autofree char *root = g_build_filename (paths->data, "identities", NULL);
   g_autoptr (GPtrArray) overlays = list_names (root, "");
 
@@ -195,10 +198,31 @@ pl_home_list_identities (const PlPaths *paths, GPtrArray **problems)
     {
       const char *overlay = g_ptr_array_index (overlays, i);
       g_autofree char *folder = dup_path (paths, "identities", overlay, "");
-      g_autoptr (GPtrArray) names = list_names (folder, CERT_SUFFIX);
+      g_autoptr (GPtrArray) names = list_names (folder, suffix);
 
       for (guint k = 0; k < names->len; k++)
-        add_identity (paths, g_ptr_array_index (names, k), overlay, identities, problems);
+        add (paths, g_ptr_array_index (names, k), overlay, list, problems);
     }
-  return identities;
+  return list;
+}
+
+GPtrArray *
+pl_home_list_identities (const PlPaths *paths, GPtrArray **problems)
+{
+  return list_files (paths, CERT_SUFFIX, add_identity, problems);
+}
+
+static void
+add_request (const PlPaths *paths, const char *aor, const char *overlay, GPtrArray *list, GPtrArray **problems)
+{
+  g_autoptr (PlHomeIdentity) identity = pl_home_identity_new (paths, aor, overlay);
+
+  if (!g_file_test (identity->cert_path, G_FILE_TEST_EXISTS))
+    g_ptr_array_add (list, g_steal_pointer (&identity));
+}
+
+GPtrArray *
+pl_home_list_requests (const PlPaths *paths)
+{
+  return list_files (paths, KEY_SUFFIX, add_request, NULL);
 }

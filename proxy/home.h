@@ -38,6 +38,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeIdentity, pl_home_identity_free)
 GPtrArray *pl_home_list_overlays (const PlPaths *paths, GPtrArray **problems);
 /* Identities with a certificate, whose overlay's document is there. Files are not opened. */
 GPtrArray *pl_home_list_identities (const PlPaths *paths, GPtrArray **problems);
+/* Keys that wait for a certificate. */
+GPtrArray *pl_home_list_requests (const PlPaths *paths);
 
 /* Paths, whether the files exist or not; caller frees. */
 char *pl_home_dup_document_path (const PlPaths *paths, const char *overlay);

@@ -170,6 +170,24 @@ pl_request_read (const char *pem, char **aor, char **overlay, GError **error)
   return TRUE;
 }
 
+gboolean
+pl_request_has_key_of (const char *pem, const PlCert *cert)
+{
+  g_auto (gnutls_x509_crq_t) crq = import_request (pem, NULL);
+  g_auto (gnutls_x509_crt_t) crt = NULL;
+  gsize size;
+  const guint8 *data = g_bytes_get_data (pl_cert_der (cert), &size);
+  gnutls_datum_t der = { (guint8 *) data, size };
+  guint8 a[64], b[64];
+  size_t a_len = sizeof a, b_len = sizeof b;
+
+  gnutls_x509_crt_init (&crt);
+  return crq && gnutls_x509_crt_import (crt, &der, GNUTLS_X509_FMT_DER) >= 0
+         && gnutls_x509_crq_get_key_id (crq, GNUTLS_KEYID_USE_SHA256, a, &a_len) >= 0
+         && gnutls_x509_crt_get_key_id (crt, GNUTLS_KEYID_USE_SHA256, b, &b_len) >= 0
+         && a_len == b_len && memcmp (a, b, a_len) == 0;
+}
+
 /* --- what all our certificates have --- */
 
 static gboolean

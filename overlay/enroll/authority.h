@@ -26,6 +26,9 @@ char *pl_request_make (const char *key_pem, const char *aor, const char *overlay
  * be NULL. */
 gboolean pl_request_read (const char *pem, char **aor, char **overlay, GError **error);
 
+/* Whether the request is for the key of `cert`. FALSE for one that can't be read. */
+gboolean pl_request_has_key_of (const char *pem, const PlCert *cert);
+
 /* New key and self-signed certificate; nothing is written. */
 PlAuthority *pl_authority_new (PlEnv *env, const char *overlay, GError **error);
 /* From PEM; refuses a certificate that is no CA, has expired, or isn't the key's. */

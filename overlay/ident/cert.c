@@ -246,6 +246,23 @@ pl_cert_new (GBytes *der, GError **error)
 }
 
 PlCert *
+pl_cert_new_from_pem (const char *pem, GError **error)
+{
+  gnutls_datum_t text = { (guint8 *) pem, strlen (pem) }, der = { NULL, 0 };
+  g_autoptr (GBytes) bytes = NULL;
+  int rc = gnutls_pem_base64_decode2 ("CERTIFICATE", &text, &der);
+
+  if (rc < 0)
+    {
+      refuse (error, gnutls_strerror (rc));
+      return NULL;
+    }
+  bytes = g_bytes_new (der.data, der.size);
+  gnutls_free (der.data);
+  return pl_cert_new (bytes, error);
+}
+
+PlCert *
 pl_cert_ref (PlCert *cert)
 {
   g_atomic_ref_count_inc (&cert->refs);

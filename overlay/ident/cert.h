@@ -15,6 +15,8 @@ typedef struct PlCert PlCert;   /* reference counted, immutable */
  * more than PL_CERT_MAX bytes. The trailing "/" of the URI may be missing (checklist E18). */
 #define PL_CERT_MAX 8192
 PlCert *pl_cert_new (GBytes *der, GError **error);
+/* The first certificate of a PEM text. */
+PlCert *pl_cert_new_from_pem (const char *pem, GError **error);
 PlCert *pl_cert_ref (PlCert *cert);
 void pl_cert_unref (PlCert *cert);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlCert, pl_cert_unref)

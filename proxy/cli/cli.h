@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The command line `peerline`: a table of commands, each a function; what they share.
+ * Exit codes: 0 done, 1 failed (one line on standard error says why and what to do), 2 wrong
+ * use.
+ */
+#pragma once
+#include <json-glib/json-glib.h>
+#include "base/env.h"
+#include "proxy/home.h"
+
+G_BEGIN_DECLS
+
+#define PL_CLI_FAILED 1
+#define PL_CLI_USAGE 2
+
+typedef struct {
+  PlPaths *paths;
+  PlEnv *env;          /* of the system */
+  gboolean json;
+  GPtrArray *args;     /* char *, the words that are no options */
+} PlCli;
+
+typedef struct {
+  const char *group;   /* "overlay", NULL for commands of one word */
+  const char *name;
+  const char *args;    /* as in the usage line */
+  const char *summary; /* one line */
+  const char *details; /* what --help says below; may be NULL */
+  guint n_args;        /* exactly so many words */
+  const GOptionEntry *options; /* besides --json; may be NULL */
+  gboolean (*run) (PlCli *cli, GError **error);
+} PlCliCommand;
+
+/* Each group of commands; ends with a NULL name. */
+extern const PlCliCommand pl_cli_overlay_commands[];
+extern const PlCliCommand pl_cli_identity_commands[];
+extern const PlCliCommand pl_cli_daemon_commands[];
+
+/* --- output --- */
+
+typedef enum { PL_COLUMN_TEXT, PL_COLUMN_TIME /* µs since 1970 */, PL_COLUMN_DATE /* s since 1970 */, PL_COLUMN_DURATION /* µs */ } PlColumnKind;
+typedef struct { const char *key, *title; PlColumnKind kind; } PlColumn;
+
+/* JSON as it is (--json), or `rows` (an array of objects) as a table; `empty` is printed when
+ * there are none. `columns` ends with a NULL key. */
+void pl_cli_print_rows (PlCli *cli, JsonArray *rows, const PlColumn *columns, const char *empty);
+void pl_cli_print_json (JsonNode *node);
+/* With --json the object, else one "title  value" line for each column that is there. */
+void pl_cli_print_object (PlCli *cli, JsonObject *object, const PlColumn *columns);
+/* A sentence for people: on standard error with --json, so that the output stays JSON. */
+void pl_cli_say (PlCli *cli, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* What a terminal must not get is replaced by U+FFFD; caller frees. */
+char *pl_cli_clean (const char *text);
+
+/* --- the daemon --- */
+
+/* Calls a method of org.peerline.Control1; `args` may be NULL. */
+GVariant *pl_cli_call (PlCli *cli, const char *method, GVariant *args, GError **error);
+/* Tells a running daemon to read its files again; says so, and what to do when none runs. */
+void pl_cli_reload (PlCli *cli);
+
+/* --- files and authorities --- */
+
+/* A file, or standard input for "-", as a string. */
+char *pl_cli_read_text (const char *path, gsize max, GError **error);
+/* "AA:BB:..." SHA-256; caller frees. */
+char *pl_cli_fingerprint (GBytes *der);
+/* Lower case, as host name; NULL with error. */
+char *pl_cli_overlay_name (const char *text, GError **error);
+/* A certificate for `request` by the authority of `overlay`, written to its record of names.
+ * The name is taken when another key has it, unless `force`. */
+char *pl_cli_issue (PlCli *cli, const char *overlay, const char *request, const char *aor, gboolean force, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "base/aor.h"
+#include "proxy/cli/cli.h"
+
+#define OBJECT_PATH "/org/peerline/Control1"
+#define INTERFACE "org.peerline.Control1"
+#define CALL_TIMEOUT 10000 /* ms; a look-up takes 5 s at most */
+
+/* --- calling --- */
+
+static GDBusConnection *
+connect_daemon (PlCli *cli, GError **error)
+{
+  g_autofree char *path = pl_paths_dup_control (cli->paths);
+  g_autofree char *escaped = g_dbus_address_escape_value (path);
+  g_autofree char *address = g_strconcat ("unix:path=", escaped, NULL);
+  g_autoptr (GError) why = NULL;
+  GDBusConnection *connection = g_dbus_connection_new_for_address_sync (
+    address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL, &why);
+
+  if (connection)
+    return connection;
+  if (g_error_matches (why, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) || g_error_matches (why, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
+                         "peerlined is not running: start it with 'systemctl --user start peerlined', or run 'peerlined'");
+  else
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED, "cannot reach peerlined at %s: %s", path, why->message);
+  return NULL;
+}
+
+GVariant *
+pl_cli_call (PlCli *cli, const char *method, GVariant *args, GError **error)
+{
+  g_autoptr (GVariant) sunk = args ? g_variant_ref_sink (args) : NULL;
+  g_autoptr (GDBusConnection) connection = connect_daemon (cli, error);
+  GVariant *answer;
+
+  if (!connection)
+    return NULL;
+  g_dbus_connection_set_exit_on_close (connection, FALSE);
+  answer = g_dbus_connection_call_sync (connection, NULL, OBJECT_PATH, INTERFACE, method, sunk, NULL,
+                                        G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT, NULL, error);
+  if (!answer && error)
+    {
+      g_dbus_error_strip_remote_error (*error);
+      g_prefix_error (error, "peerlined says: ");
+    }
+  g_dbus_connection_close_sync (connection, NULL, NULL);
+  return answer;
+}
+
+void
+pl_cli_reload (PlCli *cli)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) answer = pl_cli_call (cli, "Reload", NULL, &error);
+
+  if (answer)
+    pl_cli_say (cli, "peerlined has taken it over.");
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED))
+    pl_cli_say (cli, "peerlined is not running yet: start it with 'systemctl --user start peerlined', or run 'peerlined'.");
+  else
+    pl_cli_say (cli, "peerlined could not take it over (%s): restart it.", error->message);
+}
+
+/* The first value of an answer, as JSON. */
+static JsonNode *
+call_json (PlCli *cli, const char *method, GVariant *args, GError **error)
+{
+  g_autoptr (GVariant) answer = pl_cli_call (cli, method, args, error);
+  g_autoptr (GVariant) value = NULL;
+
+  if (!answer)
+    return NULL;
+  if (g_variant_n_children (answer) == 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "peerlined gave no answer to %s; is it of this version?", method);
+      return NULL;
+    }
+  value = g_variant_get_child_value (answer, 0);
+  return json_gvariant_serialize (value);
+}
+
+static gboolean
+print_list (PlCli *cli, const char *method, const PlColumn *columns, const char *empty, GError **error)
+{
+  g_autoptr (JsonNode) node = call_json (cli, method, NULL, error);
+
+  if (!node)
+    return FALSE;
+  if (!JSON_NODE_HOLDS_ARRAY (node))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "peerlined gave no list to %s; is it of this version?", method);
+      return FALSE;
+    }
+  pl_cli_print_rows (cli, json_node_get_array (node), columns, empty);
+  return TRUE;
+}
+
+/* --- commands --- */
+
+static void
+print_part (PlCli *cli, JsonObject *status, const char *member, const PlColumn *columns, const char *empty)
+{
+  JsonNode *node = json_object_get_member (status, member);
+
+  putchar ('\n');
+  if (node && JSON_NODE_HOLDS_ARRAY (node))
+    pl_cli_print_rows (cli, json_node_get_array (node), columns, empty);
+}
+
+static void
+print_problems (JsonObject *status)
+{
+  JsonNode *node = json_object_get_member (status, "problems");
+  JsonArray *problems = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+
+  for (guint i = 0; problems && i < json_array_get_length (problems); i++)
+    {
+      g_autofree char *text = pl_cli_clean (json_array_get_string_element (problems, i));
+
+      printf ("%s! %s\n", i ? "" : "\n", text);
+    }
+}
+
+static gboolean
+run_status (PlCli *cli, GError **error)
+{
+  static const PlColumn top[] = { { "state", "State" }, { "listen", "Phones use" }, { "version", "Version" }, { NULL } };
+  static const PlColumn overlays[] = { { "name", "OVERLAY" }, { "role", "ROLE" }, { "state", "STATE" }, { "peers", "PEERS" },
+                                       { "node", "NODE" }, { NULL } };
+  static const PlColumn identities[] = { { "aor", "IDENTITY" }, { "overlay", "OVERLAY" },
+                                         { "expires", "CERTIFICATE UNTIL", PL_COLUMN_DATE },
+                                         { "registered", "REGISTERED", PL_COLUMN_TIME }, { NULL } };
+  g_autoptr (JsonNode) node = call_json (cli, "Status", NULL, error);
+  JsonObject *status;
+
+  if (!node || !JSON_NODE_HOLDS_OBJECT (node))
+    return FALSE;
+  status = json_node_get_object (node);
+  pl_cli_print_object (cli, status, top);
+  if (cli->json)
+    return TRUE;
+  print_part (cli, status, "overlays", overlays, "No overlay yet.");
+  print_part (cli, status, "identities", identities, "No identity yet.");
+  print_problems (status);
+  return TRUE;
+}
+
+static gboolean
+run_peers (PlCli *cli, GError **error)
+{
+  static const PlColumn columns[] = { { "node", "NODE" }, { "aor", "NAME" }, { "overlay", "OVERLAY" }, { "role", "ROLE" },
+                                      { "rtt", "ROUND TRIP", PL_COLUMN_DURATION }, { "since", "SINCE", PL_COLUMN_TIME },
+                                      { "path", "PATH" }, { NULL } };
+
+  return print_list (cli, "Peers", columns, "No links to other nodes.", error);
+}
+
+static gboolean
+run_registrations (PlCli *cli, GError **error)
+{
+  static const PlColumn columns[] = { { "aor", "IDENTITY" }, { "contact", "CONTACT" }, { "user_agent", "PHONE" },
+                                      { "expires", "UNTIL", PL_COLUMN_TIME }, { NULL } };
+
+  return print_list (cli, "Registrations", columns, "No phone has registered; 'peerline status' says which address to give it.", error);
+}
+
+static gboolean
+run_calls (PlCli *cli, GError **error)
+{
+  static const PlColumn columns[] = { { "from", "FROM" }, { "to", "TO" }, { "state", "STATE" }, { "media", "MEDIA" },
+                                      { "since", "SINCE", PL_COLUMN_TIME }, { "lookup", "LOOKUP", PL_COLUMN_DURATION },
+                                      { "connect", "CONNECT", PL_COLUMN_DURATION }, { "invite", "INVITE", PL_COLUMN_DURATION },
+                                      { NULL } };
+
+  return print_list (cli, "Calls", columns, "No calls.", error);
+}
+
+static gboolean
+explain_lookup (const char *aor, JsonObject *answer, GError **error)
+{
+  const char *result = json_object_get_string_member_with_default (answer, "result", "failed");
+
+  if (g_str_equal (result, "found"))
+    return TRUE;
+  if (g_str_equal (result, "offline"))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE, "%s is known but offline: try again later", aor);
+  else if (g_str_equal (result, "unknown"))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "nobody is registered as %s in your overlays: check the spelling", aor);
+  else
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "the overlay did not answer: see 'peerline status'");
+  return FALSE;
+}
+
+static gboolean
+run_lookup (PlCli *cli, GError **error)
+{
+  static const PlColumn columns[] = { { "aor", "Name" }, { "result", "Result" }, { "overlay", "Overlay" }, { "nodes", "Nodes" },
+                                      { "took", "Took", PL_COLUMN_DURATION }, { NULL } };
+  const char *text = g_ptr_array_index (cli->args, 0);
+  g_autofree char *aor = pl_aor_canonical (text);
+  g_autoptr (JsonNode) node = NULL;
+
+  if (!aor)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no address: write it as alice@example.org", text);
+      return FALSE;
+    }
+  node = call_json (cli, "Lookup", g_variant_new ("(s)", aor), error);
+  if (!node || !JSON_NODE_HOLDS_OBJECT (node))
+    return FALSE;
+  pl_cli_print_object (cli, json_node_get_object (node), columns);
+  return explain_lookup (aor, json_node_get_object (node), error);
+}
+
+const PlCliCommand pl_cli_daemon_commands[] = {
+  { NULL, "status", "", "what the daemon is doing, and what it lacks", NULL, 0, NULL, run_status },
+  { NULL, "peers", "", "links to other nodes", NULL, 0, NULL, run_peers },
+  { NULL, "lookup", "AOR", "find where somebody is", "Exit code 0 when at least one node was found.", 1, NULL, run_lookup },
+  { NULL, "registrations", "", "phones registered with the daemon", NULL, 0, NULL, run_registrations },
+  { NULL, "calls", "", "calls: who, what protects them, where the time went", NULL, 0, NULL, run_calls },
+  { NULL }
+};

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/aor.h"
+#include "base/file.h"
+#include "base/secret.h"
+#include "overlay/enroll/authority.h"
+#include "proxy/cli/cli.h"
+
+#define CERT_FILE_MAX 16384
+
+static char *overlay_option, *aor_option;
+static gboolean force_option;
+
+static gboolean
+exists (const char *path)
+{
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+static char *
+read_aor (const char *text, GError **error)
+{
+  char *aor = pl_aor_canonical (text);
+
+  if (!aor)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no address: write it as alice@example.org", text);
+  return aor;
+}
+
+static char *
+read_overlay (GError **error)
+{
+  if (overlay_option)
+    return pl_cli_overlay_name (overlay_option, error);
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                       "say in which overlay with --overlay NAME; 'peerline overlay list' shows yours");
+  return NULL;
+}
+
+/* AoR of the first word and overlay of the option, as the place of an identity. */
+static PlHomeIdentity *
+find_place (PlCli *cli, GError **error)
+{
+  g_autofree char *aor = read_aor (g_ptr_array_index (cli->args, 0), error);
+  g_autofree char *overlay = aor ? read_overlay (error) : NULL;
+  g_autoptr (PlDocument) document = overlay ? pl_home_load_document (cli->paths, overlay, error) : NULL;
+
+  return document ? pl_home_identity_new (cli->paths, aor, overlay) : NULL;
+}
+
+static void
+wipe_text (char *text)
+{
+  if (text)
+    pl_wipe (text, strlen (text));
+  g_free (text);
+}
+
+static char *
+load_key (const char *path, GError **error)
+{
+  g_autoptr (GBytes) bytes = pl_file_read_private (path, CERT_FILE_MAX, error);
+  char *text = bytes ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
+
+  if (bytes)
+    pl_wipe ((guint8 *) g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  return text;
+}
+
+static gboolean
+write_key (const PlHomeIdentity *place, const char *key, GError **error)
+{
+  g_autofree char *dir = g_path_get_dirname (place->key_path);
+
+  return pl_file_make_dir (dir, error) && pl_file_write (place->key_path, key, strlen (key), 0600, error);
+}
+
+static void
+print_identity (PlCli *cli, PlCert *cert)
+{
+  static const PlColumn columns[] = { { "aor", "Identity" }, { "overlay", "Overlay" }, { "node", "Node" },
+                                      { "expires", "Valid until", PL_COLUMN_DATE }, { NULL } };
+  g_autoptr (JsonObject) object = json_object_new ();
+  g_autofree char *node = pl_node_id_dup_hex (pl_cert_node_id (cert, 0));
+
+  json_object_set_string_member (object, "aor", pl_cert_aor (cert));
+  json_object_set_string_member (object, "overlay", pl_cert_overlay (cert));
+  json_object_set_string_member (object, "node", node);
+  json_object_set_int_member (object, "expires", pl_cert_not_after (cert));
+  pl_cli_print_object (cli, object, columns);
+}
+
+static void
+say_usable (PlCli *cli, PlCert *cert)
+{
+  print_identity (cli, cert);
+  pl_cli_say (cli, "In your phone: account sip:%s, outbound proxy 127.0.0.1:5080 ('peerline status' has the exact address).", pl_cert_aor (cert));
+  pl_cli_reload (cli);
+}
+
+/* --- create --- */
+
+static gboolean
+check_free (const PlHomeIdentity *place, GError **error)
+{
+  if (force_option || (!exists (place->key_path) && !exists (place->cert_path)))
+    return TRUE;
+  if (exists (place->cert_path))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
+                 "the name %s is taken: you are %s in overlay %s already ('peerline identity list'); --force makes a new key, "
+                 "and the old one is lost", place->aor, place->aor, place->overlay);
+  else
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
+                 "a request for %s in overlay %s waits for its certificate: 'peerline identity import FILE' brings it in, "
+                 "--force gives it up", place->aor, place->overlay);
+  return FALSE;
+}
+
+/* A new key and its certificate; nothing is on disk before both are there. */
+static PlCert *
+make_identity (PlCli *cli, const PlHomeIdentity *place, GError **error)
+{
+  char *key = pl_key_make (error);
+  g_autofree char *request = key ? pl_request_make (key, place->aor, place->overlay, error) : NULL;
+  g_autofree char *pem = request ? pl_cli_issue (cli, place->overlay, request, place->aor, force_option, error) : NULL;
+  PlCert *cert = NULL;
+
+  if (pem && write_key (place, key, error) && pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
+    cert = pl_cert_new_from_pem (pem, error);
+  wipe_text (key);
+  return cert;
+}
+
+static gboolean
+run_create (PlCli *cli, GError **error)
+{
+  g_autoptr (PlHomeIdentity) place = find_place (cli, error);
+  g_autoptr (PlCert) cert = place && check_free (place, error) ? make_identity (cli, place, error) : NULL;
+
+  if (!cert)
+    return FALSE;
+  say_usable (cli, cert);
+  return TRUE;
+}
+
+/* --- request, sign, import --- */
+
+/* The key at hand, for a renewal or a second try, or a new one. */
+static char *
+key_for_request (const PlHomeIdentity *place, GError **error)
+{
+  char *key;
+
+  if (exists (place->key_path) && !force_option)
+    return load_key (place->key_path, error);
+  key = pl_key_make (error);
+  if (key && write_key (place, key, error))
+    return key;
+  wipe_text (key);
+  return NULL;
+}
+
+static void
+print_pem (PlCli *cli, const char *member, const char *pem)
+{
+  g_autoptr (JsonObject) object = json_object_new ();
+  g_autoptr (JsonNode) node = NULL;
+
+  json_object_set_string_member (object, member, pem);
+  node = json_node_init_object (json_node_alloc (), object);
+  if (cli->json)
+    pl_cli_print_json (node);
+  else
+    fputs (pem, stdout);
+}
+
+static gboolean
+run_request (PlCli *cli, GError **error)
+{
+  g_autoptr (PlHomeIdentity) place = find_place (cli, error);
+  char *key = place ? key_for_request (place, error) : NULL;
+  g_autofree char *request = key ? pl_request_make (key, place->aor, place->overlay, error) : NULL;
+
+  wipe_text (key);
+  if (!request)
+    return FALSE;
+  print_pem (cli, "request", request);
+  fprintf (stderr, "Send this to whoever runs %s, and bring what you get back in with 'peerline identity import FILE'.\n", place->overlay);
+  return TRUE;
+}
+
+/* What the request asks for, unless the command line says otherwise. */
+static gboolean
+read_wish (const char *request, char **aor, char **overlay, GError **error)
+{
+  if (!pl_request_read (request, aor, overlay, error))
+    return FALSE;
+  if (aor_option)
+    {
+      g_free (*aor);
+      *aor = read_aor (aor_option, error);
+      if (!*aor)
+        return FALSE;
+    }
+  if (overlay_option || !*overlay)
+    {
+      g_free (*overlay);
+      *overlay = read_overlay (error);
+      if (!*overlay)
+        return FALSE;
+    }
+  if (!*aor)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "the request names no address: give one with --aor AOR");
+  return *aor != NULL;
+}
+
+static gboolean
+run_sign (PlCli *cli, GError **error)
+{
+  const char *path = g_ptr_array_index (cli->args, 0);
+  g_autofree char *request = pl_cli_read_text (path, PL_REQUEST_MAX, error);
+  g_autofree char *aor = NULL;
+  g_autofree char *wanted = NULL;
+  g_autofree char *overlay = NULL;
+  g_autofree char *pem = NULL;
+
+  if (!request || !read_wish (request, &aor, &wanted, error))
+    return FALSE;
+  overlay = pl_cli_overlay_name (wanted, error);
+  pem = overlay ? pl_cli_issue (cli, overlay, request, aor, force_option, error) : NULL;
+  if (!pem)
+    return FALSE;
+  print_pem (cli, "certificate", pem);
+  fprintf (stderr, "Signed: the holder of this key is now %s in overlay %s. Send the certificate back to them.\n", aor, overlay);
+  return TRUE;
+}
+
+static gboolean
+check_trusted (PlCli *cli, PlCert *cert, GError **error)
+{
+  g_autofree char *overlay = g_ascii_strdown (pl_cert_overlay (cert), -1);
+  g_autoptr (PlDocument) document = pl_home_load_document (cli->paths, overlay, error);
+  g_autoptr (PlTrust) trust = document ? pl_document_trust_new (document, cli->env, error) : NULL;
+
+  if (!trust)
+    return FALSE;
+  if (pl_trust_check_cert (trust, cert, error))
+    return TRUE;
+  g_prefix_error (error, "cannot take the certificate for overlay %s: ", overlay);
+  return FALSE;
+}
+
+static gboolean
+check_own_key (const PlHomeIdentity *place, const char *pem, GError **error)
+{
+  g_autoptr (PlIdentity) identity = NULL;
+  char *key;
+
+  if (!exists (place->key_path))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                   "there is no key for %s in overlay %s here: import the certificate where it was requested, or begin with "
+                   "'peerline identity request %s --overlay %s'", place->aor, place->overlay, place->aor, place->overlay);
+      return FALSE;
+    }
+  key = load_key (place->key_path, error);
+  identity = key ? pl_identity_new (key, pem, error) : NULL;
+  wipe_text (key);
+  return identity != NULL;
+}
+
+static gboolean
+run_import (PlCli *cli, GError **error)
+{
+  const char *path = g_ptr_array_index (cli->args, 0);
+  g_autofree char *pem = pl_cli_read_text (path, CERT_FILE_MAX, error);
+  g_autoptr (PlCert) cert = pem ? pl_cert_new_from_pem (pem, error) : NULL;
+  g_autofree char *overlay = cert ? g_ascii_strdown (pl_cert_overlay (cert), -1) : NULL;
+  g_autoptr (PlHomeIdentity) place = NULL;
+
+  if (!cert)
+    {
+      g_prefix_error (error, "%s: ", path);
+      return FALSE;
+    }
+  if (!pl_cert_aor (cert))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s: the certificate names nobody; ask for one with your address", path);
+      return FALSE;
+    }
+  place = pl_home_identity_new (cli->paths, pl_cert_aor (cert), overlay);
+  if (!check_trusted (cli, cert, error) || !check_own_key (place, pem, error)
+      || !pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
+    return FALSE;
+  say_usable (cli, cert);
+  return TRUE;
+}
+
+/* --- list --- */
+
+static const char *
+state_of (PlCli *cli, PlCert *cert)
+{
+  gint64 now = pl_env_wall (cli->env) / PL_USEC_PER_SEC;
+
+  if (now > pl_cert_not_after (cert))
+    return "expired";
+  return now < pl_cert_not_before (cert) ? "not yet valid" : "valid";
+}
+
+static JsonObject *
+describe (PlCli *cli, const PlHomeIdentity *identity)
+{
+  JsonObject *object = json_object_new ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PlIdentity) loaded = pl_identity_load (identity->key_path, identity->cert_path, &error);
+  g_autofree char *node = NULL;
+
+  json_object_set_string_member (object, "aor", identity->aor);
+  json_object_set_string_member (object, "overlay", identity->overlay);
+  if (!loaded)
+    {
+      json_object_set_string_member (object, "state", "unusable");
+      json_object_set_string_member (object, "reason", error->message);
+      return object;
+    }
+  node = pl_node_id_dup_hex (pl_identity_node_id (loaded));
+  json_object_set_string_member (object, "state", state_of (cli, pl_identity_cert (loaded)));
+  json_object_set_string_member (object, "node", node);
+  json_object_set_int_member (object, "expires", pl_cert_not_after (pl_identity_cert (loaded)));
+  return object;
+}
+
+static void
+say_problems (JsonArray *rows, GPtrArray *problems)
+{
+  for (guint i = 0; i < json_array_get_length (rows); i++)
+    {
+      const char *reason = json_object_get_string_member_with_default (json_array_get_object_element (rows, i), "reason", NULL);
+      g_autofree char *clean = reason ? pl_cli_clean (reason) : NULL;
+
+      if (clean)
+        fprintf (stderr, "peerline: %s\n", clean);
+    }
+  for (guint i = 0; problems && i < problems->len; i++)
+    {
+      g_autofree char *clean = pl_cli_clean (g_ptr_array_index (problems, i));
+
+      fprintf (stderr, "peerline: %s\n", clean);
+    }
+}
+
+static gboolean
+run_list (PlCli *cli, GError **error)
+{
+  static const PlColumn columns[] = { { "aor", "IDENTITY" }, { "overlay", "OVERLAY" }, { "state", "STATE" },
+                                      { "expires", "VALID UNTIL", PL_COLUMN_DATE }, { "node", "NODE" }, { NULL } };
+  g_autoptr (GPtrArray) problems = NULL;
+  g_autoptr (GPtrArray) identities = pl_home_list_identities (cli->paths, &problems);
+  g_autoptr (GPtrArray) requests = pl_home_list_requests (cli->paths);
+  g_autoptr (JsonArray) rows = json_array_new ();
+
+  for (guint i = 0; i < identities->len; i++)
+    json_array_add_object_element (rows, describe (cli, g_ptr_array_index (identities, i)));
+  for (guint i = 0; i < requests->len; i++)
+    {
+      const PlHomeIdentity *request = g_ptr_array_index (requests, i);
+      JsonObject *object = json_object_new ();
+
+      json_object_set_string_member (object, "aor", request->aor);
+      json_object_set_string_member (object, "overlay", request->overlay);
+      json_object_set_string_member (object, "state", "waits for certificate");
+      json_array_add_object_element (rows, object);
+    }
+  pl_cli_print_rows (cli, rows, columns, "No identity yet: 'peerline identity create you@example.org --overlay NAME' makes one.");
+  say_problems (rows, problems);
+  return TRUE;
+}
+
+#define OVERLAY_OPTION { "overlay", 0, 0, G_OPTION_ARG_STRING, &overlay_option, "The overlay it is for", "NAME" }
+
+static const GOptionEntry create_options[] = {
+  OVERLAY_OPTION,
+  { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Replace the identity of this name by a new key", NULL },
+  { NULL }
+};
+
+static const GOptionEntry sign_options[] = {
+  OVERLAY_OPTION,
+  { "aor", 0, 0, G_OPTION_ARG_STRING, &aor_option, "Certify this address instead of the one asked for", "AOR" },
+  { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Give a name to another key than before", NULL },
+  { NULL }
+};
+
+const PlCliCommand pl_cli_identity_commands[] = {
+  { "identity", "create", "AOR --overlay NAME", "make an identity where the overlay's authority is",
+    "AOR is your address, as alice@example.org.", 1, create_options, run_create },
+  { "identity", "request", "AOR --overlay NAME", "make a key and print a request for its certificate",
+    "Asked again for the same AOR it uses the same key, as for a renewal; --force makes a\nnew key.", 1, create_options, run_request },
+  { "identity", "sign", "FILE", "issue the certificate of a request ('-': standard input)",
+    "Be sure that the request comes from whoever owns the address: the certificate makes them\nthat person in the overlay.", 1, sign_options, run_sign },
+  { "identity", "import", "FILE", "bring in the certificate of your request ('-': standard input)", NULL, 1, NULL, run_import },
+  { "identity", "list", "", "your identities and requests", NULL, 0, NULL, run_list },
+  { NULL }
+};

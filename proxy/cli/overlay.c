@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/secret.h"
+#include "overlay/enroll/authority.h"
+#include "proxy/cli/cli.h"
+
+#define BOOTSTRAP_PORT 6084 /* RFC 6940, section 11.1 */
+#define STUN_PORT 3478      /* RFC 8489, section 18.6 */
+
+static char **bootstrap_option, **stun_option;
+static char *name_option;
+static gboolean force_option;
+
+/* --- create --- */
+
+static char *
+resolve (const char *host, GError **error)
+{
+  g_autoptr (GResolver) resolver = g_resolver_get_default ();
+  GList *addresses = g_resolver_lookup_by_name (resolver, host, NULL, error);
+  char *text = addresses ? g_inet_address_to_string (addresses->data) : NULL;
+
+  g_resolver_free_addresses (addresses);
+  return text;
+}
+
+/* A bootstrap-node is an IP address (11.1), so a name is looked up now; a STUN server is ours
+ * and keeps its name. */
+static gboolean
+add_host (GArray *list, const char *text, guint16 port, gboolean numeric, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  g_autoptr (GSocketConnectable) address = g_network_address_parse (text, port, &why);
+  PlHostPort item = { NULL, 0 };
+
+  if (address && g_network_address_get_port (G_NETWORK_ADDRESS (address)) > 0)
+    {
+      const char *host = g_network_address_get_hostname (G_NETWORK_ADDRESS (address));
+
+      item.port = g_network_address_get_port (G_NETWORK_ADDRESS (address));
+      item.host = numeric ? resolve (host, &why) : g_strdup (host);
+    }
+  if (!item.host)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no HOST:PORT%s%s", text, why ? ": " : "", why ? why->message : "");
+      return FALSE;
+    }
+  g_array_append_val (list, item);
+  return TRUE;
+}
+
+static gboolean
+add_hosts (PlDocument *document, GError **error)
+{
+  for (guint i = 0; bootstrap_option && bootstrap_option[i]; i++)
+    if (!add_host (document->bootstrap_nodes, bootstrap_option[i], BOOTSTRAP_PORT, TRUE, error))
+      return FALSE;
+  for (guint i = 0; stun_option && stun_option[i]; i++)
+    if (!add_host (document->stun_servers, stun_option[i], STUN_PORT, FALSE, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+write_secret (const char *dir, const char *file, const char *pem, GError **error)
+{
+  g_autofree char *path = g_build_filename (dir, file, NULL);
+
+  return pl_file_write (path, pem, strlen (pem), 0600, error);
+}
+
+static gboolean
+write_public (const char *dir, const char *file, const char *pem, GError **error)
+{
+  g_autofree char *path = g_build_filename (dir, file, NULL);
+
+  return pl_file_write (path, pem, strlen (pem), 0644, error);
+}
+
+static void
+wipe_text (char *text)
+{
+  if (text)
+    pl_wipe (text, strlen (text));
+  g_free (text);
+}
+
+/* The node that signs the document: of the authority, names nobody. */
+static PlIdentity *
+make_signer (PlAuthority *authority, const char *overlay, const char *dir, GError **error)
+{
+  char *key = pl_key_make (error);
+  g_autofree char *request = key ? pl_request_make (key, "signer@" PACKAGE_NAME ".invalid", overlay, error) : NULL;
+  g_autofree char *cert = request ? pl_authority_issue (authority, request, NULL, NULL, error) : NULL;
+  PlIdentity *signer = NULL;
+
+  if (cert && write_secret (dir, "signer.key", key, error) && write_public (dir, "signer.crt", cert, error))
+    signer = pl_identity_new (key, cert, error);
+  wipe_text (key);
+  return signer;
+}
+
+static gboolean
+write_authority (PlAuthority *authority, const char *dir, GError **error)
+{
+  char *key = pl_authority_dup_key_pem (authority);
+  g_autofree char *cert = pl_authority_dup_cert_pem (authority);
+  gboolean done = key && cert && pl_file_make_dir (dir, error) && write_secret (dir, "ca.key", key, error)
+                  && write_public (dir, "ca.crt", cert, error);
+
+  wipe_text (key);
+  return done;
+}
+
+static gboolean
+write_document (PlCli *cli, const char *overlay, GBytes *xml, GError **error)
+{
+  g_autofree char *path = pl_home_dup_document_path (cli->paths, overlay);
+  g_autofree char *dir = g_path_get_dirname (path);
+
+  return pl_file_make_dir (dir, error)
+         && pl_file_write (path, g_bytes_get_data (xml, NULL), g_bytes_get_size (xml), 0644, error);
+}
+
+static gboolean
+check_new (PlCli *cli, const char *overlay, GError **error)
+{
+  g_autofree char *path = pl_home_dup_document_path (cli->paths, overlay);
+  g_autofree char *dir = pl_home_dup_authority_dir (cli->paths, overlay);
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS) && !g_file_test (dir, G_FILE_TEST_EXISTS))
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
+               "there is an overlay %s already: take another name, or see 'peerline overlay list'", overlay);
+  return FALSE;
+}
+
+static void
+say_created (PlCli *cli, PlDocument *document, PlAuthority *authority)
+{
+  g_autofree char *path = pl_home_dup_document_path (cli->paths, document->instance_name);
+  g_autofree char *fingerprint = pl_cli_fingerprint (pl_authority_cert_der (authority));
+  g_autoptr (JsonObject) object = json_object_new ();
+  static const PlColumn columns[] = { { "name", "Overlay" }, { "document", "Document" }, { "fingerprint", "Fingerprint" }, { NULL } };
+
+  json_object_set_string_member (object, "name", document->instance_name);
+  json_object_set_string_member (object, "document", path);
+  json_object_set_string_member (object, "fingerprint", fingerprint);
+  pl_cli_print_object (cli, object, columns);
+  if (document->bootstrap_nodes->len == 0)
+    pl_cli_say (cli, "It has no bootstrap node, so only this machine can be in it; --bootstrap HOST:PORT names a machine that others reach.");
+  pl_cli_say (cli, "Get an identity: peerline identity create you@example.org --overlay %s", document->instance_name);
+  pl_cli_say (cli, "Others join with the document and compare the fingerprint: peerline overlay join FILE");
+}
+
+static gboolean
+make_overlay (PlCli *cli, PlDocument *document, GError **error)
+{
+  g_autoptr (PlAuthority) authority = pl_authority_new (cli->env, document->instance_name, error);
+  g_autofree char *dir = pl_home_dup_authority_dir (cli->paths, document->instance_name);
+  g_autoptr (PlIdentity) signer = NULL;
+  g_autoptr (GBytes) xml = NULL;
+
+  if (!authority || !write_authority (authority, dir, error))
+    return FALSE;
+  g_ptr_array_add (document->root_certs, g_bytes_ref (pl_authority_cert_der (authority)));
+  signer = make_signer (authority, document->instance_name, dir, error);
+  xml = signer ? pl_document_build (document, signer, error) : NULL;
+  if (!xml || !write_document (cli, document->instance_name, xml, error))
+    return FALSE;
+  say_created (cli, document, authority);
+  return TRUE;
+}
+
+static gboolean
+run_create (PlCli *cli, GError **error)
+{
+  g_autofree char *name = pl_cli_overlay_name (g_ptr_array_index (cli->args, 0), error);
+  g_autoptr (PlDocument) document = name ? pl_document_new (name) : NULL;
+
+  return document && check_new (cli, name, error) && add_hosts (document, error) && make_overlay (cli, document, error);
+}
+
+/* --- join --- */
+
+static PlDocument *
+load_previous (PlCli *cli, const char *overlay)
+{
+  return force_option ? NULL : pl_home_load_document (cli->paths, overlay, NULL);
+}
+
+static gboolean
+check_document (PlCli *cli, PlDocument *document, PlDocument *previous, GError **error)
+{
+  g_autoptr (PlTrust) trust = NULL;
+
+  if (!pl_document_check_supported (document, error) || !pl_document_check_time (document, cli->env, error))
+    return FALSE;
+  trust = pl_document_trust_new (previous ? previous : document, cli->env, error);
+  if (!trust)
+    return FALSE;
+  if (pl_document_verify (document, trust, previous, error))
+    return TRUE;
+  if (previous)
+    g_prefix_error (error, "you are in an overlay of this name already, and: ");
+  if (previous && error)
+    {
+      g_autofree char *text = g_strdup_printf ("%s; if you are sure of the new document, add --force", (*error)->message);
+
+      g_free ((*error)->message);
+      (*error)->message = g_steal_pointer (&text);
+    }
+  return FALSE;
+}
+
+static JsonArray *
+list_hosts (GArray *hosts)
+{
+  JsonArray *list = json_array_new ();
+
+  for (guint i = 0; i < hosts->len; i++)
+    {
+      const PlHostPort *item = &g_array_index (hosts, PlHostPort, i);
+      g_autofree char *text = g_strdup_printf (strchr (item->host, ':') ? "[%s]:%u" : "%s:%u", item->host, item->port);
+
+      json_array_add_string_element (list, text);
+    }
+  return list;
+}
+
+static JsonArray *
+list_fingerprints (PlDocument *document)
+{
+  JsonArray *list = json_array_new ();
+
+  for (guint i = 0; i < document->root_certs->len; i++)
+    {
+      g_autofree char *fingerprint = pl_cli_fingerprint (g_ptr_array_index (document->root_certs, i));
+
+      json_array_add_string_element (list, fingerprint);
+    }
+  return list;
+}
+
+static JsonObject *
+describe (PlDocument *document)
+{
+  JsonObject *object = json_object_new ();
+
+  json_object_set_string_member (object, "name", document->instance_name);
+  json_object_set_int_member (object, "sequence", document->sequence);
+  json_object_set_int_member (object, "expires", document->expiration);
+  json_object_set_array_member (object, "bootstrap", list_hosts (document->bootstrap_nodes));
+  json_object_set_array_member (object, "stun", list_hosts (document->stun_servers));
+  json_object_set_array_member (object, "fingerprints", list_fingerprints (document));
+  return object;
+}
+
+static void
+say_joined (PlCli *cli, PlDocument *document)
+{
+  static const PlColumn columns[] = { { "name", "Overlay" }, { "bootstrap", "Bootstrap" }, { "fingerprints", "Fingerprint" }, { NULL } };
+  g_autoptr (JsonObject) object = describe (document);
+
+  pl_cli_print_object (cli, object, columns);
+  pl_cli_say (cli, "Compare the fingerprint with what the one who runs the overlay tells you.");
+  pl_cli_say (cli, "Get an identity: peerline identity request you@example.org --overlay %s > request.pem", document->instance_name);
+  pl_cli_reload (cli);
+}
+
+static gboolean
+run_join (PlCli *cli, GError **error)
+{
+  const char *path = g_ptr_array_index (cli->args, 0);
+  g_autofree char *text = pl_cli_read_text (path, PL_DOCUMENT_MAX, error);
+  g_autoptr (GBytes) xml = text ? g_bytes_new (text, strlen (text)) : NULL;
+  g_autoptr (PlDocument) document = xml ? pl_document_parse (xml, name_option, error) : NULL;
+  g_autoptr (PlDocument) previous = NULL;
+  g_autofree char *name = document ? g_ascii_strdown (document->instance_name, -1) : NULL;
+
+  if (!document)
+    return FALSE;
+  previous = load_previous (cli, name);
+  if (previous && g_bytes_equal (previous->xml, xml))
+    {
+      g_clear_pointer (&document, pl_document_free);
+      document = g_steal_pointer (&previous);
+      say_joined (cli, document);
+      return TRUE;
+    }
+  if (!check_document (cli, document, previous, error) || !write_document (cli, name, xml, error))
+    return FALSE;
+  say_joined (cli, document);
+  return TRUE;
+}
+
+/* --- list --- */
+
+static JsonObject *
+describe_home (PlHomeOverlay *overlay)
+{
+  JsonObject *object = overlay->document ? describe (overlay->document) : json_object_new ();
+
+  json_object_set_string_member (object, "name", overlay->name);
+  json_object_set_boolean_member (object, "authority", overlay->authority);
+  json_object_set_string_member (object, "document", overlay->path);
+  json_object_set_string_member (object, "state", overlay->document ? "ok" : "unreadable");
+  return object;
+}
+
+static gboolean
+run_list (PlCli *cli, GError **error)
+{
+  static const PlColumn columns[] = { { "name", "OVERLAY" }, { "state", "STATE" }, { "sequence", "SEQUENCE" },
+                                      { "authority", "AUTHORITY HERE" }, { "bootstrap", "BOOTSTRAP" },
+                                      { "document", "DOCUMENT" }, { NULL } };
+  g_autoptr (GPtrArray) problems = NULL;
+  g_autoptr (GPtrArray) overlays = pl_home_list_overlays (cli->paths, &problems);
+  g_autoptr (JsonArray) rows = json_array_new ();
+
+  for (guint i = 0; i < overlays->len; i++)
+    json_array_add_object_element (rows, describe_home (g_ptr_array_index (overlays, i)));
+  pl_cli_print_rows (cli, rows, columns,
+                     "No overlay yet: make one with 'peerline overlay create NAME', or 'peerline overlay join FILE'.");
+  for (guint i = 0; problems && i < problems->len; i++)
+    {
+      g_autofree char *clean = pl_cli_clean (g_ptr_array_index (problems, i));
+
+      fprintf (stderr, "peerline: %s\n", clean);
+    }
+  return TRUE;
+}
+
+static const GOptionEntry create_options[] = {
+  { "bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bootstrap_option, "A machine of the overlay that all can reach (repeat for more)", "HOST:PORT" },
+  { "stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &stun_option, "A STUN server (repeat for more)", "HOST:PORT" },
+  { NULL }
+};
+
+static const GOptionEntry join_options[] = {
+  { "name", 0, 0, G_OPTION_ARG_STRING, &name_option, "Which overlay, when the file holds several", "NAME" },
+  { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Replace a document that does not follow from the one at hand", NULL },
+  { NULL }
+};
+
+const PlCliCommand pl_cli_overlay_commands[] = {
+  { "overlay", "create", "NAME", "make an overlay: its authority and signed document",
+    "The authority's key stays in this home (authorities/NAME); who has it can be anybody in\nthe overlay. Keep a copy in a safe place.",
+    1, create_options, run_create },
+  { "overlay", "join", "FILE", "join an overlay by its document ('-': standard input)",
+    "A document of an overlay you are in already is taken when it is newer and signed by one\nwho may.", 1, join_options, run_join },
+  { "overlay", "list", "", "overlays you are in", NULL, 0, NULL, run_list },
+  { NULL }
+};
