@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Network namespaces of the lab: a public segment, routers with NAT, hosts.
 
-Everything lives in one private mount, network and process namespace (see enter()), so that
-nothing of it outlives the test, whatever happens to it.
+Everything lives in private network, mount and process namespaces (see enter()), and each
+namespace is held by a process that ends with the test; nothing outlives it, whatever happens.
 """
 import contextlib
 import ctypes
@@ -16,7 +16,6 @@ import tempfile
 import time
 
 INSIDE = 'PEERLINE_LAB_INSIDE'
-NETNS = '/run/netns'
 USER, STRANGER = 20001, 20002   # who the daemons and phones run as, and another person
 CLONE_NEWNET = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
@@ -70,22 +69,22 @@ def holds_for(condition, seconds, interval=0.05):
 def unshare_command():
     """How this caller gets namespaces of its own, best first."""
     common = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
+    # In a chroot whose root is no mount point there are no mount namespaces.
+    less = ['--net', '--fork', '--kill-child']
     if os.geteuid() == 0:
-        return [['unshare'] + common, ['unshare', '--net', '--mount', '--fork', '--kill-child']]
+        return [['unshare'] + common, ['unshare'] + less]
     user = ['unshare', '--user', '--map-root-user']
-    return [user + ['--map-auto'] + common, user + common, user + ['--net', '--mount', '--fork', '--kill-child']]
+    return [user + ['--map-auto'] + common, user + common, user + ['--map-auto'] + less, user + less]
 
 
 def enter():
     """Runs this program again inside namespaces of its own and a folder of its own, removes that
     folder afterwards, and exits. Returns the folder when already inside."""
     if os.environ.get(INSIDE):
-        subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', '/run'], check=True)
-        os.makedirs(NETNS, exist_ok=True)
         subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         return os.environ[INSIDE]
-    for tool in ('unshare', 'nsenter', 'setpriv', 'ip', 'nft', 'mount'):
+    for tool in ('unshare', 'nsenter', 'setpriv', 'ip', 'nft'):
         if not shutil.which(tool, path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin'):
             sys.exit(f'Bail out! {tool} is missing: ./bootstrap check installs it')
     os.environ['PATH'] = os.environ.get('PATH', '/usr/bin:/bin') + ':/usr/sbin:/sbin'
@@ -128,20 +127,22 @@ def user():
     return USER if several_uids() else os.getuid()
 
 
-def ip(*args, ns=None):
-    command = ['ip'] + (['-n', ns] if ns else []) + list(args)
-    done = subprocess.run(command, capture_output=True, text=True)
+def ip(machine, *args):
+    done = machine.run('ip', *args, capture_output=True, text=True)
     if done.returncode:
-        raise LabError(f'{" ".join(command)}: {done.stderr.strip()}')
+        raise LabError(f'{machine.name}: ip {" ".join(args)}: {done.stderr.strip()}')
 
 
 class Namespace:
-    """A machine on the network."""
+    """A machine on the network: a namespace, and the process that holds it."""
 
     def __init__(self, name):
-        self.name, self.path = name, f'{NETNS}/{name}'
-        ip('netns', 'add', name)
-        ip('link', 'set', 'lo', 'up', ns=name)
+        self.name = name
+        self.holder = subprocess.Popen(['unshare', '--net', 'cat'], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.path = f'/proc/{self.holder.pid}/ns/net'
+        own = os.readlink('/proc/self/ns/net')
+        wait_until(f'namespace {name}', lambda: os.readlink(self.path) != own, 10, 0.005)
+        ip(self, 'link', 'set', 'lo', 'up')
         self.write('net/ipv6/conf/all/accept_dad', '0')
         self.write('net/ipv6/conf/default/accept_dad', '0')
         self.write('net/ipv6/conf/default/router_solicitations', '0')
@@ -163,10 +164,11 @@ class Namespace:
                     raise OSError(ctypes.get_errno(), 'setns back')
 
     def command(self, args, uid=None):
-        prefix = ['nsenter', f'--net={self.path}']
+        """The same in this namespace, as that user, ending when we do."""
+        command = ['nsenter', f'--net={self.path}', 'setpriv', '--pdeathsig=KILL']
         if uid is not None and uid != os.getuid():
-            prefix += ['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', '--']
-        return prefix + list(args)
+            command += [f'--reuid={uid}', f'--regid={uid}', '--clear-groups']
+        return command + ['--'] + list(args)
 
     def run(self, *args, uid=None, **kw):
         return subprocess.run(self.command(args, uid), **kw)
@@ -183,7 +185,8 @@ class Namespace:
                 os.seteuid(0)
 
     def remove(self):
-        subprocess.run(['ip', 'netns', 'delete', self.name], capture_output=True)
+        self.holder.stdin.close()
+        self.holder.wait(5)
 
 
 class Network:
@@ -192,46 +195,45 @@ class Network:
     def __init__(self):
         self.machines = {}
         self.public = self.machine('public')
-        ip('link', 'add', 'segment', 'type', 'bridge', 'mcast_snooping', '0', ns='public')
-        ip('link', 'set', 'segment', 'up', ns='public')
+        ip(self.public, 'link', 'add', 'segment', 'type', 'bridge', 'mcast_snooping', '0')
+        ip(self.public, 'link', 'set', 'segment', 'up')
 
     def machine(self, name):
         self.machines[name] = Namespace(name)
         return self.machines[name]
 
-    def plug(self, name, device='eth0'):
-        end = f'p-{name}'
-        ip('link', 'add', end, 'netns', 'public', 'type', 'veth', 'peer', 'name', device, 'netns', name)
-        ip('link', 'set', end, 'master', 'segment', 'up', ns='public')
-        ip('link', 'set', device, 'up', ns=name)
+    def plug(self, machine, device='eth0'):
+        end = f'p-{machine.name}'
+        ip(self.public, 'link', 'add', end, 'type', 'veth', 'peer', 'name', device, 'netns', str(machine.holder.pid))
+        ip(self.public, 'link', 'set', end, 'master', 'segment', 'up')
+        ip(machine, 'link', 'set', device, 'up')
 
     def public_host(self, name, number, families='46'):
         host = self.machine(name)
-        self.plug(name)
+        self.plug(host)
         host.address4 = host.address6 = None
         if '4' in families:
             host.address4 = f'198.51.100.{number}'
-            ip('address', 'add', f'{host.address4}/24', 'dev', 'eth0', ns=name)
-            ip('route', 'add', 'default', 'dev', 'eth0', ns=name)
+            ip(host, 'address', 'add', f'{host.address4}/24', 'dev', 'eth0')
+            ip(host, 'route', 'add', 'default', 'dev', 'eth0')
         if '6' in families:
             host.address6 = f'2001:db8:100::{number}'
-            ip('address', 'add', f'{host.address6}/64', 'dev', 'eth0', 'nodad', ns=name)
-            ip('-6', 'route', 'add', 'default', 'dev', 'eth0', ns=name)
+            ip(host, 'address', 'add', f'{host.address6}/64', 'dev', 'eth0', 'nodad')
+            ip(host, '-6', 'route', 'add', 'default', 'dev', 'eth0')
         return host
 
     def nat_host(self, name, number):
         """A host on a network of its own behind a router that lets nothing new in."""
-        router_name = f'nat-{name}'
-        router = self.machine(router_name)
-        self.plug(router_name, 'wan')
+        router = self.machine(f'nat-{name}')
+        self.plug(router, 'wan')
         router.address4 = f'198.51.100.{number}'
-        ip('address', 'add', f'{router.address4}/24', 'dev', 'wan', ns=router_name)
+        ip(router, 'address', 'add', f'{router.address4}/24', 'dev', 'wan')
         host = self.machine(name)
-        ip('link', 'add', 'lan', 'netns', router_name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
-        for ns, device, last in ((router_name, 'lan', 1), (name, 'eth0', 2)):
-            ip('address', 'add', f'10.{number}.0.{last}/24', 'dev', device, ns=ns)
-            ip('link', 'set', device, 'up', ns=ns)
-        ip('route', 'add', 'default', 'via', f'10.{number}.0.1', ns=name)
+        ip(router, 'link', 'add', 'lan', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', str(host.holder.pid))
+        for machine, device, last in ((router, 'lan', 1), (host, 'eth0', 2)):
+            ip(machine, 'address', 'add', f'10.{number}.0.{last}/24', 'dev', device)
+            ip(machine, 'link', 'set', device, 'up')
+        ip(host, 'route', 'add', 'default', 'via', f'10.{number}.0.1')
         router.write('net/ipv4/ip_forward', '1')
         router.run('nft', '-f', '-', input=NAT, text=True, check=True)
         host.address4, host.address6, host.router = f'10.{number}.0.2', None, router
