@@ -9,8 +9,8 @@
 #include <string.h>
 
 /* Changes of a moment are told once; those farther away can wait longer. */
-#define ANNOUNCE_NEAR (30 * PL_USEC_PER_MSEC)
-#define ANNOUNCE_ALL (400 * PL_USEC_PER_MSEC)
+#define ANNOUNCE_NEAR (100 * PL_USEC_PER_MSEC)
+#define ANNOUNCE_ALL (2 * PL_USEC_PER_SEC)
 /* A peer that does not list us though it should is told about us, this often. */
 #define REMIND_EVERY (2 * PL_USEC_PER_SEC)
 
