@@ -186,6 +186,12 @@ host_attach (gpointer user, const PlTopologyTarget *target, PlTopologyDone done,
   pl_node_attach (user, target, done, data, destroy);
 }
 
+static gint64
+host_heard (gpointer user, const PlNodeId *id)
+{
+  return pl_forward_heard (((PlNode *) user)->forward, id);
+}
+
 static void
 host_disconnect (gpointer user, const PlNodeId *id)
 {
@@ -254,6 +260,7 @@ host_range_changed (gpointer user)
 static const PlTopologyHost topology_host = {
   .request = host_request,
   .attach = host_attach,
+  .heard = host_heard,
   .disconnect = host_disconnect,
   .merge = host_merge,
   .state_changed = host_state_changed,

@@ -548,6 +548,12 @@ pl_forward_link (PlForward *forward, const PlNodeId *id)
   return pl_table_link (forward->table, id);
 }
 
+gint64
+pl_forward_heard (PlForward *forward, const PlNodeId *id)
+{
+  return pl_table_heard (forward->table, id);
+}
+
 GArray *
 pl_forward_dup_nodes (PlForward *forward)
 {

@@ -61,6 +61,8 @@ gboolean pl_forward_connected (PlForward *forward, const PlNodeId *id);
 guint pl_forward_n_links (PlForward *forward);
 /* The link in use, borrowed until the next event; NULL when there is none. */
 PlLink *pl_forward_link (PlForward *forward, const PlNodeId *id);
+/* When a message last came from this node, env time; 0: not connected. */
+gint64 pl_forward_heard (PlForward *forward, const PlNodeId *id);
 /* Node-IDs of the connection table (GArray of PlNodeId, own). */
 GArray *pl_forward_dup_nodes (PlForward *forward);
 

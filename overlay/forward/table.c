@@ -246,6 +246,14 @@ pl_table_link (PlTable *table, const PlNodeId *id)
   return entry ? entry->link : NULL;
 }
 
+gint64
+pl_table_heard (PlTable *table, const PlNodeId *id)
+{
+  Entry *entry = g_hash_table_lookup (table->entries, id);
+
+  return entry ? entry->heard : 0;
+}
+
 guint
 pl_table_size (PlTable *table)
 {

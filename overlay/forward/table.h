@@ -26,6 +26,8 @@ void pl_table_add (PlTable *table, PlCarrier *carrier);
 void pl_table_remove (PlTable *table, const PlNodeId *id, const char *reason);
 /* Borrowed; NULL when there is none. */
 PlLink *pl_table_link (PlTable *table, const PlNodeId *id);
+/* When a message last came from this node; 0: not connected. */
+gint64 pl_table_heard (PlTable *table, const PlNodeId *id);
 guint pl_table_size (PlTable *table);
 GArray *pl_table_dup_nodes (PlTable *table);
 

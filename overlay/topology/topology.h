@@ -51,6 +51,8 @@ typedef struct {
   /* Attaches with send_update; `done` when the link stands (signer: who) or will not come. The
    * link itself is told by pl_topology_link_up. */
   void (*attach) (gpointer user, const PlTopologyTarget *target, PlTopologyDone done, gpointer data, GDestroyNotify destroy);
+  /* When a message last came from this connected node, env time. */
+  gint64 (*heard) (gpointer user, const PlNodeId *id);
   /* Closes a link nobody needs any more. */
   void (*disconnect) (gpointer user, const PlNodeId *id);
   /* Fetches `resource` from `node` and merges what is newer into the store (7.4.1.1). */

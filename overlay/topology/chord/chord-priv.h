@@ -15,6 +15,7 @@ G_BEGIN_DECLS
 #define PL_CHORD_ATTACH_TRIES 3
 #define PL_CHORD_CLIENT_LINKS 2      /* peers after our Node-ID that a client stays attached to */
 #define PL_CHORD_HOLD_DOWN (30 * PL_USEC_PER_SEC) /* before new replicas after a failure (10.7.1) */
+#define PL_CHORD_ASK_MAX (20 * PL_USEC_PER_SEC) /* a ping is over by then */
 #define PL_CHORD_COPIES_MAX 8        /* Stores under way at a time */
 
 /* A directly connected node. */
@@ -23,6 +24,7 @@ typedef struct {
   gboolean peer;     /* an Update of its own came: it may be routed through (6.5.1) */
   gboolean finger;
   gint64 told;       /* when it last got an Update from us */
+  gint64 asked;      /* when a ping went out that is not answered yet, 0: none */
 } PlChordLink;
 
 typedef struct PlChord {
@@ -55,6 +57,8 @@ typedef struct PlChord {
   gboolean finger_random;
   gint64 fingers_searched;  /* when places were last tried at random */
   PlTimer *finger_timer;
+
+  PlTimer *pulse_timer;     /* pulse.c */
 
   /* replica.c */
   GHashTable *copies;       /* PlResourceId -> Copies */
@@ -110,6 +114,14 @@ void pl_chord_updates_clear (PlChord *chord);
 void pl_chord_fingers_run (PlChord *chord, gboolean random);
 void pl_chord_fingers_clear (PlChord *chord);
 gboolean pl_chord_is_finger (PlChord *chord, const PlNodeId *id);
+
+/* --- pulse.c --- */
+/* Pings a connected node that was quiet; its link is closed when it does not answer. */
+void pl_chord_pulse (PlChord *chord, const PlNodeId *id);
+/* `from` told its predecessors or (`after`) successors: who of our neighbours is missing? */
+void pl_chord_pulse_missing (PlChord *chord, const PlNodeId *from, GArray *list, gboolean after);
+void pl_chord_pulse_start (PlChord *chord);
+void pl_chord_pulse_clear (PlChord *chord);
 
 /* --- replica.c --- */
 void pl_chord_replicas_init (PlChord *chord);

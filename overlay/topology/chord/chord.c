@@ -23,6 +23,7 @@ chord_create (const PlTopologyConfig *config, const PlTopologyHost *host, gpoint
   chord->announced = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
   pl_chord_candidates_init (chord);
   pl_chord_replicas_init (chord);
+  pl_chord_pulse_start (chord);
   return &chord->topology;
 }
 
@@ -35,6 +36,7 @@ chord_free (PlTopology *topology)
   pl_chord_join_clear (chord);
   pl_chord_updates_clear (chord);
   pl_chord_fingers_clear (chord);
+  pl_chord_pulse_clear (chord);
   pl_chord_candidates_free (chord);
   pl_chord_replicas_free (chord);
   g_array_unref (chord->announced);
@@ -262,7 +264,15 @@ chord_plausible (PlTopology *topology, const PlNodeId *place, const PlNodeId *si
 
   if (chord->state == PL_TOPOLOGY_JOINED && pl_ring_owns (chord->ring, place))
     return pl_node_id_equal (signer, &chord->config.self);
-  return pl_ring_plausible (chord->ring, place, signer);
+  if (pl_ring_plausible (chord->ring, place, signer))
+    return TRUE;
+  /* One of our neighbours should have answered: is it still there? */
+  for (guint i = 0; i < PL_RING_NEIGHBOURS && pl_ring_successor (chord->ring, i); i++)
+    {
+      pl_chord_pulse (chord, pl_ring_successor (chord->ring, i));
+      pl_chord_pulse (chord, pl_ring_predecessor (chord->ring, i));
+    }
+  return FALSE;
 }
 
 static gboolean

@@ -239,6 +239,8 @@ pl_chord_on_update (PlChord *chord, const PlNodeId *signer, const PlNodeId *link
     pl_chord_changed (chord, FALSE);
   named = consider (chord, update.predecessors, &from);
   named = consider (chord, update.successors, &from) || named;
+  pl_chord_pulse_missing (chord, &from, update.predecessors, FALSE);
+  pl_chord_pulse_missing (chord, &from, update.successors, TRUE);
   pl_chord_candidates_run (chord);
   if ((link = pl_chord_link (chord, &from)))
     after_update (chord, link, named, update.type != PL_CHORD_UPDATE_PEER_READY);
