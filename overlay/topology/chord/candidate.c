@@ -181,7 +181,9 @@ pl_chord_candidates_run (PlChord *chord)
   gint64 now = pl_env_now (chord->config.env), wake = G_MAXINT64;
   Candidate *candidate;
 
-  if (chord->state == PL_TOPOLOGY_LEAVING || g_hash_table_size (chord->links) == 0)
+  /* Outside, the place comes first: two exchanges with one node would hinder each other. */
+  if (chord->state == PL_TOPOLOGY_OUTSIDE || chord->state == PL_TOPOLOGY_LEAVING
+      || g_hash_table_size (chord->links) == 0)
     return;
   while (chord->attaching < PL_CHORD_ATTACHES_MAX && (candidate = next_candidate (chord, now, &wake)))
     attempt_start (chord, candidate);

@@ -52,6 +52,7 @@ on_home (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *body
   chord->home = TRUE;
   pl_chord_enter (chord, PL_TOPOLOGY_CLIENT);
   chord->host.range_changed (chord->user);
+  pl_chord_candidates_run (chord);
   pl_chord_home_verify (chord, VERIFY_EVERY);
   pl_chord_join_check (chord);
 }
