@@ -406,6 +406,13 @@ pl_tls_session_close (PlTlsSession *session)
   clear_timers (session);
 }
 
+void
+pl_tls_session_set_mtu (PlTlsSession *session, guint mtu)
+{
+  if (session->datagram)
+    gnutls_dtls_set_mtu (session->tls, mtu);
+}
+
 gsize
 pl_tls_session_max_record (PlTlsSession *session)
 {

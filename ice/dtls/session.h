@@ -62,6 +62,8 @@ void pl_tls_session_end (PlTlsSession *session);
 gboolean pl_tls_session_send (PlTlsSession *session, const guint8 *data, gsize len);
 /* Tells the far side; no handler is called. */
 void pl_tls_session_close (PlTlsSession *session);
+/* Datagrams, once established: the path or its IP layer takes larger ones. */
+void pl_tls_session_set_mtu (PlTlsSession *session, guint mtu);
 /* Largest record that can be sent, in bytes. */
 gsize pl_tls_session_max_record (PlTlsSession *session);
 /* 32 bytes that both ends and nobody else know (RFC 5705), bound to this session: where a link

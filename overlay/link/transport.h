@@ -73,7 +73,8 @@ typedef struct {
   gboolean allow_loopback;    /* loopback addresses become candidates too: nodes on one machine */
 } PlTransportOptions;
 
-/* Listens for TLS on TCP and answers STUN Binding on UDP at the overlay port when one is
+/* Carriers go before their transport, the transport before env, trust and identity's last
+ * reference. Listens for TLS on TCP and answers STUN Binding on UDP at the overlay port when one is
  * given. Fails when the port is taken: the message says which and what to do. */
 PlTransport *pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, PlTrust *trust,
                                     const PlTransportOptions *options, GError **error);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * TLS over TCP: dialling bootstrap nodes (RFC 6940 11.4) and listening for those who dial us
+ * (6.6.5). Yields carriers.
+ */
+#pragma once
+#include "overlay/link/secure.h"
+
+G_BEGIN_DECLS
+
+#define PL_TCP_DIAL_MAX (10 * PL_USEC_PER_SEC) /* until connected; the handshake has its own limit */
+#define PL_TCP_OUT_MAX (2 * 1024 * 1024)       /* bytes the kernel did not take yet */
+#define PL_TCP_HANDSHAKES_MAX 64               /* inbound at once, further ones are closed at once */
+#define PL_TCP_HANDSHAKES_PER_HOST 8
+#define PL_TCP_DIALS_MAX 16
+
+typedef struct PlTcp PlTcp;
+typedef struct PlTcpDial PlTcpDial;
+
+typedef struct {
+  void (*connected) (gpointer user, PlCarrier *carrier);
+  void (*failed) (gpointer user, const GError *error);
+} PlTcpDialHandlers;
+
+/* `context` (may be NULL) is the loop; `secure` is copied. */
+PlTcp *pl_tcp_new (GMainContext *context, const PlSecureContext *secure);
+/* Dials and handshakes end without a call; carriers live on. */
+void pl_tcp_free (PlTcp *tcp);
+
+/* `address` numeric, NULL: every address. `accept` gets carriers. */
+gboolean pl_tcp_listen (PlTcp *tcp, const char *address, guint16 port, void (*accept) (gpointer user, PlCarrier *carrier),
+                        gpointer user, GError **error);
+/* `host` is an address or a name. One call of one handler, later. */
+void pl_tcp_dial (PlTcp *tcp, const char *host, guint16 port, const PlTcpDialHandlers *handlers, gpointer user);
+
+G_END_DECLS

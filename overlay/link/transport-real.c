@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/link/transport.h"
+
+#include "base/log.h"
+#include "ice/stun/server.h"
+#include "overlay/link/attachment.h"
+#include "overlay/link/tcp.h"
+
+#define ATTACHMENTS_MAX 64   /* at once */
+#define SERVERS_MAX 16       /* STUN and TURN, each */
+
+typedef struct {
+  GMainContext *context;
+  PlIdentity *identity;
+  PlTlsCredentials *credentials;
+  PlTcp *tcp;
+  PlStunServer *stun_server;
+  PlAttachmentContext attach;
+  char *address;
+  GPtrArray *stun, *turn;    /* numeric "host:port", NULL-terminated */
+  guint stun_index;
+  GHashTable *attachments;
+  GPtrArray *dials;          /* Dial */
+  GCancellable *resolving;
+  PlAcceptFunc accept;
+  gpointer accept_user;
+} Real;
+
+typedef struct {
+  Real *real;
+  PlDialHandlers handlers;
+  gpointer user;
+} Dial;
+
+/* A server given by name. */
+typedef struct {
+  Real *real;
+  GPtrArray *list;
+  char *prefix;   /* "user:password@" or "" */
+  guint16 port;
+} Lookup;
+
+/* --- servers --- */
+
+static void
+list_add (GPtrArray *list, const char *prefix, GInetAddress *inet, guint16 port)
+{
+  g_autofree char *host = g_inet_address_to_string (inet);
+
+  if (list->len > SERVERS_MAX) /* one is the NULL at the end */
+    return;
+  g_ptr_array_insert (list, list->len - 1,
+                      g_strdup_printf (strchr (host, ':') ? "%s[%s]:%u" : "%s%s:%u", prefix, host, port));
+}
+
+static void
+lookup_free (Lookup *lookup)
+{
+  g_free (lookup->prefix);
+  g_free (lookup);
+}
+
+static void
+on_resolved (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Lookup *lookup = data;
+  g_autoptr (GError) error = NULL;
+  GList *addresses = g_resolver_lookup_by_name_finish (G_RESOLVER (source), result, &error);
+
+  if (addresses) /* with an error the transport may be gone */
+    list_add (lookup->list, lookup->prefix, addresses->data, lookup->port);
+  g_resolver_free_addresses (addresses);
+  lookup_free (lookup);
+}
+
+/* "[user:password@]host:port" */
+static void
+add_server (Real *real, GPtrArray *list, const char *text)
+{
+  const char *at = strrchr (text, '@'), *host_port = at ? at + 1 : text;
+  g_autoptr (GSocketConnectable) parsed = g_network_address_parse (host_port, 0, NULL);
+  g_autofree char *prefix = g_strndup (text, host_port - text);
+  g_autoptr (GInetAddress) inet = NULL;
+  const char *host;
+  guint16 port;
+
+  if (!parsed || g_network_address_get_port (G_NETWORK_ADDRESS (parsed)) == 0)
+    {
+      pl_notice ("transport", "server left out: it needs host:port", "server", host_port, NULL);
+      return;
+    }
+  host = g_network_address_get_hostname (G_NETWORK_ADDRESS (parsed));
+  port = g_network_address_get_port (G_NETWORK_ADDRESS (parsed));
+  inet = g_inet_address_new_from_string (host);
+  if (inet)
+    {
+      list_add (list, prefix, inet, port);
+    }
+  else
+    {
+      g_autoptr (GResolver) resolver = g_resolver_get_default ();
+      Lookup *lookup = g_new0 (Lookup, 1);
+
+      *lookup = (Lookup){ real, list, g_steal_pointer (&prefix), port };
+      g_main_context_push_thread_default (real->context);
+      g_resolver_lookup_by_name_async (resolver, host, real->resolving, on_resolved, lookup);
+      g_main_context_pop_thread_default (real->context);
+    }
+}
+
+static GPtrArray *
+make_list (Real *real, const char *const *servers)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func (g_free);
+
+  g_ptr_array_add (list, NULL);
+  for (guint i = 0; servers && servers[i]; i++)
+    add_server (real, list, servers[i]);
+  return list;
+}
+
+/* --- attachments --- */
+
+static void
+on_over (gpointer user, PlAttachment *attachment)
+{
+  g_hash_table_remove (((Real *) user)->attachments, attachment);
+}
+
+static PlAttachment *
+real_attach (gpointer impl, PlAttachPurpose purpose, gboolean controlling, const PlAttachmentHandlers *handlers,
+             gpointer user)
+{
+  Real *real = impl;
+  g_autoptr (GError) refused = NULL;
+  PlAttachment *attachment;
+
+  if (g_hash_table_size (real->attachments) >= ATTACHMENTS_MAX)
+    refused = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "too many attachments at once");
+  real->attach.stun = (const char *const *) real->stun->pdata;
+  real->attach.turn = (const char *const *) real->turn->pdata;
+  attachment = pl_attachment_new (&real->attach, purpose, controlling, handlers, user, refused);
+  pl_attachment_set_over (attachment, on_over, real);
+  g_hash_table_add (real->attachments, attachment);
+  return attachment;
+}
+
+static void
+real_remote (gpointer impl, PlAttachment *attachment, const PlAttachReqAns *remote, const PlNodeId *node)
+{
+  pl_attachment_set_remote (attachment, remote, node);
+}
+
+static void
+real_cancel (gpointer impl, PlAttachment *attachment)
+{
+  if (!pl_attachment_is_over (attachment))
+    g_hash_table_remove (((Real *) impl)->attachments, attachment);
+}
+
+/* --- TLS over TCP --- */
+
+static void
+on_dialled (gpointer user, PlCarrier *carrier)
+{
+  Dial *dial = user;
+  PlDialHandlers handlers = dial->handlers;
+  gpointer dial_user = dial->user;
+
+  g_ptr_array_remove_fast (dial->real->dials, dial);
+  handlers.connected (dial_user, carrier);
+}
+
+static void
+on_dial_failed (gpointer user, const GError *error)
+{
+  Dial *dial = user;
+  PlDialHandlers handlers = dial->handlers;
+  gpointer dial_user = dial->user;
+
+  g_ptr_array_remove_fast (dial->real->dials, dial);
+  handlers.failed (dial_user, error);
+}
+
+static void
+real_dial (gpointer impl, const char *host, guint16 port, const PlDialHandlers *handlers, gpointer user)
+{
+  static const PlTcpDialHandlers tcp_handlers = { on_dialled, on_dial_failed };
+  Real *real = impl;
+  Dial *dial = g_new0 (Dial, 1);
+
+  *dial = (Dial){ real, *handlers, user };
+  g_ptr_array_add (real->dials, dial);
+  pl_tcp_dial (real->tcp, host, port, &tcp_handlers, dial);
+}
+
+static void
+on_accepted (gpointer user, PlCarrier *carrier)
+{
+  Real *real = user;
+
+  if (real->accept)
+    real->accept (real->accept_user, carrier);
+  else
+    pl_carrier_free (carrier);
+}
+
+static void
+real_set_accept (gpointer impl, PlAcceptFunc func, gpointer user)
+{
+  Real *real = impl;
+
+  real->accept = func;
+  real->accept_user = user;
+}
+
+/* --- life --- */
+
+static void
+real_free (gpointer impl)
+{
+  Real *real = impl;
+
+  if (real->resolving)
+    g_cancellable_cancel (real->resolving);
+  g_clear_object (&real->resolving);
+  g_clear_pointer (&real->attachments, g_hash_table_unref);
+  g_clear_pointer (&real->tcp, pl_tcp_free);
+  g_clear_pointer (&real->dials, g_ptr_array_unref);
+  g_clear_pointer (&real->stun_server, pl_stun_server_free);
+  g_clear_pointer (&real->stun, g_ptr_array_unref);
+  g_clear_pointer (&real->turn, g_ptr_array_unref);
+  g_clear_pointer (&real->credentials, pl_tls_credentials_free);
+  g_clear_pointer (&real->identity, pl_identity_unref);
+  g_main_context_unref (real->context);
+  g_free (real->address);
+  g_free (real);
+}
+
+static gboolean
+real_listen (Real *real, PlEnv *env, guint16 port, GError **error)
+{
+  if (port == 0)
+    return TRUE;
+  if (!pl_tcp_listen (real->tcp, real->address, port, on_accepted, real, error))
+    return FALSE;
+  real->stun_server = pl_stun_server_new (env, real->context, real->address, port, error);
+  if (!real->stun_server)
+    g_prefix_error (error, "overlay port %u (UDP): ", port);
+  return real->stun_server != NULL;
+}
+
+PlTransport *
+pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, PlTrust *trust,
+                       const PlTransportOptions *options, GError **error)
+{
+  static const PlTransportFuncs funcs = { real_attach, real_remote, real_cancel, real_dial, real_set_accept, real_free };
+  Real *real = g_new0 (Real, 1);
+
+  real->context = g_main_context_ref (context ? context : g_main_context_default ());
+  real->identity = pl_identity_ref (identity);
+  real->address = g_strdup (options->listen_address);
+  real->attachments = g_hash_table_new_full (NULL, NULL, (GDestroyNotify) pl_attachment_free, NULL);
+  real->dials = g_ptr_array_new_with_free_func (g_free);
+  real->resolving = g_cancellable_new ();
+  real->credentials = pl_tls_credentials_new (pl_identity_gnutls_key (identity),
+                                              pl_cert_der (pl_identity_cert (identity)), error);
+  real->attach.secure = (PlSecureContext){ env, real->credentials, trust, pl_identity_node_id (identity) };
+  real->attach.context = real->context;
+  real->attach.address = real->address;
+  real->attach.loopback = options->allow_loopback;
+  real->attach.stun_index = &real->stun_index;
+  real->tcp = pl_tcp_new (real->context, &real->attach.secure);
+  real->stun = make_list (real, options->stun);
+  real->turn = make_list (real, options->turn);
+  if (real->credentials && real_listen (real, env, options->listen_port, error))
+    return pl_transport_new (&funcs, real);
+  real_free (real);
+  return NULL;
+}

@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The real transport on loopback: TCP, ICE, TLS, DTLS, certificates, both ends in this process.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/loop.h"
+#include "overlay/link/link.h"
+#include "overlay/link/segment.h"
+#include "overlay/link/tcp.h"
+#include "overlay/link/transport.h"
+#include "tests/support/test.h"
+
+#define OVERLAY "interop.example.org"
+
+typedef struct {
+  PlIdentity *identity;
+  PlTrust *trust;
+  PlTransport *transport;
+  PlCarrier *carrier;
+  PlAttachment *attachment;
+  PlAttachReqAns local;
+  gboolean gathered, cancel_when_gathered, lost;
+  GQuark error_domain;
+  char *error;
+  GPtrArray *got;
+} Node;
+
+static GMainContext *context;
+static PlLoop *loop;
+static Node a, b;
+static guint16 port;
+
+/* --- fixture --- */
+
+static PlIdentity *
+load (const char *name)
+{
+  g_autofree char *key_name = g_strdup_printf ("vectors/%s.key", name), *cert_name = g_strdup_printf ("vectors/%s.crt", name);
+  g_autoptr (GBytes) key = pl_test_data (key_name), cert = pl_test_data (cert_name);
+  g_autofree char *key_pem = g_strndup (g_bytes_get_data (key, NULL), g_bytes_get_size (key));
+  g_autofree char *cert_pem = g_strndup (g_bytes_get_data (cert, NULL), g_bytes_get_size (cert));
+  g_autoptr (GError) error = NULL;
+  PlIdentity *identity = pl_identity_new (key_pem, cert_pem, &error);
+
+  ck_assert_msg (identity != NULL, "%s", error ? error->message : "");
+  return identity;
+}
+
+/* A port that is free for TCP and UDP. */
+static guint16
+free_port (void)
+{
+  for (;;)
+    {
+      g_autoptr (GInetAddress) inet = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
+      g_autoptr (GSocketAddress) any = g_inet_socket_address_new (inet, 0), bound = NULL, same = NULL;
+      g_autoptr (GSocket) tcp = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, 0, NULL);
+      g_autoptr (GSocket) udp = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, 0, NULL);
+      guint16 found;
+
+      ck_assert (g_socket_bind (tcp, any, FALSE, NULL));
+      bound = g_socket_get_local_address (tcp, NULL);
+      found = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound));
+      same = g_inet_socket_address_new (inet, found);
+      if (g_socket_bind (udp, same, FALSE, NULL))
+        return found;
+    }
+}
+
+static void
+start_node (Node *node, const char *who, const char *overlay, guint16 listen)
+{
+  PlTransportOptions options = { .listen_address = "127.0.0.1", .listen_port = listen, .max_message = 16384 };
+  g_autoptr (GBytes) root = pl_test_data ("vectors/pki/ca.der");
+  g_autoptr (GError) error = NULL;
+
+  memset (node, 0, sizeof *node);
+  node->identity = load (who);
+  node->trust = pl_trust_new (pl_loop_env (loop), overlay);
+  ck_assert (pl_trust_add_root (node->trust, root, NULL));
+  node->got = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  node->transport = pl_transport_real_new (pl_loop_env (loop), context, node->identity, node->trust, &options, &error);
+  ck_assert_msg (node->transport != NULL, "%s", error ? error->message : "");
+}
+
+static void
+stop_node (Node *node)
+{
+  g_clear_pointer (&node->carrier, pl_carrier_free);
+  g_clear_pointer (&node->transport, pl_transport_free);
+  g_clear_pointer (&node->trust, pl_trust_free);
+  g_clear_pointer (&node->identity, pl_identity_unref);
+  g_clear_pointer (&node->got, g_ptr_array_unref);
+  g_clear_pointer (&node->error, g_free);
+  pl_attach_req_ans_clear (&node->local);
+}
+
+static gboolean
+run_until (gboolean (*done) (void), gint64 msec)
+{
+  gint64 end = g_get_monotonic_time () + msec * PL_USEC_PER_MSEC;
+
+  while (!(done && done ()) && g_get_monotonic_time () < end)
+    if (!g_main_context_iteration (context, FALSE))
+      g_usleep (300);
+  return done && done ();
+}
+
+static void
+start (const char *who_a, const char *who_b)
+{
+  context = g_main_context_new ();
+  loop = pl_loop_new (context);
+  port = free_port ();
+  start_node (&a, who_a, OVERLAY, port);
+  start_node (&b, who_b, OVERLAY, 0);
+}
+
+static void
+finish (void)
+{
+  stop_node (&a);
+  stop_node (&b);
+  run_until (NULL, 20);
+  g_clear_pointer (&loop, pl_loop_free);
+  g_clear_pointer (&context, g_main_context_unref);
+}
+
+static void
+on_record (gpointer user, const guint8 *data, gsize len)
+{
+  g_ptr_array_add (((Node *) user)->got, g_bytes_new (data, len));
+}
+
+static void
+on_lost (gpointer user, const GError *error)
+{
+  ((Node *) user)->lost = TRUE;
+}
+
+static void
+take_carrier (gpointer user, PlCarrier *carrier)
+{
+  static const PlCarrierHandlers handlers = { on_record, on_lost };
+  Node *node = user;
+
+  g_clear_pointer (&node->carrier, pl_carrier_free);
+  node->carrier = carrier;
+  pl_carrier_set_handlers (carrier, &handlers, node);
+}
+
+static void
+on_failed (gpointer user, const GError *error)
+{
+  Node *node = user;
+
+  ck_assert_ptr_null (node->error);
+  node->error = g_strdup (error->message);
+  node->error_domain = error->domain;
+}
+
+static gboolean
+both_connected (void)
+{
+  return a.carrier && b.carrier;
+}
+
+static gboolean
+b_over (void)
+{
+  return b.error || b.lost;
+}
+
+static gboolean
+both_got (void)
+{
+  return a.got->len > 0 && b.got->len > 0;
+}
+
+static const PlDialHandlers dial_handlers = { take_carrier, on_failed };
+
+static void
+dial (guint16 to)
+{
+  pl_transport_set_accept (a.transport, take_carrier, &a);
+  pl_transport_dial (b.transport, "127.0.0.1", to, &dial_handlers, &b);
+  ck_assert_ptr_null (b.carrier);
+  ck_assert_ptr_null (b.error);
+}
+
+static void
+check_path (const PlCarrierInfo *one, const PlCarrierInfo *two, const char *kind)
+{
+  g_auto (GStrv) x = g_strsplit (one->description, " ", -1), y = g_strsplit (two->description, " ", -1);
+
+  ck_assert_uint_eq (g_strv_length (x), 3);
+  ck_assert_str_eq (x[0], kind);
+  ck_assert_str_eq (x[1], y[2]);
+  ck_assert_str_eq (x[2], y[1]);
+  ck_assert (g_str_has_prefix (x[1], "127.0.0.1:"));
+}
+
+/* --- TLS over TCP --- */
+
+/* RFC 6940 11.4, S2-13, S2-39. */
+START_TEST (transport_dials_a_bootstrap_node_and_both_know_whom_they_have)
+{
+  start ("pki/alice", "pki/bob");
+  dial (port);
+  ck_assert (run_until (both_connected, 5000));
+  ck_assert (pl_node_id_equal (&pl_carrier_info (a.carrier)->node, pl_identity_node_id (b.identity)));
+  ck_assert (pl_node_id_equal (&pl_carrier_info (b.carrier)->node, pl_identity_node_id (a.identity)));
+  ck_assert_str_eq (pl_cert_aor (pl_carrier_info (b.carrier)->cert), pl_cert_aor (pl_identity_cert (a.identity)));
+  ck_assert (pl_carrier_info (a.carrier)->reliable);
+  ck_assert_int_gt (pl_carrier_info (b.carrier)->rtt, 0);
+  check_path (pl_carrier_info (a.carrier), pl_carrier_info (b.carrier), "tcp");
+  ck_assert (pl_carrier_send (a.carrier, (const guint8 *) "from a", 6));
+  ck_assert (pl_carrier_send (b.carrier, (const guint8 *) "from b", 6));
+  ck_assert (run_until (both_got, 2000));
+  g_clear_pointer (&a.carrier, pl_carrier_free);
+  ck_assert (run_until (b_over, 2000));
+  ck_assert (b.lost);
+  finish ();
+}
+END_TEST
+
+static gboolean
+b_has_fifty (void)
+{
+  return b.got->len >= 50;
+}
+
+START_TEST (transport_stream_keeps_order_and_brings_large_records_whole)
+{
+  g_autofree guint8 *large = g_malloc0 (16384);
+
+  start ("pki/alice", "pki/bob");
+  dial (port);
+  ck_assert (run_until (both_connected, 5000));
+  for (guint i = 0; i < 50; i++)
+    {
+      large[0] = i;
+      ck_assert (pl_carrier_send (a.carrier, large, 16384));
+    }
+  ck_assert (run_until (b_has_fifty, 5000));
+  for (guint i = 0; i < 50; i++)
+    {
+      ck_assert_uint_eq (((const guint8 *) g_bytes_get_data (b.got->pdata[i], NULL))[0], i);
+      ck_assert_uint_eq (g_bytes_get_size (b.got->pdata[i]), 16384);
+    }
+  finish ();
+}
+END_TEST
+
+/* S0-03, S2-39: no valid identity, no link; the reason is said. */
+static void
+refused (const char *who_a, const char *who_b, const char *overlay, const char *why)
+{
+  start (who_a, who_b);
+  if (overlay)
+    {
+      stop_node (&b);
+      start_node (&b, who_b, overlay, 0);
+    }
+  dial (port);
+  ck_assert (run_until (b_over, 5000));
+  ck_assert_ptr_null (a.carrier);
+  if (why)
+    ck_assert_msg (b.error && strstr (b.error, why), "%s", b.error ? b.error : "no error");
+  finish ();
+}
+
+START_TEST (transport_refuses_a_certificate_of_another_authority)
+{
+  refused ("pki/alice", "pki-other/mallory", NULL, NULL);
+  refused ("pki-other/mallory", "pki/alice", NULL, "far certificate");
+}
+END_TEST
+
+START_TEST (transport_refuses_an_expired_certificate)
+{
+  refused ("pki/alice", "pki/expired", NULL, NULL);
+  refused ("pki/expired", "pki/alice", NULL, "far certificate");
+}
+END_TEST
+
+/* S2-14. */
+START_TEST (transport_refuses_a_certificate_of_another_overlay)
+{
+  refused ("pki/alice", "pki/bob", "other.example.org", "far certificate");
+}
+END_TEST
+
+START_TEST (transport_refuses_to_be_connected_to_itself)
+{
+  refused ("pki/alice", "pki/alice", NULL, "this node itself");
+}
+END_TEST
+
+START_TEST (transport_says_when_nobody_listens)
+{
+  start ("pki/alice", "pki/bob");
+  dial (free_port ());
+  ck_assert (run_until (b_over, 5000));
+  ck_assert_ptr_nonnull (b.error);
+  finish ();
+}
+END_TEST
+
+START_TEST (transport_says_which_port_is_taken)
+{
+  PlTransportOptions options = { .listen_address = "127.0.0.1" };
+  g_autofree char *number = NULL;
+  g_autoptr (GError) error = NULL;
+
+  start ("pki/alice", "pki/bob");
+  options.listen_port = port;
+  number = g_strdup_printf ("port %u", port);
+  ck_assert_ptr_null (pl_transport_real_new (pl_loop_env (loop), context, b.identity, b.trust, &options, &error));
+  ck_assert_msg (strstr (error->message, number) != NULL, "%s", error->message);
+  finish ();
+}
+END_TEST
+
+static GSocketConnection *
+connect_bare (void)
+{
+  g_autoptr (GSocketClient) client = g_socket_client_new ();
+
+  return g_socket_client_connect_to_host (client, "127.0.0.1", port, NULL, NULL);
+}
+
+/* S2-71: garbage and silence hold nothing up; too many at once are turned away. */
+START_TEST (transport_survives_garbage_and_half_open_connections)
+{
+  g_autoptr (GPtrArray) silent = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GSocketConnection) garbage = NULL;
+
+  start ("pki/alice", "pki/bob");
+  for (guint i = 0; i < PL_TCP_HANDSHAKES_PER_HOST - 2; i++)
+    g_ptr_array_add (silent, connect_bare ());
+  run_until (NULL, 50);
+  garbage = connect_bare ();
+  ck_assert (g_output_stream_write_all (g_io_stream_get_output_stream (G_IO_STREAM (garbage)),
+                                        "GET / HTTP/1.0\r\n\r\n", 18, NULL, NULL, NULL));
+  run_until (NULL, 100);
+  dial (port);
+  ck_assert (run_until (both_connected, 5000));
+  finish ();
+}
+END_TEST
+
+START_TEST (transport_limits_handshakes_of_one_host)
+{
+  g_autoptr (GPtrArray) silent = g_ptr_array_new_with_free_func (g_object_unref);
+
+  start ("pki/alice", "pki/bob");
+  for (guint i = 0; i < PL_TCP_HANDSHAKES_PER_HOST; i++)
+    g_ptr_array_add (silent, connect_bare ());
+  run_until (NULL, 50);
+  dial (port);
+  ck_assert (run_until (b_over, 5000));
+  ck_assert_ptr_null (a.carrier);
+  finish ();
+}
+END_TEST
+
+START_TEST (transport_ends_a_handshake_nobody_goes_on_with)
+{
+  g_autoptr (GSocketConnection) silent = NULL;
+  char byte;
+  gint64 began;
+  gssize n = -1;
+
+  start ("pki/alice", "pki/bob");
+  silent = connect_bare ();
+  g_socket_set_blocking (g_socket_connection_get_socket (silent), FALSE);
+  began = g_get_monotonic_time ();
+  while (n < 0 && g_get_monotonic_time () - began < 13 * PL_USEC_PER_SEC)
+    {
+      run_until (NULL, 50);
+      n = g_socket_receive (g_socket_connection_get_socket (silent), &byte, 1, NULL, NULL);
+    }
+  ck_assert_int_eq (n, 0);
+  finish ();
+}
+END_TEST
+
+/* --- ICE and DTLS --- */
+
+static void
+on_gathered (gpointer user, PlAttachment *attachment, const PlAttachReqAns *local)
+{
+  Node *node = user;
+
+  node->gathered = TRUE;
+  pl_attach_req_ans_copy (&node->local, local);
+  if (node->cancel_when_gathered)
+    pl_transport_cancel (node->transport, attachment);
+}
+
+static void
+on_attached (gpointer user, PlAttachment *attachment, PlCarrier *carrier)
+{
+  take_carrier (user, carrier);
+}
+
+static void
+on_attach_failed (gpointer user, PlAttachment *attachment, const GError *error)
+{
+  on_failed (user, error);
+}
+
+static const PlAttachmentHandlers attach_handlers = { on_gathered, on_attached, on_attach_failed };
+
+static gboolean
+a_gathered (void)
+{
+  return a.gathered;
+}
+
+static gboolean
+b_gathered (void)
+{
+  return b.gathered;
+}
+
+static gboolean
+both_over (void)
+{
+  return (a.error || a.lost || a.carrier) && b.error;
+}
+
+/* As Attach goes: a asks, b answers, each checks for the node given. */
+static void
+attach (PlAttachPurpose purpose, const PlNodeId *a_expects, const PlNodeId *b_expects)
+{
+  a.attachment = pl_transport_attach (a.transport, purpose, TRUE, &attach_handlers, &a);
+  ck_assert (!a.gathered);
+  ck_assert (run_until (a_gathered, 1000));
+  b.attachment = pl_transport_attach (b.transport, purpose, FALSE, &attach_handlers, &b);
+  pl_transport_remote (b.transport, b.attachment, &a.local, b_expects);
+  ck_assert (run_until (b_gathered, 1000));
+  pl_transport_remote (a.transport, a.attachment, &b.local, a_expects);
+}
+
+/* Checklist 115-118, 131, 136, 137. */
+START_TEST (transport_attaches_by_ice_and_dtls)
+{
+  start ("pki/alice", "pki/bob");
+  attach (PL_ATTACH_LINK, pl_identity_node_id (b.identity), pl_identity_node_id (a.identity));
+  ck_assert_uint_gt (a.local.candidates->len, 0);
+  ck_assert_uint_eq (g_array_index (a.local.candidates, PlIceCandidate, 0).overlay_link, PL_LINK_DTLS_UDP_SR);
+  ck_assert (!pl_ice_candidate_find_extension (&g_array_index (a.local.candidates, PlIceCandidate, 0), "pl-sip-seg", NULL));
+  ck_assert (run_until (both_connected, 5000));
+  ck_assert (!pl_carrier_info (a.carrier)->reliable);
+  ck_assert (!pl_carrier_info (a.carrier)->segments);
+  ck_assert_uint_gt (pl_carrier_info (a.carrier)->max_record, 1100);
+  ck_assert_uint_lt (pl_carrier_info (a.carrier)->max_record, 1200);
+  ck_assert_int_gt (pl_carrier_info (a.carrier)->rtt, 0);
+  ck_assert_int_lt (pl_carrier_info (a.carrier)->rtt, PL_USEC_PER_SEC);
+  check_path (pl_carrier_info (a.carrier), pl_carrier_info (b.carrier), "udp");
+  ck_assert (pl_carrier_send (a.carrier, (const guint8 *) "from a", 6));
+  ck_assert (pl_carrier_send (b.carrier, (const guint8 *) "from b", 6));
+  ck_assert (run_until (both_got, 2000));
+  g_clear_pointer (&a.carrier, pl_carrier_free);
+  ck_assert (run_until (b_over, 2000));
+  finish ();
+}
+END_TEST
+
+START_TEST (transport_marks_sip_links_and_knows_whether_both_segment)
+{
+  start ("pki/alice", "pki/bob");
+  attach (PL_ATTACH_APPLICATION, pl_identity_node_id (b.identity), pl_identity_node_id (a.identity));
+  ck_assert (run_until (both_connected, 5000));
+  ck_assert (pl_carrier_info (a.carrier)->segments);
+  ck_assert (pl_carrier_info (b.carrier)->segments);
+  ck_assert_uint_lt (pl_carrier_info (a.carrier)->max_record, 1200);
+  finish ();
+}
+END_TEST
+
+/* Toward a peer without segments: a 4 kB INVITE is one record (RFC 7904). */
+START_TEST (transport_sends_large_records_to_a_sip_link_without_segments)
+{
+  g_autofree guint8 *large = g_malloc0 (8000);
+
+  start ("pki/alice", "pki/bob");
+  a.attachment = pl_transport_attach (a.transport, PL_ATTACH_APPLICATION, TRUE, &attach_handlers, &a);
+  ck_assert (run_until (a_gathered, 1000));
+  for (guint i = 0; i < a.local.candidates->len; i++)
+    g_array_set_size (g_array_index (a.local.candidates, PlIceCandidate, i).extensions, 0);
+  b.attachment = pl_transport_attach (b.transport, PL_ATTACH_APPLICATION, FALSE, &attach_handlers, &b);
+  pl_transport_remote (b.transport, b.attachment, &a.local, pl_identity_node_id (a.identity));
+  ck_assert (run_until (b_gathered, 1000));
+  pl_transport_remote (a.transport, a.attachment, &b.local, pl_identity_node_id (b.identity));
+  ck_assert (run_until (both_connected, 5000));
+  ck_assert (!pl_carrier_info (b.carrier)->segments);
+  ck_assert (pl_carrier_send (b.carrier, large, 8000));
+  ck_assert (pl_carrier_send (a.carrier, large, 100));
+  ck_assert (run_until (both_got, 2000));
+  ck_assert_uint_eq (g_bytes_get_size (a.got->pdata[0]), 8000);
+  finish ();
+}
+END_TEST
+
+/* Checklist 137: the certificate is that of the node of the exchange, on either side. */
+START_TEST (transport_refuses_the_wrong_node_at_the_end_of_ice)
+{
+  PlNodeId other = { { 9 } };
+
+  start ("pki/alice", "pki/bob");
+  attach (PL_ATTACH_LINK, pl_identity_node_id (b.identity), &other);
+  ck_assert (run_until (both_over, 12000));
+  ck_assert_msg (strstr (b.error, "not that of the node wanted") != NULL, "%s", b.error);
+  finish ();
+  start ("pki/alice", "pki/bob");
+  attach (PL_ATTACH_LINK, &other, pl_identity_node_id (a.identity));
+  ck_assert (run_until (b_over, 12000));
+  ck_assert_ptr_null (a.carrier);
+  finish ();
+}
+END_TEST
+
+START_TEST (transport_refuses_a_wrong_certificate_at_the_end_of_ice)
+{
+  static const char *const bad[] = { "pki-other/mallory", "pki/expired" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      start ("pki/alice", bad[i]);
+      attach (PL_ATTACH_LINK, pl_identity_node_id (b.identity), pl_identity_node_id (a.identity));
+      ck_assert (run_until (b_over, 12000));
+      ck_assert_ptr_null (a.carrier);
+      finish ();
+    }
+}
+END_TEST
+
+START_TEST (transport_fails_an_attach_to_useless_or_malformed_parts)
+{
+  g_auto (PlAttachReqAns) empty = { 0 };
+
+  start ("pki/alice", "pki/bob");
+  b.attachment = pl_transport_attach (b.transport, PL_ATTACH_LINK, FALSE, &attach_handlers, &b);
+  pl_transport_remote (b.transport, b.attachment, &empty, pl_identity_node_id (a.identity));
+  ck_assert_ptr_null (b.error);
+  ck_assert (run_until (b_over, 2000));
+  finish ();
+}
+END_TEST
+
+START_TEST (transport_fails_an_attach_whose_far_side_never_comes)
+{
+  gint64 began;
+
+  start ("pki/alice", "pki/bob");
+  a.attachment = pl_transport_attach (a.transport, PL_ATTACH_LINK, TRUE, &attach_handlers, &a);
+  ck_assert (run_until (a_gathered, 1000));
+  pl_transport_cancel (a.transport, a.attachment);
+  b.attachment = pl_transport_attach (b.transport, PL_ATTACH_LINK, FALSE, &attach_handlers, &b);
+  began = g_get_monotonic_time ();
+  pl_transport_remote (b.transport, b.attachment, &a.local, pl_identity_node_id (a.identity));
+  ck_assert (run_until (b_over, 16000));
+  ck_assert_int_lt (g_get_monotonic_time () - began, 16 * PL_USEC_PER_SEC);
+  finish ();
+}
+END_TEST
+
+START_TEST (transport_lets_go_of_an_attach_at_any_time)
+{
+  start ("pki/alice", "pki/bob");
+  a.cancel_when_gathered = TRUE;
+  a.attachment = pl_transport_attach (a.transport, PL_ATTACH_LINK, TRUE, &attach_handlers, &a);
+  ck_assert (run_until (a_gathered, 1000));
+  b.attachment = pl_transport_attach (b.transport, PL_ATTACH_LINK, FALSE, &attach_handlers, &b);
+  pl_transport_cancel (b.transport, b.attachment);
+  run_until (NULL, 400);
+  ck_assert (!b.gathered);
+  /* And the transport with attachments and dials under way. */
+  b.attachment = pl_transport_attach (b.transport, PL_ATTACH_LINK, FALSE, &attach_handlers, &b);
+  dial (port);
+  finish ();
+}
+END_TEST
+
+START_TEST (transport_bounds_attachments_at_once)
+{
+  start ("pki/alice", "pki/bob");
+  for (guint i = 0; i < 64; i++)
+    pl_transport_attach (b.transport, PL_ATTACH_LINK, FALSE, &attach_handlers, &a);
+  pl_transport_attach (b.transport, PL_ATTACH_LINK, FALSE, &attach_handlers, &b);
+  ck_assert (run_until (b_over, 1000));
+  ck_assert_ptr_nonnull (strstr (b.error, "too many"));
+  finish ();
+}
+END_TEST
+
+/* --- what runs on top --- */
+
+static PlLink *link_a, *link_b;
+static guint n_messages;
+
+static void
+on_message (gpointer user, PlLink *link, const guint8 *data, gsize len)
+{
+  n_messages++;
+}
+
+static void
+on_link_closed (gpointer user, PlLink *link, const char *reason)
+{
+}
+
+static gboolean
+all_messages (void)
+{
+  return n_messages >= 400;
+}
+
+START_TEST (transport_carries_links_in_both_ways)
+{
+  static const PlLinkHandlers handlers = { on_message, on_link_closed };
+  PlLinkOptions options = { .max_message = 16384 };
+  g_autofree guint8 *zero = g_malloc0 (1000);
+  g_autoptr (GBytes) message = g_bytes_new (zero, 1000);
+  PlLinkStats stats;
+
+  start ("pki/alice", "pki/bob");
+  attach (PL_ATTACH_LINK, pl_identity_node_id (b.identity), pl_identity_node_id (a.identity));
+  ck_assert (run_until (both_connected, 5000));
+  link_a = pl_link_new (pl_loop_env (loop), g_steal_pointer (&a.carrier), &options, &handlers, NULL);
+  link_b = pl_link_new (pl_loop_env (loop), g_steal_pointer (&b.carrier), &options, &handlers, NULL);
+  n_messages = 0;
+  for (guint i = 0; i < 200; i++)
+    ck_assert (pl_link_send (link_a, message) && pl_link_send (link_b, message));
+  ck_assert (run_until (all_messages, 5000));
+  pl_link_stats (link_a, &stats);
+  ck_assert_int_gt (stats.srtt, 0);
+  ck_assert (pl_link_healthy (link_a));
+  g_clear_pointer (&link_a, pl_link_free);
+  g_clear_pointer (&link_b, pl_link_free);
+  finish ();
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("overlay");
+  TCase *tcp = tcase_create ("link/tcp"), *ice = tcase_create ("link/attach");
+
+  tcase_set_timeout (tcp, 30);
+  tcase_set_timeout (ice, 60);
+  tcase_add_test (tcp, transport_dials_a_bootstrap_node_and_both_know_whom_they_have);
+  tcase_add_test (tcp, transport_stream_keeps_order_and_brings_large_records_whole);
+  tcase_add_test (tcp, transport_refuses_a_certificate_of_another_authority);
+  tcase_add_test (tcp, transport_refuses_an_expired_certificate);
+  tcase_add_test (tcp, transport_refuses_a_certificate_of_another_overlay);
+  tcase_add_test (tcp, transport_refuses_to_be_connected_to_itself);
+  tcase_add_test (tcp, transport_says_when_nobody_listens);
+  tcase_add_test (tcp, transport_says_which_port_is_taken);
+  tcase_add_test (tcp, transport_survives_garbage_and_half_open_connections);
+  tcase_add_test (tcp, transport_limits_handshakes_of_one_host);
+  tcase_add_test (tcp, transport_ends_a_handshake_nobody_goes_on_with);
+  tcase_add_test (ice, transport_attaches_by_ice_and_dtls);
+  tcase_add_test (ice, transport_marks_sip_links_and_knows_whether_both_segment);
+  tcase_add_test (ice, transport_sends_large_records_to_a_sip_link_without_segments);
+  tcase_add_test (ice, transport_refuses_the_wrong_node_at_the_end_of_ice);
+  tcase_add_test (ice, transport_refuses_a_wrong_certificate_at_the_end_of_ice);
+  tcase_add_test (ice, transport_fails_an_attach_to_useless_or_malformed_parts);
+  tcase_add_test (ice, transport_fails_an_attach_whose_far_side_never_comes);
+  tcase_add_test (ice, transport_lets_go_of_an_attach_at_any_time);
+  tcase_add_test (ice, transport_bounds_attachments_at_once);
+  tcase_add_test (ice, transport_carries_links_in_both_ways);
+  suite_add_tcase (suite, tcp);
+  suite_add_tcase (suite, ice);
+  return pl_test_run (suite, NULL);
+}
