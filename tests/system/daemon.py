@@ -49,11 +49,10 @@ class Instance:
         return done.stdout if check else done
 
     def ask(self, *args):
-        """`peerline ARGS --json`, or None while the daemon does not answer."""
+        """`peerline ARGS --json`, or None while the daemon does not answer. The exit code of a
+        look-up tells its result, so that what is printed decides."""
         done = self.cli(*args, '--json', check=False)
-        if done.returncode:
-            return None
-        return json.loads(done.stdout)
+        return json.loads(done.stdout) if done.stdout.strip() else None
 
     def start(self, timeout=15):
         with open(self.log_path, 'ab') as log:
