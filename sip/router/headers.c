@@ -286,13 +286,52 @@ pl_max_forwards_decrement (msg_t *msg, sip_t *sip)
   return TRUE;
 }
 
+/* sofia decodes some escapes as it reads; the parts as they were written print as written. */
+static void
+keep_raw (url_t *url, char *text)
+{
+  char *rest = strchr (text, ':'), *at, *end;
+
+  if (!rest)
+    return;
+  *rest++ = '\0';
+  url->url_scheme = text;
+  at = strchr (rest, '@');
+  url->url_password = NULL;
+  url->url_user = at ? rest : NULL;
+  if (at)
+    {
+      *at = '\0';
+      rest = at + 1;
+    }
+  url->url_host = rest;
+  end = *rest == '[' && strchr (rest, ']') ? strchr (rest, ']') : rest;
+  end += strcspn (end, ":;?");
+  url->url_port = *end == ':' ? end + 1 : NULL;
+  if (*end == ':')
+    {
+      *end++ = '\0';
+      end += strcspn (end, ";?");
+    }
+  url->url_params = *end == ';' ? end + 1 : NULL;
+  if (*end == ';')
+    {
+      *end++ = '\0';
+      end += strcspn (end, "?");
+    }
+  url->url_headers = *end == '?' ? end + 1 : NULL;
+  *end = '\0';
+}
+
 gboolean
 pl_request_uri_set (msg_t *msg, sip_t *sip, const char *uri)
 {
   url_t *url = url_make (msg_home (msg), uri);
+  char *copy = su_strdup (msg_home (msg), uri);
 
-  if (!url || !sip->sip_request || url->url_type == url_invalid)
+  if (!url || !copy || !sip->sip_request || (url->url_type != url_sip && url->url_type != url_sips) || strpbrk (uri, " \t\r\n<>"))
     return FALSE;
+  keep_raw (url, copy);
   sip->sip_request->rq_url[0] = *url;
   msg_fragment_clear (sip->sip_request->rq_common);
   return TRUE;

@@ -45,7 +45,8 @@ gboolean pl_record_route_add (msg_t *msg, sip_t *sip, const char *uri);
 void pl_route_pop (msg_t *msg, sip_t *sip);
 /* Max-Forwards one less (RFC 3261, 16.6 step 3), 70 when there is none. FALSE when it is 0. */
 gboolean pl_max_forwards_decrement (msg_t *msg, sip_t *sip);
-/* Sets the Request-URI. FALSE when it is no URI; nothing is changed then. */
+/* Sets the Request-URI, to be sent exactly as given. FALSE when it is no SIP or SIPS URI;
+ * nothing is changed then. */
 gboolean pl_request_uri_set (msg_t *msg, sip_t *sip, const char *uri);
 
 G_END_DECLS

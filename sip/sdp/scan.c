@@ -214,6 +214,8 @@ take_attribute (PlSdp *sdp, PlSdpPart *part, guint line, const char *text, GErro
   part->zrtp |= g_str_equal (name, "zrtp-hash") && *value;
   part->mux |= g_str_equal (name, "rtcp-mux");
   part->bundle_only |= g_str_equal (name, "bundle-only");
+  if (g_str_equal (name, "rtcp") && part->rtcp_line >= 0)
+    return refuse (error, "two a=rtcp lines in one part");
   if (g_str_equal (name, "candidate"))
     take_candidate (part, line, value);
   else if (g_str_equal (name, "rtcp"))

@@ -214,6 +214,30 @@ START_TEST (contact_replace_keeps_features_and_drops_what_is_private)
 }
 END_TEST
 
+START_TEST (request_uri_is_sent_exactly_and_refused_when_it_is_none)
+{
+  static const char *const uris[] = {
+    "sip:%61lice%2b@127.0.0.1:5062;transport=UDP;x=%41", "SIP:a:b;c=%61@[::1]:5062;ob?Subject=%61", "sips:host", "sip:[::1]", "sip:a@h?x=y",
+    "sip:a@h;lr", "sip:a@h:1",
+  };
+  g_auto (Message) message = invite ("From: <sip:a@b>;tag=1\r\n");
+
+  ck_assert (!pl_request_uri_set (message.msg, message.sip, "sip:x@y SIP/2.0\r\nEvil: 1"));
+  ck_assert (!pl_request_uri_set (message.msg, message.sip, ""));
+  ck_assert (!pl_request_uri_set (message.msg, message.sip, "*"));
+  ck_assert (!pl_request_uri_set (message.msg, message.sip, "tel:+1"));
+  for (gsize i = 0; i < G_N_ELEMENTS (uris); i++)
+    {
+      g_autofree char *line = g_strdup_printf ("INVITE %s SIP/2.0\r\nVia", uris[i]);
+      g_autofree char *text = NULL;
+
+      ck_assert (pl_request_uri_set (message.msg, message.sip, uris[i]));
+      text = message_text (message);
+      ck_assert_msg (g_str_has_prefix (text, line), "%s", text);
+    }
+}
+END_TEST
+
 START_TEST (record_route_request_uri_and_max_forwards_change_alone)
 {
   g_auto (Message) message = invite ("From: <sip:a@b>;tag=1\r\nMax-Forwards: 1\r\nX-Odd: kept ,  as it is\r\nRecord-Route: <sip:far;lr>\r\n");
@@ -444,6 +468,7 @@ main (void)
   tcase_add_test (tcase, route_uri_gives_its_token_back);
   tcase_add_test (tcase, route_pop_takes_only_the_first_of_a_line);
   tcase_add_test (tcase, contact_replace_keeps_features_and_drops_what_is_private);
+  tcase_add_test (tcase, request_uri_is_sent_exactly_and_refused_when_it_is_none);
   tcase_add_test (tcase, record_route_request_uri_and_max_forwards_change_alone);
   suite_add_tcase (suite, tcase);
   add_links (suite);

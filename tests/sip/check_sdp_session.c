@@ -363,7 +363,7 @@ START_TEST (scan_refuses_what_is_malformed_or_ambiguous)
     { "", HEAD "o=a 1 1 IN IP4 1.2.3.4\r\n", "o= line" }, { "", "v=0\r\no=a 1 IN IP4 1.2.3.4\r\n", "o= line" },
     { "", HEAD "m=audio 1 X 0\r\no=a 1 1 IN IP4 1.2.3.4\r\n", "o= line" },
     { "", HEAD "\r\nm=audio 1 X 0\r\n", "form x=" }, { "", HEAD "hello\r\n", "form x=" }, { "", HEAD " c=IN IP4 1.2.3.4\r\n", "form x=" },
-    { "", HEAD "c=IN IP4 1.2.3.4\r\nc=IN IP4 127.0.0.1\r\n", "two c= lines" }, { "", HEAD "c=IN IP4\r\n", "c= line" }, { "", HEAD "c=IN IP5 1\r\n", "neither" },
+    { "", HEAD "c=IN IP4 1.2.3.4\r\nc=IN IP4 127.0.0.1\r\n", "two c= lines" }, { "", HEAD "a=rtcp:1\r\na=rtcp:1 IN IP4 127.0.0.1\r\n", "two a=rtcp" }, { "", HEAD "c=IN IP4\r\n", "c= line" }, { "", HEAD "c=IN IP5 1\r\n", "neither" },
     { "", HEAD "c=XX IP4 1.2.3.4\r\n", "c= line" }, { "", HEAD "m=audio\r\n", "m= line" }, { "", HEAD "m=audio x X 0\r\n", "port" }, { "", HEAD "m=audio -1 X 0\r\n", "port" },
     { "", HEAD "m=audio 65536 X 0\r\n", "port" }, { "", HEAD "m=audio 99999999999999999999 X 0\r\n", "port" },
     { "", "v=0\ro=a 1 1 IN IP4 1.2.3.4\rs=-\r", "carriage return" }, { "", HEAD "a=x\rc=IN IP4 127.0.0.1\r\n", "carriage return" }, { "", HEAD "a=x\r", "carriage return" },
