@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Feeds a fuzz target every file of its corpus, and every prefix of the small ones; or the
- * files named on the command line.
+ * files named on the command line. A fuzzing run (PL_FUZZING) has libFuzzer's main instead.
  */
 #include "config.h"
 
@@ -10,6 +10,8 @@
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
+
+#ifndef PL_FUZZING
 
 #define PREFIXES_MAX 2048 /* bytes of a file whose prefixes are tried, too */
 
@@ -52,3 +54,5 @@ main (int argc, char **argv)
   printf ("%sok 1 - corpus of %s, %d files\n1..1\n", files ? "" : "not ", name, files);
   return files == 0;
 }
+
+#endif
