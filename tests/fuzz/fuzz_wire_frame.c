@@ -19,7 +19,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
       const guint8 *at = reader.pos;
       gssize told = pl_frame_length (at, pl_reader_left (&reader));
       g_auto (PlFrame) frame = { 0 };
-      g_auto (PlWriter) writer;
+      g_auto (PlWriter) writer = { 0 };
       g_autoptr (GBytes) written = NULL;
 
       if (!pl_frame_read (&reader, &frame))
