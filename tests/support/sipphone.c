@@ -275,7 +275,7 @@ append_rest (PlPhone *phone, GString *out, const char *headers, const char *body
   gsize len = body ? strlen (body) : 0;
 
   g_string_append (out, headers ? headers : "");
-  if (len)
+  if (len && !(headers && strstr (headers, "Content-Type:")))
     g_string_append_printf (out, "Content-Type: %s\r\n", g_str_has_prefix (body, "v=") ? "application/sdp" : "text/plain");
   g_string_append_printf (out, "Content-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s", len, body ? body : "");
 }
