@@ -217,6 +217,8 @@ pl_token_free (PlToken *token)
 {
   char **fields[FIELDS];
 
+  if (!token)
+    return;
   list_fields (token, fields);
   for (int i = 0; i < FIELDS; i++)
     g_free (*fields[i]);
