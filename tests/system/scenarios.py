@@ -123,6 +123,7 @@ def flat(tap, folder, builddir):
         meddling(tap, w, alice, bob)
         strangers(tap, alice)
         clean_stop(tap, w, alice)
+        ring_survives(tap, w, alice, bob)
         w.stop_captures()
         judge_outside(tap, (alice, bob), tones(alice, bob))
         judge_links(tap, w)
@@ -321,6 +322,15 @@ def clean_stop(tap, w, alice):
         w.started.remove(frank.daemon)
         assert frank.daemon.stop() == 0
         wait_until('alice does not find frank', lambda: (alice.daemon.ask('lookup', frank.aor) or {}).get('result') == 'offline', 5)
+
+
+def ring_survives(tap, w, alice, bob):
+    with tap.check('kill -9 of a bootstrap peer: people call each other all the same; restarted it is a peer again'):
+        boot = w.bootstraps[-1]
+        boot.daemon.kill()
+        hang_up(alice, bob, call(alice, bob, 1.0))
+        boot.daemon.start()
+        wait_until(f'{boot.name}: a peer again', lambda: w.state(boot) == 'peer', 30)
 
 
 # --- figures ---
