@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "sip/router/router-priv.h"
+
+#include <string.h>
+#include "base/log.h"
+#include "sip/router/headers.h"
+
+#define BAD_SDP_PHRASE "Not Acceptable Here"
+
+static PlBranch *
+branch_new (gboolean far)
+{
+  PlBranch *branch = g_new0 (PlBranch, 1);
+
+  branch->far = far;
+  return branch;
+}
+
+static void
+add_phone (PlRequest *request, const char *flow, const char *contact)
+{
+  PlBranch *branch = branch_new (FALSE);
+
+  branch->flow = g_strdup (flow);
+  branch->contact = g_strdup (contact);
+  pl_request_add_branch (request, branch);
+}
+
+static void
+add_far (PlRequest *request, const char *node)
+{
+  PlBranch *branch = branch_new (TRUE);
+
+  branch->node = g_ascii_strdown (node, -1);
+  pl_request_add_branch (request, branch);
+}
+
+/* The phones that registered for `aor` and are there now, but not the one that asks. A TCP
+ * phone that is gone may come back on a new connection; its binding waits for that. */
+static guint
+add_phones (PlRequest *request, const char *aor)
+{
+  PlRouter *router = request->router;
+  g_autoptr (GPtrArray) list = pl_registrar_list (router->parts.registrar, aor);
+
+  for (guint i = 0; i < list->len && request->branches->len < PL_TARGETS_MAX; i++)
+    {
+      const PlBinding *binding = list->pdata[i];
+
+      if (strcmp (binding->flow, request->source.flow) != 0 && pl_listener_phone (router->parts.listener, binding->flow))
+        add_phone (request, binding->flow, binding->contact);
+    }
+  return request->branches->len;
+}
+
+PlCall *
+pl_request_call (PlRequest *request)
+{
+  if (request->in_dialog)
+    return pl_token_call (request->router, request->token, request->sip->sip_call_id->i_id);
+  if (request->sip->sip_request->rq_method != sip_method_invite || !request->from_aor || !request->target)
+    return NULL;
+  return pl_calls_find (request->router->parts.calls, request->sip->sip_call_id->i_id, request->from_aor);
+}
+
+static void
+begin_call (PlRequest *request)
+{
+  PlCalls *calls = request->router->parts.calls;
+  PlCall *call;
+
+  if (request->sip->sip_request->rq_method != sip_method_invite)
+    return;
+  call = pl_calls_begin (calls, request->sip->sip_call_id->i_id, request->from_aor, request->target);
+  if (request->local)
+    pl_calls_set_media (calls, call, PL_CALL_MEDIA_LOCAL);
+  else if (pl_source_is_far (&request->source))
+    pl_calls_set_far (calls, call, request->source.far_own, request->source.far_node);
+}
+
+/* After a restart the call is known by the token alone. */
+PlCall *
+pl_token_call (PlRouter *router, const PlToken *token, const char *id)
+{
+  PlCalls *calls = router->parts.calls;
+  const char *from = token->caller ? token->own_aor : token->far_aor;
+  const char *to = token->caller ? token->far_aor : token->own_aor;
+  PlCall *call = pl_calls_find (calls, id, from);
+
+  if (call)
+    return call;
+  call = pl_calls_begin (calls, id, from, to);
+  if (token->far_node[0])
+    pl_calls_set_far (calls, call, token->own_aor, token->far_node);
+  pl_calls_set_media (calls, call, token->far_node[0] ? pl_media_of_call (token->media) : PL_CALL_MEDIA_LOCAL);
+  pl_calls_set_state (calls, call, PL_CALL_ESTABLISHED);
+  return call;
+}
+
+/* --- inside a dialog --- */
+
+/* Whom of the two phones of a local call does the sender mean? */
+static gboolean
+means_peer (const PlToken *token, const PlSource *source, const sip_t *sip)
+{
+  g_autofree char *uri = sip->sip_request ? pl_url_dup_text (sip->sip_request->rq_url) : NULL;
+
+  if (uri && strcmp (uri, token->contact) == 0)
+    return FALSE;
+  if (uri && strcmp (uri, token->peer_contact) == 0)
+    return TRUE;
+  return strcmp (source->flow, token->flow) == 0;
+}
+
+gboolean
+pl_token_phone (PlRouter *router, const PlToken *token, const PlSource *source, const sip_t *sip, char **flow, char **contact)
+{
+  gboolean local = token->far_node[0] == '\0';
+  gboolean peer = local && means_peer (token, source, sip);
+  const char *wanted_flow = peer ? token->peer_flow : token->flow;
+  const char *wanted = peer ? token->peer_contact : token->contact;
+  PlCall *call = sip->sip_call_id ? pl_token_call (router, token, sip->sip_call_id->i_id) : NULL;
+  const PlBinding *binding;
+
+  if (!pl_listener_phone (router->parts.listener, wanted_flow))
+    {
+      /* A phone on TCP that has come back on another connection. */
+      binding = pl_registrar_find_contact (router->parts.registrar, wanted);
+      if (!binding || !pl_listener_phone (router->parts.listener, binding->flow))
+        return FALSE;
+      wanted_flow = binding->flow;
+    }
+  *flow = g_strdup (wanted_flow);
+  *contact = local ? NULL : g_strdup (call && call->contact ? call->contact : wanted);
+  return TRUE;
+}
+
+static PlStepResult
+destination_in_dialog (PlRequest *request)
+{
+  const PlToken *token = request->token;
+  g_autofree char *flow = NULL;
+  g_autofree char *contact = NULL;
+
+  request->local = token->far_node[0] == '\0';
+  if (!request->local && !pl_source_is_far (&request->source))
+    {
+      add_far (request, token->far_node);
+      return PL_STEP_CONTINUE;
+    }
+  if (!pl_token_phone (request->router, token, &request->source, request->sip, &flow, &contact))
+    return pl_request_answer (request, 480, "The Phone Is Gone", NULL);
+  add_phone (request, flow, contact);
+  return PL_STEP_CONTINUE;
+}
+
+/* --- outside --- */
+
+/* From a link: only to a bound phone of the identity the link is for. */
+static PlStepResult
+destination_from_far (PlRequest *request)
+{
+  const PlSource *source = &request->source;
+  g_autofree char *to = pl_url_dup_aor (request->sip->sip_to->a_url);
+
+  if (!request->target || strcmp (request->target, source->far_own) != 0
+      || !pl_router_is_ours (request->router, request->target))
+    {
+      pl_notice (PL_ROUTER_ROOM, "a far node asks for who is not here", "node", source->far_node, NULL);
+      return pl_request_answer (request, 404, "Not Here", NULL);
+    }
+  if (!to || strcmp (to, request->target) != 0)
+    return pl_request_answer (request, 404, "To and Request-URI Differ", NULL);
+  begin_call (request);
+  if (add_phones (request, request->target) == 0)
+    return pl_request_answer (request, 480, "No Phone Registered", NULL);
+  return PL_STEP_CONTINUE;
+}
+
+static void
+on_resolved (gpointer user, PlResolveResult result, const char *const *nodes)
+{
+  PlRequest *request = user;
+  const char *own = pl_router_own_node (request->router, request->from_aor);
+  PlCall *call = pl_request_call (request);
+
+  request->resolving = NULL;
+  if (call)
+    call->lookup = pl_env_now (request->router->parts.env) - request->arrived;
+  switch (result)
+    {
+    case PL_RESOLVE_UNKNOWN:
+      pl_request_answer (request, 404, "No Such Person", NULL);
+      return;
+    case PL_RESOLVE_OFFLINE:
+      pl_request_answer (request, 480, "Not Reachable Now", NULL);
+      return;
+    case PL_RESOLVE_FAILED:
+      pl_request_answer (request, 504, "Look-up Failed", "peerline could not ask the overlay: peerline status");
+      return;
+    case PL_RESOLVE_FOUND:
+      break;
+    }
+  for (guint i = 0; nodes && nodes[i] && request->branches->len < PL_TARGETS_MAX; i++)
+    if (!own || g_ascii_strcasecmp (nodes[i], own) != 0)
+      add_far (request, nodes[i]);
+  if (request->branches->len == 0)
+    {
+      pl_request_answer (request, 480, "Not Reachable Now", NULL);
+      return;
+    }
+  pl_request_run (request);
+}
+
+static PlStepResult
+destination_from_phone (PlRequest *request, const char *node)
+{
+  PlRouter *router = request->router;
+  const char *own = pl_router_own_node (router, request->from_aor);
+  gboolean ours = pl_router_is_ours (router, request->target);
+  g_autofree char *to = pl_url_dup_aor (request->sip->sip_to->a_url);
+
+  if (ours && (!node || !own || g_ascii_strcasecmp (node, own) == 0) && add_phones (request, request->target) > 0)
+    {
+      request->local = TRUE;
+      begin_call (request);
+      return PL_STEP_CONTINUE;
+    }
+  /* The far side checks both; a phone of ours shall hear why. */
+  if (!to || strcmp (to, request->target) != 0)
+    return pl_request_answer (request, 400, "To and Request-URI Differ", NULL);
+  begin_call (request);
+  if (node && !(own && g_ascii_strcasecmp (node, own) == 0))
+    {
+      add_far (request, node);
+      return PL_STEP_CONTINUE;
+    }
+  request->resolving = router->parts.resolver->funcs->resolve (router->parts.resolver->impl, request->from_aor,
+                                                               request->target, on_resolved, request);
+  return request->resolving ? PL_STEP_WAIT : pl_request_answer (request, 480, "Not Reachable Now", NULL);
+}
+
+PlStepResult
+pl_step_destination (PlRequest *request)
+{
+  const url_t *url = request->sip->sip_request->rq_url;
+  g_autofree char *node = NULL;
+
+  if (request->in_dialog)
+    return destination_in_dialog (request);
+  if (!pl_gruu_parse (url, &request->target, &node))
+    request->target = pl_url_dup_aor (url);
+  if (!request->target)
+    return pl_request_answer (request, 404, "No Address of a Person", NULL);
+  if (pl_source_is_far (&request->source))
+    return destination_from_far (request);
+  return destination_from_phone (request, node);
+}
+
+/* --- the offer --- */
+
+PlStepResult
+pl_step_media (PlRequest *request)
+{
+  PlCall *call = pl_request_call (request);
+  PlVerdict verdict;
+
+  if (request->local)
+    return PL_STEP_CONTINUE;
+  if (!pl_media_check (request->sip, &verdict))
+    {
+      pl_info (PL_ROUTER_ROOM, "offer refused", "call", request->sip->sip_call_id->i_id, "reason", verdict.warning, NULL);
+      return pl_request_answer (request, 488, BAD_SDP_PHRASE, verdict.warning);
+    }
+  if (call && verdict.has_sdp && !request->in_dialog)
+    pl_calls_set_media (request->router->parts.calls, call, pl_media_of_call (verdict.media));
+  return PL_STEP_CONTINUE;
+}
+
+PlStepResult
+pl_step_forward (PlRequest *request)
+{
+  PlCall *call = pl_request_call (request);
+
+  if (call && request->sip->sip_request->rq_method == sip_method_bye)
+    pl_calls_set_state (request->router->parts.calls, call, PL_CALL_ENDED);
+  for (guint i = 0; i < request->branches->len; i++)
+    {
+      PlBranch *branch = request->branches->pdata[i];
+
+      pl_branch_send (branch);
+    }
+  pl_request_check (request);
+  return PL_STEP_WAIT;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "sip/router/router-priv.h"
+
+#include <sofia-sip/msg_parser.h>
+#include <string.h>
+#include "sip/listener/edge.h"
+#include "sip/router/headers.h"
+
+#define BACK_CSEQ 0x40000000u  /* above any CSeq the side we speak for has used */
+
+typedef struct {
+  char *id;        /* Call-ID and To tag */
+  char *flow;
+  GBytes *ack;
+  gint64 since;
+} Killed;
+
+static void
+killed_free (gpointer data)
+{
+  Killed *killed = data;
+
+  g_free (killed->id);
+  g_free (killed->flow);
+  g_bytes_unref (killed->ack);
+  g_free (killed);
+}
+
+static char *
+header_text (const void *header)
+{
+  char *text = sip_header_as_string (NULL, header);
+  char *copy = g_strdup (text ? text : "");
+
+  su_free (NULL, text);
+  return copy;
+}
+
+/* Route lines of the dialog from our place on: what stands above our own Record-Route, in
+ * reverse (RFC 3261, 12.1.2). */
+static char *
+route_lines (const sip_t *response, const char *own_route)
+{
+  g_autoptr (GString) lines = g_string_new (NULL);
+
+  for (const sip_record_route_t *rr = response->sip_record_route; rr; rr = rr->r_next)
+    {
+      g_autofree char *uri = pl_url_dup_text (rr->r_url);
+      g_autofree char *line = uri ? g_strdup_printf ("Route: <%s>\r\n", uri) : g_strdup ("");
+
+      if (own_route && uri && strcmp (uri, own_route) == 0)
+        break;
+      g_string_prepend (lines, line);
+    }
+  return own_route ? g_strdup (lines->str) : g_strdup ("");
+}
+
+typedef struct {
+  const char *uri, *routes, *from, *to, *call_id;
+  guint32 cseq;
+} Dialog;
+
+static char *
+request_text (PlRouter *router, const Dialog *dialog, const char *method, gboolean via)
+{
+  g_autofree char *via_line = via ? g_strdup_printf ("Via: SIP/2.0/UDP peerline.invalid;rport;branch=z9hG4bK%016" G_GINT64_MODIFIER "x\r\n",
+                                                     pl_env_random64 (router->parts.env))
+                                  : g_strdup ("");
+
+  return g_strdup_printf ("%s %s SIP/2.0\r\n%s%sMax-Forwards: %u\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n"
+                          "%sContent-Length: 0\r\n\r\n",
+                          method, dialog->uri, via_line, dialog->routes, PL_MAX_FORWARDS, dialog->from, dialog->to,
+                          dialog->call_id, dialog->cseq, method,
+                          via ? "" : "Reason: SIP;cause=488;text=\"Not Acceptable Here\"\r\n");
+}
+
+static void
+send_bye (PlRouter *router, const char *flow_name, const Dialog *dialog)
+{
+  PlFlow *flow = pl_hub_find (router->parts.hub, flow_name);
+  g_autofree char *text = request_text (router, dialog, "BYE", FALSE);
+  msg_t *msg;
+
+  if (!flow)
+    return;
+  msg = msg_make (sip_default_mclass (), 0, text, strlen (text));
+  if (msg && !nta_outgoing_mcreate (router->agent, NULL, NULL, URL_STRING_MAKE (pl_flow_route (flow)), msg, TAG_END ()))
+    msg_destroy (msg);
+}
+
+static void
+send_ack (PlRouter *router, const char *flow_name, GBytes *ack)
+{
+  PlFlow *flow = pl_hub_find (router->parts.hub, flow_name);
+  gsize len;
+  const guint8 *data = g_bytes_get_data (ack, &len);
+
+  if (flow)
+    pl_flow_out (flow, data, len);
+}
+
+static char *
+killed_id (const sip_t *response)
+{
+  return g_strdup_printf ("%s\n%s", response->sip_call_id->i_id, response->sip_to->a_tag ? response->sip_to->a_tag : "");
+}
+
+static void
+remember (PlRouter *router, const sip_t *response, const char *flow, GBytes *ack)
+{
+  Killed *killed = g_new0 (Killed, 1);
+
+  killed->id = killed_id (response);
+  killed->flow = g_strdup (flow);
+  killed->ack = g_bytes_ref (ack);
+  killed->since = pl_env_now (router->parts.env);
+  g_queue_push_tail (&router->killed, killed);
+  while (g_queue_get_length (&router->killed) > PL_KILLED_MAX)
+    killed_free (g_queue_pop_head (&router->killed));
+}
+
+void
+pl_kill_2xx (PlRouter *router, const char *flow, const sip_t *request, const sip_t *response, const char *own_route,
+             gboolean bye)
+{
+  g_autofree char *uri = response->sip_contact ? pl_url_dup_text (response->sip_contact->m_url)
+                                               : pl_url_dup_text (request->sip_request->rq_url);
+  g_autofree char *routes = route_lines (response, own_route);
+  g_autofree char *from = header_text (response->sip_from);
+  g_autofree char *to = header_text (response->sip_to);
+  g_autofree char *name = g_strdup (flow);
+  g_autofree char *text = NULL;
+  g_autoptr (GBytes) ack = NULL;
+  Dialog dialog = { uri, routes, from, to, response->sip_call_id->i_id, request->sip_cseq->cs_seq };
+
+  if (!uri)
+    return;
+  text = request_text (router, &dialog, "ACK", TRUE);
+  ack = g_bytes_new (text, strlen (text));
+  remember (router, response, name, ack);
+  send_ack (router, name, ack);
+  if (!bye)
+    return;
+  dialog.cseq++;
+  send_bye (router, name, &dialog);
+}
+
+gboolean
+pl_killed_again (PlRouter *router, const sip_t *response)
+{
+  g_autofree char *id = killed_id (response);
+  gint64 now = pl_env_now (router->parts.env);
+
+  for (GList *l = router->killed.head; l; l = l->next)
+    {
+      const Killed *killed = l->data;
+
+      if (now - killed->since > PL_KILLED_TIME || strcmp (killed->id, id) != 0)
+        continue;
+      send_ack (router, killed->flow, killed->ack);
+      return TRUE;
+    }
+  return FALSE;
+}
+
+void
+pl_killed_clear (PlRouter *router)
+{
+  g_queue_clear_full (&router->killed, killed_free);
+}
+
+void
+pl_kill_acked (PlRouter *router, const char *flow, const sip_t *ack, const char *back_flow, const char *back_contact)
+{
+  g_autoptr (GString) routes = g_string_new (NULL);
+  g_autofree char *uri = pl_url_dup_text (ack->sip_request->rq_url);
+  g_autofree char *from = header_text (ack->sip_from);
+  g_autofree char *to = header_text (ack->sip_to);
+  Dialog onward, back;
+
+  for (const sip_route_t *route = ack->sip_route; route; route = route->r_next)
+    {
+      g_autofree char *text = pl_url_dup_text (route->r_url);
+
+      g_string_append_printf (routes, "Route: <%s>\r\n", text);
+    }
+  onward = (Dialog){ uri, routes->str, from, to, ack->sip_call_id->i_id, ack->sip_cseq->cs_seq + 1 };
+  send_bye (router, flow, &onward);
+  if (!back_flow || !back_contact)
+    return;
+  back = (Dialog){ back_contact, "", to, from, ack->sip_call_id->i_id, BACK_CSEQ };
+  send_bye (router, back_flow, &back);
+}

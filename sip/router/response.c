@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "sip/router/router-priv.h"
+
+#include "base/log.h"
+#include "sip/router/headers.h"
+#include "sip/router/sanitize.h"
+
+/* The source as seen from the answering side. */
+static PlSource
+source_of_branch (PlBranch *branch)
+{
+  PlRequest *request = branch->request;
+  PlSource source = { 0 };
+  PlFlow *flow;
+
+  if (!branch->far)
+    return source;
+  source.far_own = (char *) (request->in_dialog ? request->token->own_aor : request->from_aor);
+  source.far_aor = (char *) (request->in_dialog ? request->token->far_aor : request->target);
+  source.far_node = branch->node;
+  flow = pl_router_far_flow (request->router, source.far_own, branch->node);
+  source.flow = flow ? (char *) pl_flow_name (flow) : NULL;
+  return source;
+}
+
+/* Passes the response on. FALSE when it cannot be. */
+static gboolean
+relay (PlBranch *branch, msg_t *response)
+{
+  PlRequest *request = branch->request;
+  msg_t *msg = msg_dup (response);
+  sip_t *sip = msg ? sip_object (msg) : NULL;
+  PlSource source = source_of_branch (branch);
+  gboolean to_far = pl_source_is_far (&request->source);
+  PlRewrite how = { request->router, &source, to_far, request->local, to_far ? request->source.far_own : NULL };
+  gboolean good = sip && sip_via_remove (msg, sip) && sip->sip_via && pl_rewrite (&how, msg, sip);
+
+  if (good && branch->far && branch->route_uri && sip->sip_record_route)
+    pl_record_route_ensure (msg, sip, branch->route_uri);
+  if (good)
+    return nta_incoming_mreply (request->irq, msg) >= 0;
+  if (msg)
+    msg_destroy (msg);
+  return FALSE;
+}
+
+static void
+note_first_answer (PlBranch *branch)
+{
+  PlRequest *request = branch->request;
+  PlCall *call = request->in_dialog ? NULL : pl_request_call (request);
+
+  if (call && call->invite < 0)
+    call->invite = pl_env_now (request->router->parts.env) - (request->linked ? request->linked : request->arrived);
+}
+
+static void
+note_progress (PlBranch *branch, const sip_t *sip, PlCallState state)
+{
+  PlRequest *request = branch->request;
+  PlCalls *calls = request->router->parts.calls;
+  PlCall *call = pl_request_call (request);
+  g_autofree char *contact = NULL;
+  PlVerdict verdict;
+
+  if (!call || request->sip->sip_request->rq_method != sip_method_invite)
+    return;
+  if (branch->far && state == PL_CALL_ESTABLISHED && !request->in_dialog)
+    pl_calls_set_far (calls, call, request->from_aor, branch->node);
+  if (!request->local && pl_media_check (sip, &verdict) && verdict.has_sdp)
+    pl_calls_set_media (calls, call, pl_media_of_call (verdict.media));
+  if (!branch->far && !request->local && sip->sip_contact)
+    {
+      contact = pl_contact_dup_text (sip->sip_contact);
+      pl_calls_set_contact (calls, call, contact);
+    }
+  pl_calls_set_state (calls, call, state);
+}
+
+static const char *
+flow_of_branch (PlBranch *branch)
+{
+  return branch->far ? source_of_branch (branch).flow : branch->flow;
+}
+
+/* An answer that may not pass: nobody hears it but the phone that gave it (DESIGN.md, media
+ * policy). Inside a dialog the change fails and the call stays. */
+static void
+refuse_answer (PlBranch *branch, const sip_t *sip, const char *warning)
+{
+  PlRequest *request = branch->request;
+  const char *flow = flow_of_branch (branch);
+
+  pl_info (PL_ROUTER_ROOM, "answer refused", "call", request->sip->sip_call_id->i_id, "reason", warning, NULL);
+  if (sip->sip_status->st_status < 200)
+    {
+      if (branch->orq && !branch->cancelled)
+        nta_outgoing_tcancel (branch->orq, NULL, NULL, TAG_END ());
+      branch->cancelled = TRUE;
+    }
+  else if (flow && request->sip->sip_request->rq_method == sip_method_invite)
+    pl_kill_2xx (request->router, flow, request->sip, sip, branch->route_uri, !request->in_dialog);
+  if (!request->answered)
+    pl_request_answer (request, 488, "Not Acceptable Here", warning);
+}
+
+static void
+on_provisional (PlBranch *branch, msg_t *msg, const sip_t *sip)
+{
+  PlRequest *request = branch->request;
+  PlVerdict verdict;
+
+  if (request->answered || branch->cancelled || request->cancelled)
+    return;
+  if (!request->local && !pl_media_check_answer (request->sip, sip, &verdict))
+    {
+      refuse_answer (branch, sip, verdict.warning);
+      return;
+    }
+  relay (branch, msg);
+  note_progress (branch, sip, PL_CALL_RINGING);
+}
+
+static void
+on_success (PlBranch *branch, msg_t *msg, const sip_t *sip)
+{
+  PlRequest *request = branch->request;
+  gboolean invite = request->sip->sip_request->rq_method == sip_method_invite;
+  const char *flow = flow_of_branch (branch);
+  PlVerdict verdict;
+
+  if (request->answered)
+    {
+      /* Another phone was faster, or the caller has given up. */
+      if (invite && flow)
+        pl_kill_2xx (request->router, flow, request->sip, sip, branch->route_uri, TRUE);
+      return;
+    }
+  if (!request->local && !pl_media_check_answer (request->sip, sip, &verdict))
+    {
+      refuse_answer (branch, sip, verdict.warning);
+      return;
+    }
+  request->answered = TRUE;
+  if (!relay (branch, msg))
+    {
+      request->answered = FALSE;
+      if (invite && flow)
+        pl_kill_2xx (request->router, flow, request->sip, sip, branch->route_uri, !request->in_dialog);
+      pl_request_answer (request, 502, "Answer Cannot Be Passed On", NULL);
+      return;
+    }
+  note_progress (branch, sip, PL_CALL_ESTABLISHED);
+  pl_request_cancel_branches (request);
+}
+
+static void
+on_final (PlBranch *branch, nta_outgoing_t *orq, const sip_t *sip)
+{
+  PlRequest *request = branch->request;
+  int status = sip->sip_status->st_status;
+  msg_t *msg = nta_outgoing_getresponse (orq);
+
+  branch->orq = NULL;
+  branch->done = TRUE;
+  if (nta_sip_is_internal (sip) || !msg)
+    pl_offer_best (branch, status == 503 ? 480 : status, NULL);
+  else if (status < 300)
+    on_success (branch, msg, sip);
+  else
+    {
+      pl_offer_best (branch, status, msg);
+      if (status >= 600)
+        pl_request_cancel_branches (request);
+    }
+  if (msg)
+    msg_destroy (msg);
+  nta_outgoing_destroy (orq);
+  pl_request_check (request);
+}
+
+int
+pl_on_response (PlBranch *branch, nta_outgoing_t *orq, const sip_t *sip)
+{
+  int status = sip && sip->sip_status ? sip->sip_status->st_status : 500;
+  msg_t *msg;
+
+  if (branch->done)
+    return 0;
+  note_first_answer (branch);
+  if (status >= 200)
+    {
+      on_final (branch, orq, sip);
+      return 0;
+    }
+  if (status == 100 || !(msg = nta_outgoing_getresponse (orq)))
+    return 0;
+  on_provisional (branch, msg, sip);
+  msg_destroy (msg);
+  return 0;
+}
+
+/* --- the best of several answers (RFC 3261, 16.7 step 6) --- */
+
+static int
+rank (int status)
+{
+  if (status >= 600)
+    return 0;
+  switch (status)
+    {
+    case 401: case 407: case 415: case 420: case 484: case 488:
+      return 100; /* tells the caller how to try again */
+    case 408: case 480: case 404:
+      return 499; /* says least */
+    case 487:
+      return 490;
+    default:
+      return status >= 500 ? status : status - 150; /* 3xx, then 4xx, then 5xx */
+    }
+}
+
+void
+pl_offer_best (PlBranch *branch, int status, msg_t *msg)
+{
+  PlRequest *request = branch->request;
+
+  if (request->best_status && rank (request->best_status) <= rank (status))
+    return;
+  if (request->best)
+    msg_destroy (request->best);
+  request->best = msg ? msg_ref_create (msg) : NULL;
+  request->best_branch = branch;
+  request->best_status = status;
+}
+
+void
+pl_answer_best (PlRequest *request)
+{
+  int status = request->best_status ? request->best_status : 480;
+  PlCall *call = request->in_dialog ? NULL : pl_request_call (request);
+
+  if (!request->best || !relay (request->best_branch, request->best))
+    {
+      pl_request_answer (request, status, sip_status_phrase (status), NULL);
+      return;
+    }
+  request->answered = TRUE;
+  if (call)
+    pl_calls_set_state (request->router->parts.calls, call, PL_CALL_ENDED);
+}

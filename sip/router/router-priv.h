@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the files of the router share.
+ */
+#pragma once
+#include "sip/router/router.h"
+#include <sofia-sip/msg_addr.h>
+#include <sofia-sip/nta_stateless.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/sip_util.h>
+#include "sip/sdp/session.h"
+
+G_BEGIN_DECLS
+
+#define PL_ROUTER_ROOM "router"
+#define PL_REQUESTS_MAX 1000                     /* transactions under way */
+#define PL_TRANSACTIONS_MAX 4000                 /* in 32 s: nta keeps some 8 kB of each that long */
+#define PL_TARGETS_MAX 10                        /* branches of one request */
+#define PL_MAX_FORWARDS 70
+#define PL_CONNECT_TIME (4500 * PL_USEC_PER_MSEC) /* look-up and connection together: 480 within 5 s */
+#define PL_CANCEL_TIME (5 * PL_USEC_PER_SEC)     /* then a cancelled request is answered anyway */
+#define PL_LINGER_TIME (40 * PL_USEC_PER_SEC)    /* answered, branches still open */
+#define PL_FAR_BURST 20                          /* requests outside dialogs from one far node */
+#define PL_FAR_RATE 2                            /* ... and per second after that */
+#define PL_FAR_RINGING_MAX 4                     /* unanswered INVITEs of one far node */
+#define PL_KILLED_MAX 64
+#define PL_KILLED_TIME (64 * PL_USEC_PER_SEC)    /* 64 * T1 twice: no more repeats of a 2xx */
+
+typedef struct PlRequest PlRequest;
+typedef struct PlBranch PlBranch;
+
+typedef enum { PL_STEP_CONTINUE, PL_STEP_WAIT, PL_STEP_DONE } PlStepResult;
+
+/* Where a message came from: a phone (far_node NULL) or a certified far node. Owned strings. */
+typedef struct {
+  char *flow;
+  char *far_own, *far_aor, *far_node;
+} PlSource;
+
+struct PlRouter {
+  PlRouterParts parts;
+  nta_agent_t *agent;
+  GPtrArray *requests;    /* PlRequest */
+  GHashTable *quotas;     /* far flow name -> Quota */
+  GQueue killed;          /* Killed, oldest first */
+  guint started[32];      /* transactions begun, by second */
+  gint64 started_second;
+};
+
+struct PlBranch {
+  PlRequest *request;
+  gboolean far;           /* to a far node, else to a phone of ours */
+  char *node;             /* far */
+  char *flow, *contact;   /* phone */
+  char *route_uri;        /* our Record-Route in this branch, NULL: none */
+  nta_outgoing_t *orq;
+  gboolean waiting;       /* for a link */
+  gboolean cancelled;
+  gboolean done;
+};
+
+struct PlRequest {
+  PlRouter *router;
+  nta_incoming_t *irq;
+  const sip_t *sip;       /* as received; lives with irq */
+  PlSource source;
+  char *from_aor, *target;
+  PlToken *token;         /* of the Route that led here */
+  guint own_routes;       /* leading Route entries that are ours */
+  gboolean in_dialog, local;
+  guint step;
+  gpointer resolving;
+  gint64 arrived, linked;
+  GPtrArray *branches;    /* PlBranch */
+  msg_t *best;            /* NULL: a status without a message */
+  PlBranch *best_branch;
+  int best_status;
+  gboolean answered, cancelled, lingering;
+  PlTimer *deadline;
+};
+
+/* --- source.c --- */
+/* Who sent this message; FALSE: no flow we know. */
+gboolean pl_source_read (PlRouter *router, msg_t *msg, PlSource *source);
+void pl_source_clear (PlSource *source);
+static inline gboolean
+pl_source_is_far (const PlSource *source)
+{
+  return source->far_node != NULL;
+}
+
+/* --- admit.c: steps that decide who may --- */
+PlStepResult pl_step_sanity (PlRequest *request);
+PlStepResult pl_step_max_forwards (PlRequest *request);
+PlStepResult pl_step_loop (PlRequest *request);
+PlStepResult pl_step_load (PlRequest *request);
+PlStepResult pl_step_dialog (PlRequest *request);
+PlStepResult pl_step_identity (PlRequest *request);
+PlStepResult pl_step_register (PlRequest *request);
+PlStepResult pl_step_self (PlRequest *request);
+/* Does this token admit a message of this source with this Call-ID? */
+gboolean pl_token_admits (const PlToken *token, const PlSource *source, const sip_t *sip);
+/* Opens the token of the first Route that is ours; counts such Routes. */
+PlToken *pl_open_route_token (PlRouter *router, const sip_t *sip, guint *own_routes, gboolean *bad);
+
+/* --- destination.c: steps that decide where to --- */
+PlStepResult pl_step_destination (PlRequest *request);
+PlStepResult pl_step_media (PlRequest *request);
+PlStepResult pl_step_forward (PlRequest *request);
+/* The flow and target of the phone the token leads to, seen from the sender. FALSE: gone. */
+gboolean pl_token_phone (PlRouter *router, const PlToken *token, const PlSource *source, const sip_t *sip,
+                         char **flow, char **contact);
+PlCall *pl_token_call (PlRouter *router, const PlToken *token, const char *id);
+
+/* --- forward.c: messages on their way --- */
+/* The request as this branch sends it; NULL when it cannot be (the branch has failed). */
+msg_t *pl_forward_request (PlBranch *branch);
+/* Rewrites a copy of an in-dialog message in place: `to_far` or to our phone. */
+typedef struct {
+  PlRouter *router;
+  const PlSource *source;
+  gboolean to_far, local;
+  const char *own_aor;    /* of ours, for the GRUU */
+} PlRewrite;
+/* FALSE when the body cannot be passed on. */
+gboolean pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip);
+char *pl_router_gruu (PlRouter *router, const char *own_aor);
+/* The Request-URI exactly as in the phone's Contact. */
+gboolean pl_set_exact_target (msg_t *msg, sip_t *sip, const char *contact);
+/* Bytes of the message. */
+GBytes *pl_serialize (msg_t *msg);
+
+/* --- media.c: the media policy (DESIGN.md) --- */
+typedef struct {
+  gboolean has_sdp;
+  PlMediaClass media;
+  const char *warning;    /* why not; static */
+} PlVerdict;
+/* FALSE: refused, with warning. A message without SDP passes. */
+gboolean pl_media_check (const sip_t *sip, PlVerdict *verdict);
+/* As above, and against the offer it answers (NULL: not known). */
+gboolean pl_media_check_answer (const sip_t *offer, const sip_t *answer, PlVerdict *verdict);
+/* Corrects the SDP in place. */
+gboolean pl_media_correct (msg_t *msg, sip_t *sip, gboolean to_far);
+PlCallMedia pl_media_of_call (PlMediaClass media);
+
+/* --- response.c --- */
+int pl_on_response (PlBranch *branch, nta_outgoing_t *orq, const sip_t *sip);
+/* Takes the response as candidate for the answer (RFC 3261, 16.7 step 6); `msg` NULL: only
+ * the status. */
+void pl_offer_best (PlBranch *branch, int status, msg_t *msg);
+/* Answers with the best of them. */
+void pl_answer_best (PlRequest *request);
+
+/* --- stateless.c: ACK for 2xx, responses without transaction --- */
+void pl_on_ack (PlRouter *router, msg_t *msg, sip_t *sip);
+void pl_on_stray_response (PlRouter *router, msg_t *msg, sip_t *sip);
+
+/* --- kill.c: dialogs that must not be --- */
+/* Acknowledges a 2xx that nobody may have; with `bye` also ends the dialog. `own_route`: our
+ * Record-Route in it, may be NULL. */
+void pl_kill_2xx (PlRouter *router, const char *flow, const sip_t *request, const sip_t *response, const char *own_route,
+                  gboolean bye);
+/* A repeat of a 2xx that was killed is acknowledged again. */
+gboolean pl_killed_again (PlRouter *router, const sip_t *response);
+void pl_killed_clear (PlRouter *router);
+/* Ends the dialog of an ACK whose body was refused: a BYE the way the ACK went (to `flow`,
+ * the ACK as it is forwarded), and one back to the sender when it is our phone (`back_flow`,
+ * `back_contact`; NULL: not). */
+void pl_kill_acked (PlRouter *router, const char *flow, const sip_t *ack, const char *back_flow, const char *back_contact);
+
+/* --- router.c --- */
+void pl_request_run (PlRequest *request);
+/* A final answer of our own; `warning` may be NULL. Ends what is still open. */
+PlStepResult pl_request_answer (PlRequest *request, int status, const char *phrase, const char *warning);
+void pl_request_add_branch (PlRequest *request, PlBranch *branch);
+/* After a branch has ended: answers, or frees the request when all is done. */
+void pl_request_check (PlRequest *request);
+void pl_request_cancel_branches (PlRequest *request);
+/* The branch has failed with this status, without a message. */
+void pl_branch_fail (PlBranch *branch, int status);
+void pl_branch_send (PlBranch *branch);
+PlCall *pl_request_call (PlRequest *request);
+const char *pl_router_own_node (PlRouter *router, const char *aor);
+gboolean pl_router_is_ours (PlRouter *router, const char *aor);
+PlFlow *pl_router_far_flow (PlRouter *router, const char *own, const char *node);
+
+G_END_DECLS

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "sip/router/router-priv.h"
+
+#include <string.h>
+#include "base/log.h"
+
+typedef struct {
+  const char *name;
+  PlStepResult (*run) (PlRequest *request);
+} Step;
+
+/* The way of a request. A step continues, answers, or waits and runs the rest later. */
+static const Step steps[] = {
+  { "sanity", pl_step_sanity },
+  { "max-forwards", pl_step_max_forwards },
+  { "loop", pl_step_loop },
+  { "load", pl_step_load },
+  { "dialog", pl_step_dialog },
+  { "identity", pl_step_identity },
+  { "register", pl_step_register },
+  { "self", pl_step_self },
+  { "destination", pl_step_destination },
+  { "media", pl_step_media },
+  { "forward", pl_step_forward },
+};
+
+/* --- branches --- */
+
+static void
+branch_free (gpointer data)
+{
+  PlBranch *branch = data;
+
+  if (branch->orq)
+    nta_outgoing_destroy (branch->orq);
+  g_free (branch->node);
+  g_free (branch->flow);
+  g_free (branch->contact);
+  g_free (branch->route_uri);
+  g_free (branch);
+}
+
+void
+pl_request_add_branch (PlRequest *request, PlBranch *branch)
+{
+  branch->request = request;
+  g_ptr_array_add (request->branches, branch);
+}
+
+void
+pl_branch_fail (PlBranch *branch, int status)
+{
+  branch->waiting = FALSE;
+  branch->done = TRUE;
+  pl_offer_best (branch, status, NULL);
+}
+
+static void
+branch_send_now (PlBranch *branch, PlFlow *flow)
+{
+  PlRouter *router = branch->request->router;
+  msg_t *msg = pl_forward_request (branch);
+
+  branch->waiting = FALSE;
+  if (!msg)
+    {
+      pl_branch_fail (branch, 400);
+      return;
+    }
+  branch->orq = nta_outgoing_mcreate (router->agent, pl_on_response, branch, URL_STRING_MAKE (pl_flow_route (flow)), msg,
+                                      TAG_END ());
+  if (!branch->orq)
+    {
+      msg_destroy (msg);
+      pl_branch_fail (branch, 500);
+    }
+}
+
+/* The far certificate must hold the name that was called. */
+static gboolean
+far_is_whom_we_called (PlBranch *branch, PlFar *far)
+{
+  PlRequest *request = branch->request;
+  const char *wanted = request->in_dialog ? request->token->far_aor : request->target;
+  const char *aor = pl_far_aor (far);
+
+  if (!aor || strcmp (aor, wanted) == 0)
+    return TRUE;
+  pl_notice (PL_ROUTER_ROOM, "the far node is certified for another name than was called", "node", branch->node,
+             "certified", aor, "called", wanted, NULL);
+  return FALSE;
+}
+
+static void
+on_far_ready (gpointer user, PlFar *far, const char *error)
+{
+  PlBranch *branch = user;
+  PlRequest *request = branch->request;
+  gint64 now = pl_env_now (request->router->parts.env);
+  PlCall *call = pl_request_call (request);
+
+  if (!branch->waiting)
+    return;
+  if (error)
+    {
+      pl_info (PL_ROUTER_ROOM, "far node not reached", "node", branch->node, "reason", error, NULL);
+      pl_branch_fail (branch, 480);
+    }
+  else if (!far_is_whom_we_called (branch, far))
+    pl_branch_fail (branch, 403);
+  else
+    {
+      if (call && call->connect < 0)
+        call->connect = now - request->arrived - MAX (call->lookup, 0);
+      if (!request->linked)
+        request->linked = now;
+      branch_send_now (branch, pl_far_flow (far));
+    }
+  pl_request_check (request);
+}
+
+static void
+branch_send_far (PlBranch *branch)
+{
+  PlRequest *request = branch->request;
+  const char *own = request->in_dialog ? request->token->own_aor : request->from_aor;
+  PlFar *far = pl_far_net_get (request->router->parts.fars, own, branch->node);
+  PlCall *call = pl_request_call (request);
+
+  if (!far)
+    {
+      pl_branch_fail (branch, 480);
+      return;
+    }
+  if (!far_is_whom_we_called (branch, far))
+    {
+      pl_branch_fail (branch, 403);
+      return;
+    }
+  /* Inside a dialog the flow itself holds the request while it connects. */
+  if (!request->in_dialog && !pl_far_is_up (far))
+    {
+      branch->waiting = TRUE;
+      pl_far_wait (far, on_far_ready, branch);
+      return;
+    }
+  if (call && call->connect < 0 && !request->in_dialog)
+    call->connect = 0;
+  request->linked = pl_env_now (request->router->parts.env);
+  branch_send_now (branch, pl_far_flow (far));
+}
+
+void
+pl_branch_send (PlBranch *branch)
+{
+  PlFlow *flow;
+
+  if (branch->far)
+    {
+      branch_send_far (branch);
+      return;
+    }
+  flow = pl_listener_phone (branch->request->router->parts.listener, branch->flow);
+  if (flow)
+    branch_send_now (branch, flow);
+  else
+    pl_branch_fail (branch, 480);
+}
+
+void
+pl_request_cancel_branches (PlRequest *request)
+{
+  for (guint i = 0; i < request->branches->len; i++)
+    {
+      PlBranch *branch = request->branches->pdata[i];
+
+      if (branch->done || branch->cancelled)
+        continue;
+      branch->cancelled = TRUE;
+      if (branch->orq && nta_outgoing_method (branch->orq) == sip_method_invite)
+        nta_outgoing_tcancel (branch->orq, NULL, NULL, TAG_END ());
+      else if (!branch->orq)
+        pl_branch_fail (branch, 487);
+    }
+}
+
+/* --- requests --- */
+
+static void
+request_free (gpointer data)
+{
+  PlRequest *request = data;
+  PlRouter *router = request->router;
+  const PlResolver *resolver = router->parts.resolver;
+
+  pl_timer_clear (&request->deadline);
+  if (request->resolving)
+    resolver->funcs->cancel (resolver->impl, request->resolving);
+  for (guint i = 0; i < request->branches->len; i++)
+    pl_far_cancel_wait (router->parts.fars, request->branches->pdata[i]);
+  g_ptr_array_unref (request->branches);
+  if (request->best)
+    msg_destroy (request->best);
+  if (request->irq)
+    nta_incoming_destroy (request->irq);
+  pl_source_clear (&request->source);
+  g_clear_pointer (&request->token, pl_token_free);
+  g_free (request->from_aor);
+  g_free (request->target);
+  g_free (request);
+}
+
+static gboolean
+all_done (PlRequest *request)
+{
+  for (guint i = 0; i < request->branches->len; i++)
+    if (!((PlBranch *) request->branches->pdata[i])->done)
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+give_up_waiting (PlRequest *request)
+{
+  gboolean any = FALSE;
+
+  for (guint i = 0; i < request->branches->len; i++)
+    {
+      PlBranch *branch = request->branches->pdata[i];
+
+      if (!branch->waiting)
+        continue;
+      pl_far_cancel_wait (request->router->parts.fars, branch);
+      pl_branch_fail (branch, 480);
+      any = TRUE;
+    }
+  return any;
+}
+
+static void
+on_deadline (gpointer data)
+{
+  PlRequest *request = data;
+
+  if (request->answered && (request->lingering || all_done (request)))
+    {
+      g_ptr_array_remove_fast (request->router->requests, request); /* frees it */
+      return;
+    }
+  if (request->answered)
+    {
+      request->lingering = TRUE;
+      pl_env_arm (request->router->parts.env, &request->deadline, PL_LINGER_TIME, on_deadline, request);
+    }
+  else if (request->cancelled)
+    pl_request_answer (request, 487, "Request Terminated", NULL);
+  else if (request->resolving)
+    pl_request_answer (request, 480, "Look-up Took Too Long", NULL);
+  else if (give_up_waiting (request))
+    pl_request_check (request);
+}
+
+/* Freed from the loop, never below a callback that still holds it. */
+static void
+finish_later (PlRequest *request)
+{
+  pl_env_arm (request->router->parts.env, &request->deadline, 0, on_deadline, request);
+}
+
+void
+pl_request_check (PlRequest *request)
+{
+  if (request->resolving || !all_done (request))
+    return;
+  if (!request->answered)
+    pl_answer_best (request);
+  finish_later (request);
+}
+
+PlStepResult
+pl_request_answer (PlRequest *request, int status, const char *phrase, const char *warning)
+{
+  PlRouter *router = request->router;
+  const PlResolver *resolver = router->parts.resolver;
+  g_autofree char *text = warning ? g_strdup_printf ("399 peerline \"%s\"", warning) : NULL;
+  PlCall *call = request->in_dialog ? NULL : pl_request_call (request);
+
+  if (request->answered)
+    return PL_STEP_DONE;
+  request->answered = TRUE;
+  pl_info (PL_ROUTER_ROOM, "answered", "call", request->sip->sip_call_id ? request->sip->sip_call_id->i_id : "", "reason", phrase,
+           NULL);
+  if (request->resolving)
+    resolver->funcs->cancel (resolver->impl, g_steal_pointer (&request->resolving));
+  if (request->sip->sip_to && !request->sip->sip_to->a_tag)
+    nta_incoming_tag (request->irq, NULL);
+  nta_incoming_treply (request->irq, status, phrase, TAG_IF (text, SIPTAG_WARNING_STR (text)), TAG_END ());
+  pl_request_cancel_branches (request);
+  if (call)
+    pl_calls_set_state (router->parts.calls, call, PL_CALL_ENDED);
+  finish_later (request);
+  return PL_STEP_DONE;
+}
+
+void
+pl_request_run (PlRequest *request)
+{
+  while (request->step < G_N_ELEMENTS (steps))
+    {
+      const Step *step = &steps[request->step++];
+      PlStepResult result = step->run (request);
+
+      if (result == PL_STEP_WAIT)
+        return;
+      if (result == PL_STEP_DONE)
+        {
+          pl_debug (PL_ROUTER_ROOM, "request ends", "step", step->name, NULL);
+          finish_later (request);
+          return;
+        }
+    }
+}
+
+/* CANCEL; nta has answered it already. An ACK of our final answer comes here, too. */
+static int
+on_ack_cancel (PlRequest *request, nta_incoming_t *irq, const sip_t *sip)
+{
+  if (!sip || !sip->sip_request || sip->sip_request->rq_method != sip_method_cancel || request->answered)
+    return 0;
+  request->cancelled = TRUE;
+  if (request->resolving || request->branches->len == 0)
+    {
+      pl_request_answer (request, 487, "Request Terminated", NULL);
+      return 0;
+    }
+  pl_request_cancel_branches (request);
+  pl_env_arm (request->router->parts.env, &request->deadline, PL_CANCEL_TIME, on_deadline, request);
+  pl_request_check (request);
+  return 0;
+}
+
+static void
+start_request (PlRouter *router, msg_t *msg, sip_t *sip)
+{
+  PlSource source;
+  PlRequest *request;
+  nta_incoming_t *irq;
+
+  if (!pl_source_read (router, msg, &source))
+    {
+      msg_destroy (msg);
+      return;
+    }
+  irq = nta_incoming_create (router->agent, NULL, msg, sip, TAG_END ());
+  if (!irq)
+    {
+      pl_source_clear (&source);
+      return;
+    }
+  request = g_new0 (PlRequest, 1);
+  request->router = router;
+  request->irq = irq;
+  request->sip = sip;
+  request->source = source;
+  request->arrived = pl_env_now (router->parts.env);
+  request->branches = g_ptr_array_new_with_free_func (branch_free);
+  g_ptr_array_add (router->requests, request);
+  nta_incoming_bind (irq, on_ack_cancel, request);
+  if (sip->sip_request->rq_method == sip_method_invite)
+    nta_incoming_treply (irq, SIP_100_TRYING, TAG_END ());
+  pl_env_arm (router->parts.env, &request->deadline, PL_CONNECT_TIME, on_deadline, request);
+  pl_request_run (request);
+}
+
+int
+pl_router_on_message (PlRouter *router, nta_agent_t *agent, msg_t *msg, sip_t *sip)
+{
+  if (sip->sip_status)
+    pl_on_stray_response (router, msg, sip);
+  else if (!sip->sip_request)
+    msg_destroy (msg);
+  else if (sip->sip_request->rq_method == sip_method_ack)
+    pl_on_ack (router, msg, sip);
+  else if (sip->sip_request->rq_method == sip_method_cancel)
+    nta_msg_treply (agent, msg, SIP_481_NO_TRANSACTION, TAG_END ());
+  else
+    start_request (router, msg, sip);
+  return 0;
+}
+
+/* --- life --- */
+
+PlRouter *
+pl_router_new (const PlRouterParts *parts)
+{
+  PlRouter *router = g_new0 (PlRouter, 1);
+
+  router->parts = *parts;
+  router->requests = g_ptr_array_new_with_free_func (request_free);
+  router->quotas = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_queue_init (&router->killed);
+  return router;
+}
+
+void
+pl_router_free (PlRouter *router)
+{
+  if (!router)
+    return;
+  g_ptr_array_unref (router->requests);
+  g_hash_table_unref (router->quotas);
+  pl_killed_clear (router);
+  g_free (router);
+}
+
+void
+pl_router_set_agent (PlRouter *router, nta_agent_t *agent)
+{
+  router->agent = agent;
+}
+
+const char *
+pl_router_own_node (PlRouter *router, const char *aor)
+{
+  const PlResolver *resolver = router->parts.resolver;
+
+  return resolver->funcs->own_node (resolver->impl, aor);
+}
+
+gboolean
+pl_router_is_ours (PlRouter *router, const char *aor)
+{
+  const PlResolver *resolver = router->parts.resolver;
+
+  return resolver->funcs->is_ours (resolver->impl, aor);
+}
+
+PlFlow *
+pl_router_far_flow (PlRouter *router, const char *own, const char *node)
+{
+  PlFar *far = pl_far_net_get (router->parts.fars, own, node);
+
+  return far ? pl_far_flow (far) : NULL;
+}
