@@ -61,8 +61,8 @@ pl_cli_overlay_name (const char *text, GError **error)
   g_autofree char *probe = ascii ? g_strconcat ("x@", ascii, NULL) : NULL;
   g_autofree char *canonical = probe ? pl_aor_canonical (probe) : NULL;
 
-  /* An overlay's name is the host part of reload URIs, as that of an address is of its. */
-  if (canonical && !strchr (canonical, '[') && !strpbrk (ascii, ":;?"))
+  /* The host part of reload URIs is a host name as that of an address is. */
+  if (canonical && !strpbrk (ascii, "@[:;?"))
     return g_strdup (canonical + strlen ("x@"));
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' cannot be the name of an overlay: take one like a domain, "
                "as friends.example.org", text);

@@ -160,7 +160,10 @@ main (int argc, char **argv)
   if (argc > 1 && g_str_equal (argv[1], "--version"))
     return printf ("peerline %s\n", PACKAGE_VERSION), 0;
   if (argc > 1 && g_str_equal (argv[1], "decode"))
-    return pl_cli_decode (argc - 1, argv + 1);
+    {
+      g_set_prgname ("peerline decode");
+      return pl_cli_decode (argc - 1, argv + 1);
+    }
   command = find_command (argc, argv, &used);
   return command ? run (command, argc - used, argv + used) : unknown (argc, argv);
 }

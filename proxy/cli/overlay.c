@@ -90,19 +90,17 @@ wipe_text (char *text)
   g_free (text);
 }
 
-/* The node that signs the document: of the authority, names nobody. */
+/* The node that signs the document: of the authority, names nobody. The key is the caller's
+ * to wipe. */
 static PlIdentity *
-make_signer (PlAuthority *authority, const char *overlay, const char *dir, GError **error)
+make_signer (PlAuthority *authority, const char *overlay, char **key, char **cert, GError **error)
 {
-  char *key = pl_key_make (error);
-  g_autofree char *request = key ? pl_request_make (key, "signer@" PACKAGE_NAME ".invalid", overlay, error) : NULL;
-  g_autofree char *cert = request ? pl_authority_issue (authority, request, NULL, NULL, error) : NULL;
-  PlIdentity *signer = NULL;
+  g_autofree char *request = NULL;
 
-  if (cert && write_secret (dir, "signer.key", key, error) && write_public (dir, "signer.crt", cert, error))
-    signer = pl_identity_new (key, cert, error);
-  wipe_text (key);
-  return signer;
+  *key = pl_key_make (error);
+  request = *key ? pl_request_make (*key, "signer@" PACKAGE_NAME ".invalid", overlay, error) : NULL;
+  *cert = request ? pl_authority_issue (authority, request, NULL, NULL, error) : NULL;
+  return *cert ? pl_identity_new (*key, *cert, error) : NULL;
 }
 
 static gboolean
@@ -158,6 +156,7 @@ say_created (PlCli *cli, PlDocument *document, PlAuthority *authority)
   pl_cli_say (cli, "Others join with the document and compare the fingerprint: peerline overlay join FILE");
 }
 
+/* Nothing is written before everything is made. */
 static gboolean
 make_overlay (PlCli *cli, PlDocument *document, GError **error)
 {
@@ -165,16 +164,21 @@ make_overlay (PlCli *cli, PlDocument *document, GError **error)
   g_autofree char *dir = pl_home_dup_authority_dir (cli->paths, document->instance_name);
   g_autoptr (PlIdentity) signer = NULL;
   g_autoptr (GBytes) xml = NULL;
+  g_autofree char *cert = NULL;
+  char *key = NULL;
+  gboolean done;
 
-  if (!authority || !write_authority (authority, dir, error))
+  if (!authority)
     return FALSE;
   g_ptr_array_add (document->root_certs, g_bytes_ref (pl_authority_cert_der (authority)));
-  signer = make_signer (authority, document->instance_name, dir, error);
+  signer = make_signer (authority, document->instance_name, &key, &cert, error);
   xml = signer ? pl_document_build (document, signer, error) : NULL;
-  if (!xml || !write_document (cli, document->instance_name, xml, error))
-    return FALSE;
-  say_created (cli, document, authority);
-  return TRUE;
+  done = xml && write_authority (authority, dir, error) && write_secret (dir, "signer.key", key, error)
+         && write_public (dir, "signer.crt", cert, error) && write_document (cli, document->instance_name, xml, error);
+  wipe_text (key);
+  if (done)
+    say_created (cli, document, authority);
+  return done;
 }
 
 static gboolean
