@@ -61,6 +61,7 @@ typedef struct {
 } PlIncoming;
 
 typedef struct {
+  /* Never delivers before it returns. FALSE: no way at this moment. */
   gboolean (*send) (gpointer user, GBytes *message);
   /* May `signer` answer for this place, as far as we can see (6.3.4)? */
   gboolean (*plausible) (gpointer user, const PlNodeId *place, const PlNodeId *signer);

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/forward/forward.h"
+#include "overlay/wire/message.h"
+#include "overlay/wire/routing.h"
+#include "tests/overlay/loopcarrier.h"
+#include "tests/support/test.h"
+
+#include <string.h>
+
+/* One forwarder in the middle, far nodes around it that are bare links. */
+
+#define N_FAR 4
+#define OVERLAY 0x12345678u
+
+typedef struct {
+  PlNodeId id;
+  PlLink *link;
+  PlLoopPair *pair;
+  GPtrArray *got;          /* GBytes */
+} Far;
+
+static PlUniverse *universe;
+static PlEnv *env;
+static PlForward *forward;
+static Far far[N_FAR];
+static PlNodeId self;
+static GPtrArray *delivered;
+static guint refused, ups, downs;
+static guint16 refused_code;
+static gboolean own_range;       /* everything unconnected is ours */
+static PlNodeId hops[N_FAR];
+static guint n_hops;
+
+static PlNodeId
+node (guint8 first)
+{
+  PlNodeId id = { { 0 } };
+
+  id.b[0] = first;
+  return id;
+}
+
+static gboolean
+responsible (gpointer user, const PlNodeId *place)
+{
+  return own_range;
+}
+
+static guint
+next_hops (gpointer user, const PlNodeId *place, PlNodeId *out, guint max)
+{
+  guint n = MIN (n_hops, max);
+
+  memcpy (out, hops, n * sizeof *out);
+  return n;
+}
+
+static gboolean
+yes (gpointer user)
+{
+  return TRUE;
+}
+
+static gboolean
+keep (gpointer user, const PlNodeId *id)
+{
+  return FALSE;
+}
+
+static void
+on_deliver (gpointer user, GBytes *message, const PlNodeId *from)
+{
+  g_ptr_array_add (delivered, g_bytes_ref (message));
+}
+
+static void
+on_refuse (gpointer user, const PlForwardingHeader *header, const PlNodeId *from, guint16 error, const char *text)
+{
+  refused++;
+  refused_code = error;
+}
+
+static void
+on_up (gpointer user, const PlNodeId *id, gboolean again)
+{
+  ups++;
+}
+
+static void
+on_down (gpointer user, const PlNodeId *id, const char *reason)
+{
+  downs++;
+}
+
+static void
+on_far_message (gpointer user, PlLink *link, const guint8 *data, gsize len)
+{
+  g_ptr_array_add (((Far *) user)->got, g_bytes_new (data, len));
+}
+
+static void
+on_far_closed (gpointer user, PlLink *link, const char *reason)
+{
+}
+
+static const PlLinkHandlers far_handlers = { .message = on_far_message, .closed = on_far_closed };
+static const PlLinkOptions far_options = { .max_message = 65536 };
+
+static void
+connect_far (guint i, gsize max_record)
+{
+  far[i].pair = pl_loop_pair_new (env, &self, &far[i].id, max_record);
+  far[i].link = pl_link_new (env, far[i].pair->end[1], &far_options, &far_handlers, &far[i]);
+  pl_forward_add (forward, far[i].pair->end[0]);
+}
+
+static void
+setup (void)
+{
+  static const PlForwardHandlers handlers = {
+    .responsible = responsible, .hops = next_hops, .transit = yes, .keep = keep, .deliver = on_deliver,
+    .refuse = on_refuse, .link_up = on_up, .link_down = on_down,
+  };
+  PlForwardConfig config = { .overlay = OVERLAY, .initial_ttl = 100, .max_message = 16384, .reliability = PL_USEC_PER_SEC };
+
+  universe = pl_universe_new (1);
+  env = pl_universe_env (universe);
+  self = config.self = node (0x50);
+  delivered = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  refused = refused_code = ups = downs = n_hops = 0;
+  own_range = FALSE;
+  forward = pl_forward_new (env, &config, &handlers, NULL);
+  for (guint i = 0; i < N_FAR; i++)
+    {
+      far[i].id = node (0x10 * (i + 1) + 1);
+      far[i].got = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+      connect_far (i, 1163);
+    }
+}
+
+static void
+teardown (void)
+{
+  pl_forward_free (forward);
+  for (guint i = 0; i < N_FAR; i++)
+    {
+      pl_link_free (far[i].link);
+      pl_loop_pair_free (far[i].pair);
+      g_ptr_array_unref (far[i].got);
+    }
+  g_ptr_array_unref (delivered);
+  pl_universe_free (universe);
+}
+
+typedef struct {
+  guint16 code;
+  PlDestination to[4];
+  guint n;
+  guint8 ttl;
+  guint8 option_flags;
+  guint32 overlay;
+  gsize size;
+  guint64 id;
+} Recipe;
+
+static GBytes *
+make (const Recipe *recipe)
+{
+  static guint64 next_id = 1;
+  g_auto (PlForwardingHeader) header = { 0 };
+  PlSignature signature = { 0 };
+  g_autofree guint8 *filler = g_malloc0 (recipe->size + 1);
+  g_autoptr (GBytes) body = g_bytes_new (filler, recipe->size);
+  g_autoptr (GBytes) contents = pl_message_contents_write (recipe->code ? recipe->code : PL_MESSAGE_PING_REQ, body, NULL);
+  GBytes *message;
+
+  pl_forwarding_header_init (&header);
+  header.overlay = recipe->overlay ? recipe->overlay : OVERLAY;
+  header.ttl = recipe->ttl;
+  header.transaction_id = recipe->id ? recipe->id : next_id++;
+  g_array_append_vals (header.destination_list, recipe->to, recipe->n);
+  if (recipe->option_flags)
+    {
+      PlForwardingOption option = { .type = 77, .flags = recipe->option_flags };
+
+      g_array_append_val (header.options, option);
+    }
+  pl_signature_init_none (&signature);
+  message = pl_message_write (&header, contents, NULL, &signature);
+  pl_signature_clear (&signature);
+  return message;
+}
+
+static void
+send_from (guint i, const Recipe *recipe)
+{
+  g_autoptr (GBytes) message = make (recipe);
+
+  ck_assert (pl_link_send (far[i].link, message));
+  pl_universe_run (universe, 100 * PL_USEC_PER_MSEC);
+}
+
+static void
+header_of (GBytes *message, PlForwardingHeader *header)
+{
+  gsize len;
+
+  ck_assert_int_eq (pl_forwarding_peek (message, header, &len), PL_WIRE_OK);
+}
+
+START_TEST (request_to_connected_node_goes_straight_with_via_and_less_ttl) /* 12, 14, 45 */
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+  Recipe recipe = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9 };
+
+  send_from (0, &recipe);
+  ck_assert_uint_eq (far[1].got->len, 1);
+  header_of (g_ptr_array_index (far[1].got, 0), &header);
+  ck_assert_uint_eq (header.ttl, 8);
+  ck_assert_uint_eq (header.via_list->len, 1);
+  ck_assert (pl_node_id_equal (&pl_destination_list_get (header.via_list, 0)->node_id, &far[0].id));
+}
+END_TEST
+
+START_TEST (response_gets_no_via) /* 18 */
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+  Recipe recipe = { .code = PL_MESSAGE_PING_ANS, .to = { pl_destination_node (&self), pl_destination_node (&far[1].id) },
+                    .n = 2, .ttl = 9 };
+
+  send_from (0, &recipe);
+  ck_assert_uint_eq (far[1].got->len, 1);
+  header_of (g_ptr_array_index (far[1].got, 0), &header);
+  ck_assert_uint_eq (header.via_list->len, 0);
+  ck_assert_uint_eq (header.destination_list->len, 1); /* 7: our own entry is gone */
+}
+END_TEST
+
+START_TEST (wildcard_own_id_and_own_place_are_delivered) /* 4, 6, 7 */
+{
+  PlResourceId resource;
+  PlNodeId place = node (0x33);
+  Recipe wildcard = { .to = { pl_destination_node (&pl_node_id_wildcard) }, .n = 1, .ttl = 1 };
+  Recipe own = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 0 };
+  Recipe ours = { .n = 1, .ttl = 1 };
+
+  pl_resource_id_from_node_id (&resource, &place);
+  ours.to[0] = pl_destination_resource (&resource);
+  send_from (0, &wildcard);
+  send_from (0, &own);
+  own_range = TRUE;
+  send_from (0, &ours);
+  ck_assert_uint_eq (delivered->len, 3);
+  ck_assert_uint_eq (refused, 0);
+}
+END_TEST
+
+START_TEST (node_in_our_range_that_is_not_connected_is_dropped_silently) /* 9 */
+{
+  PlNodeId nobody = node (0x33);
+  Recipe recipe = { .to = { pl_destination_node (&nobody) }, .n = 1, .ttl = 9 };
+
+  own_range = TRUE;
+  hops[0] = far[1].id;
+  n_hops = 1;
+  send_from (0, &recipe);
+  ck_assert_uint_eq (far[1].got->len + delivered->len + refused, 0);
+}
+END_TEST
+
+START_TEST (client_in_our_range_is_forwarded_to) /* 10 */
+{
+  Recipe recipe = { .to = { pl_destination_node (&far[2].id) }, .n = 1, .ttl = 9 };
+
+  own_range = TRUE;
+  send_from (0, &recipe);
+  ck_assert_uint_eq (far[2].got->len, 1);
+}
+END_TEST
+
+START_TEST (used_up_and_excessive_ttl_are_refused) /* 46, 48 */
+{
+  Recipe none = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 0 };
+  Recipe many = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 101 };
+  Recipe answer = { .code = PL_MESSAGE_PING_ANS, .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 0 };
+
+  send_from (0, &none);
+  ck_assert_uint_eq (refused_code, PL_ERROR_TTL_EXCEEDED);
+  send_from (0, &many);
+  ck_assert_uint_eq (refused, 2);
+  send_from (0, &answer);
+  ck_assert_uint_eq (refused, 2); /* never an error for an answer */
+  ck_assert_uint_eq (far[1].got->len + delivered->len, 0);
+}
+END_TEST
+
+START_TEST (forward_critical_option_is_refused_others_travel_on) /* 33, 37 */
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+  Recipe critical = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9, .option_flags = PL_OPTION_FORWARD_CRITICAL };
+  Recipe other = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9, .option_flags = PL_OPTION_DESTINATION_CRITICAL };
+
+  send_from (0, &critical);
+  ck_assert_uint_eq (refused_code, PL_ERROR_UNSUPPORTED_FORWARDING_OPTION);
+  ck_assert_uint_eq (far[1].got->len, 0);
+  send_from (0, &other);
+  ck_assert_uint_eq (far[1].got->len, 1);
+  header_of (g_ptr_array_index (far[1].got, 0), &header);
+  ck_assert_uint_eq (header.options->len, 1);
+}
+END_TEST
+
+START_TEST (another_overlay_and_double_destinations_are_refused) /* 1, 2, 38 */
+{
+  Recipe overlay = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9, .overlay = 1 };
+  Recipe twice = { .to = { pl_destination_node (&far[1].id), pl_destination_node (&far[1].id) }, .n = 2, .ttl = 9 };
+
+  send_from (0, &overlay);
+  ck_assert_uint_eq (refused_code, PL_ERROR_INCOMPATIBLE_WITH_OVERLAY);
+  send_from (0, &twice);
+  ck_assert_uint_eq (refused_code, PL_ERROR_INVALID_MESSAGE);
+  ck_assert_uint_eq (far[1].got->len, 0);
+}
+END_TEST
+
+START_TEST (opaque_id_that_we_never_gave_is_dropped) /* 22, 32 */
+{
+  Recipe recipe = { .to = { pl_destination_compact (5), pl_destination_node (&far[1].id) }, .n = 2, .ttl = 9 };
+
+  send_from (0, &recipe);
+  ck_assert_uint_eq (far[1].got->len + refused + delivered->len, 0);
+}
+END_TEST
+
+START_TEST (same_message_twice_from_a_link_is_carried_once_a_repetition_again)
+{
+  Recipe recipe = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9, .id = 4711 };
+
+  send_from (0, &recipe);
+  send_from (0, &recipe);
+  ck_assert_uint_eq (far[1].got->len, 1);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  send_from (0, &recipe);
+  ck_assert_uint_eq (far[1].got->len, 2);
+}
+END_TEST
+
+START_TEST (message_never_goes_back_and_loops_end)
+{
+  PlNodeId nobody = node (0x99);
+  Recipe recipe = { .to = { pl_destination_node (&nobody) }, .n = 1, .ttl = 9 };
+
+  hops[0] = far[0].id;
+  n_hops = 1;
+  send_from (0, &recipe);
+  ck_assert_uint_eq (far[0].got->len, 0);
+}
+END_TEST
+
+START_TEST (next_best_hop_is_taken_after_a_round_trip_timeout)
+{
+  PlNodeId nobody = node (0x99);
+  Recipe recipe = { .to = { pl_destination_node (&nobody) }, .n = 1, .ttl = 9 };
+
+  hops[0] = far[1].id;
+  hops[1] = far[2].id;
+  n_hops = 2;
+  far[1].pair->cut = TRUE;
+  send_from (0, &recipe);
+  ck_assert_uint_eq (far[2].got->len, 0);
+  pl_universe_run (universe, 1500 * PL_USEC_PER_MSEC);
+  ck_assert_uint_eq (far[2].got->len, 1);
+}
+END_TEST
+
+START_TEST (message_waiting_for_a_lost_link_goes_on_at_once)
+{
+  PlNodeId nobody = node (0x99);
+  Recipe recipe = { .to = { pl_destination_node (&nobody) }, .n = 1, .ttl = 9 };
+
+  hops[0] = far[1].id;
+  hops[1] = far[2].id;
+  n_hops = 2;
+  far[1].pair->cut = TRUE;
+  send_from (0, &recipe);
+  pl_forward_disconnect (forward, &far[1].id);
+  pl_universe_run (universe, 50 * PL_USEC_PER_MSEC);
+  ck_assert_uint_eq (far[2].got->len, 1);
+  ck_assert_uint_eq (downs, 1);
+}
+END_TEST
+
+START_TEST (large_message_is_cut_into_whole_headers_and_put_together_at_its_end) /* 76-86 */
+{
+  Recipe through = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9, .size = 5000 };
+  Recipe to_us = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 9, .size = 5000 };
+  g_autoptr (GBytes) message = make (&to_us);
+  g_autoptr (GPtrArray) pieces = pl_message_fragment (message, 1000);
+  g_autoptr (GBytes) big = make (&through);
+
+  ck_assert (pl_forward_send (forward, big));
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_gt (far[1].got->len, 4);
+  for (guint i = 0; i < far[1].got->len; i++)
+    {
+      g_auto (PlForwardingHeader) header = { 0 };
+
+      header_of (g_ptr_array_index (far[1].got, i), &header);
+      ck_assert_uint_eq (header.destination_list->len, 1);
+      ck_assert_uint_le (g_bytes_get_size (g_ptr_array_index (far[1].got, i)), 1163);
+    }
+  /* backwards, one twice */
+  for (guint i = pieces->len; i > 0; i--)
+    ck_assert (pl_link_send (far[0].link, g_ptr_array_index (pieces, i - 1)));
+  ck_assert (pl_link_send (far[0].link, g_ptr_array_index (pieces, 2)));
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (delivered->len, 1);
+  ck_assert (g_bytes_equal (g_ptr_array_index (delivered, 0), message));
+}
+END_TEST
+
+START_TEST (newest_link_is_used_and_the_old_one_still_heard)
+{
+  PlLoopPair *old_pair = far[1].pair;
+  PlLink *old_link = far[1].link;
+  Recipe to_far = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9 };
+  Recipe to_us = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 9 };
+  g_autoptr (GBytes) message = make (&to_us);
+
+  connect_far (1, 1163);
+  ck_assert_uint_eq (pl_forward_n_links (forward), N_FAR);
+  old_pair->cut_from[0] = TRUE; /* nothing of ours may go there */
+  send_from (0, &to_far);
+  ck_assert_uint_eq (far[1].got->len, 1);
+  ck_assert (pl_link_send (old_link, message));
+  pl_universe_run (universe, PL_USEC_PER_SEC / 10);
+  ck_assert_uint_eq (delivered->len, 1);
+  ck_assert_uint_eq (downs, 0);
+  pl_universe_run (universe, 100 * PL_USEC_PER_SEC);
+  pl_link_free (old_link);
+  pl_loop_pair_free (old_pair);
+}
+END_TEST
+
+START_TEST (own_message_to_ourselves_is_delivered_later)
+{
+  Recipe recipe = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 9 };
+  g_autoptr (GBytes) message = make (&recipe);
+
+  ck_assert (pl_forward_send (forward, message));
+  ck_assert_uint_eq (delivered->len, 0);
+  pl_universe_run (universe, 1);
+  ck_assert_uint_eq (delivered->len, 1);
+}
+END_TEST
+
+static Suite *
+suite (void)
+{
+  Suite *s = suite_create ("overlay");
+  TCase *c = tcase_create ("forward/forward");
+
+  tcase_add_checked_fixture (c, setup, teardown);
+  tcase_add_test (c, request_to_connected_node_goes_straight_with_via_and_less_ttl);
+  tcase_add_test (c, response_gets_no_via);
+  tcase_add_test (c, wildcard_own_id_and_own_place_are_delivered);
+  tcase_add_test (c, node_in_our_range_that_is_not_connected_is_dropped_silently);
+  tcase_add_test (c, client_in_our_range_is_forwarded_to);
+  tcase_add_test (c, used_up_and_excessive_ttl_are_refused);
+  tcase_add_test (c, forward_critical_option_is_refused_others_travel_on);
+  tcase_add_test (c, another_overlay_and_double_destinations_are_refused);
+  tcase_add_test (c, opaque_id_that_we_never_gave_is_dropped);
+  tcase_add_test (c, same_message_twice_from_a_link_is_carried_once_a_repetition_again);
+  tcase_add_test (c, message_never_goes_back_and_loops_end);
+  tcase_add_test (c, next_best_hop_is_taken_after_a_round_trip_timeout);
+  tcase_add_test (c, message_waiting_for_a_lost_link_goes_on_at_once);
+  tcase_add_test (c, large_message_is_cut_into_whole_headers_and_put_together_at_its_end);
+  tcase_add_test (c, newest_link_is_used_and_the_old_one_still_heard);
+  tcase_add_test (c, own_message_to_ourselves_is_delivered_later);
+  suite_add_tcase (s, c);
+  return s;
+}
+
+int
+main (void)
+{
+  return pl_test_run (suite (), NULL);
+}

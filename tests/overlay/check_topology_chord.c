@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/topology/chord/ring.h"
+#include "overlay/topology/topology.h"
+#include "overlay/wire/body.h"
+#include "overlay/wire/routing.h"
+#include "tests/support/fakeenv.h"
+#include "tests/support/pki.h"
+#include "tests/support/test.h"
+
+#include <string.h>
+
+/* The ring as data, and one plug-in with a host that only writes down what it was told. */
+
+static PlNodeId
+node (guint8 first)
+{
+  PlNodeId id = { { 0 } };
+
+  id.b[0] = first;
+  return id;
+}
+
+/* --- ring --- */
+
+static PlRing *
+ring_of (guint8 self, const guint8 *others, guint n)
+{
+  PlNodeId id = node (self);
+  PlRing *ring = pl_ring_new (&id);
+
+  for (guint i = 0; i < n; i++)
+    {
+      id = node (others[i]);
+      ck_assert (pl_ring_add (ring, &id));
+    }
+  return ring;
+}
+
+START_TEST (ring_is_responsible_from_predecessor_to_itself) /* 238 */
+{
+  const guint8 others[] = { 0x20, 0x90, 0xe0 };
+  g_autoptr (PlRing) ring = ring_of (0x50, others, 3);
+  PlNodeId self = node (0x50), above = node (0x51), at = node (0x20), between = node (0x21);
+
+  ck_assert (pl_ring_owns (ring, &self));
+  ck_assert (pl_ring_owns (ring, &between));
+  ck_assert (!pl_ring_owns (ring, &at));
+  ck_assert (!pl_ring_owns (ring, &above));
+  ck_assert (!pl_ring_add (ring, &self)); /* 266 */
+}
+END_TEST
+
+START_TEST (ring_alone_owns_everything)
+{
+  g_autoptr (PlRing) ring = ring_of (0x50, NULL, 0);
+  PlNodeId any = node (0xff);
+
+  ck_assert (pl_ring_owns (ring, &any));
+  ck_assert (pl_ring_keeps (ring, &any));
+}
+END_TEST
+
+START_TEST (ring_routes_to_the_largest_before_then_the_smallest_after) /* 240 */
+{
+  const guint8 others[] = { 0x60, 0x70, 0x90, 0xe0 };
+  g_autoptr (PlRing) ring = ring_of (0x50, others, 4);
+  PlNodeId k = node (0x80), hops[4], exact = node (0x70), next = node (0x55);
+
+  ck_assert_uint_eq (pl_ring_hops (ring, &k, hops, 4), 4);
+  ck_assert_uint_eq (hops[0].b[0], 0x70);
+  ck_assert_uint_eq (hops[1].b[0], 0x60);
+  ck_assert_uint_eq (hops[2].b[0], 0x90);
+  ck_assert_uint_eq (hops[3].b[0], 0xe0);
+  pl_ring_hops (ring, &exact, hops, 1);
+  ck_assert_uint_eq (hops[0].b[0], 0x70);
+  pl_ring_hops (ring, &next, hops, 1);
+  ck_assert_uint_eq (hops[0].b[0], 0x60);
+}
+END_TEST
+
+START_TEST (ring_keeps_copies_of_two_predecessors) /* 267, 268 */
+{
+  const guint8 others[] = { 0x10, 0x20, 0x30, 0x40, 0x60 };
+  g_autoptr (PlRing) ring = ring_of (0x50, others, 5);
+  PlNodeId second = node (0x25), third = node (0x15);
+
+  ck_assert (pl_ring_keeps (ring, &second));
+  ck_assert (!pl_ring_keeps (ring, &third));
+}
+END_TEST
+
+START_TEST (ring_believes_only_signers_at_least_as_close_as_its_neighbours) /* 93 */
+{
+  const guint8 others[] = { 0x60, 0x70, 0x90 };
+  g_autoptr (PlRing) ring = ring_of (0x50, others, 3);
+  PlNodeId k = node (0x65), close = node (0x66), known = node (0x70), far = node (0x90);
+
+  ck_assert (pl_ring_plausible (ring, &k, &close));
+  ck_assert (pl_ring_plausible (ring, &k, &known));
+  ck_assert (!pl_ring_plausible (ring, &k, &far));
+}
+END_TEST
+
+START_TEST (ring_wants_only_those_nearer_than_its_third_neighbours)
+{
+  const guint8 others[] = { 0x60, 0x70, 0x80, 0xa0, 0x20, 0x30, 0x40 };
+  g_autoptr (PlRing) ring = ring_of (0x50, others, 7);
+  PlNodeId near = node (0x75), far = node (0x90), before = node (0x25);
+
+  ck_assert (pl_ring_wants (ring, &near, 3, 3));
+  ck_assert (!pl_ring_wants (ring, &far, 3, 3));
+  ck_assert (pl_ring_wants (ring, &before, 3, 3));
+}
+END_TEST
+
+/* --- plug-in --- */
+
+static PlUniverse *universe;
+static PlTestPki *pki;
+static PlEnv *env;
+static PlTrust *trust;
+static PlStore *store;
+static PlTopology *topology;
+static PlTopologyTarget attached[16];
+static guint n_attached, n_requests[0x30], n_disconnected;
+static PlTopologyState state;
+
+static void
+host_request (gpointer user, const PlTopologyRequest *request, PlTopologyDone done, gpointer data, GDestroyNotify destroy)
+{
+  if (request->code < G_N_ELEMENTS (n_requests))
+    n_requests[request->code]++;
+  if (destroy)
+    destroy (data);
+}
+
+static void
+host_attach (gpointer user, const PlTopologyTarget *target, PlTopologyDone done, gpointer data, GDestroyNotify destroy)
+{
+  attached[n_attached++ % G_N_ELEMENTS (attached)] = *target;
+  if (destroy)
+    destroy (data);
+}
+
+static gint64
+host_heard (gpointer user, const PlNodeId *id)
+{
+  return pl_universe_now (universe);
+}
+
+static void
+host_disconnect (gpointer user, const PlNodeId *id)
+{
+  n_disconnected++;
+}
+
+static void
+host_merge (gpointer user, const PlNodeId *from, const PlResourceId *resource)
+{
+}
+
+static void
+host_state (gpointer user, PlTopologyState now)
+{
+  state = now;
+}
+
+static void
+host_range (gpointer user)
+{
+}
+
+static void
+setup (void)
+{
+  static const PlTopologyHost host = { host_request, host_attach, host_heard, host_disconnect, host_merge, host_state, host_range };
+  PlTopologyConfig config = { .self = node (0x50) };
+
+  universe = pl_universe_new (5);
+  env = pl_universe_env (universe);
+  pki = pl_test_pki_new (env);
+  trust = pl_test_pki_trust (pki, env);
+  store = pl_store_new (env, pl_test_pki_document (pki), trust, NULL, NULL);
+  config.env = env;
+  config.document = pl_test_pki_document (pki);
+  config.store = store;
+  n_attached = n_disconnected = 0;
+  memset (n_requests, 0, sizeof n_requests);
+  state = PL_TOPOLOGY_OUTSIDE;
+  ck_assert_ptr_null (pl_topology_find ("NO-SUCH-TOPOLOGY"));
+  topology = pl_topology_new (pl_topology_find ("CHORD-RELOAD"), &config, &host, NULL); /* 237 */
+}
+
+static void
+teardown (void)
+{
+  pl_topology_free (topology);
+  pl_store_free (store);
+  pl_trust_free (trust);
+  pl_test_pki_free (pki);
+  pl_universe_free (universe);
+}
+
+static guint16
+update_from (const PlNodeId *from, const guint8 *successors, guint n)
+{
+  g_auto (PlChordUpdate) update = { .type = PL_CHORD_UPDATE_NEIGHBORS };
+  g_autoptr (GBytes) body = NULL, answer = NULL;
+
+  update.successors = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  for (guint i = 0; i < n; i++)
+    {
+      PlNodeId id = node (successors[i]);
+
+      g_array_append_val (update.successors, id);
+    }
+  body = pl_body_write (pl_body_type (PL_MESSAGE_UPDATE_REQ), &update);
+  return pl_topology_handle (topology, PL_MESSAGE_UPDATE_REQ, from, from, body, &answer);
+}
+
+START_TEST (node_outside_attaches_to_the_place_after_its_own) /* 244, 343 */
+{
+  PlNodeId boot = node (0x90);
+
+  pl_topology_link_up (topology, &boot);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_attached, 1);
+  ck_assert (attached[0].is_place);
+  ck_assert_uint_eq (attached[0].id.b[0], 0x50);
+  ck_assert_uint_eq (attached[0].id.b[15], 1);
+  ck_assert_int_eq (state, PL_TOPOLOGY_OUTSIDE);
+}
+END_TEST
+
+START_TEST (first_node_owns_everything_and_answers_join_only_from_its_own_link) /* 278, 281 */
+{
+  PlNodeId joiner = node (0x90), liar = node (0xa0), place = node (0x77);
+  PlJoinReq join = { .joining_peer_id = joiner };
+  g_autoptr (GBytes) body = pl_body_write (pl_body_type (PL_MESSAGE_JOIN_REQ), &join);
+  g_autoptr (GBytes) answer = NULL;
+
+  pl_topology_start_ring (topology);
+  ck_assert_int_eq (state, PL_TOPOLOGY_JOINED);
+  ck_assert (pl_topology_responsible (topology, &place));
+  pl_topology_link_up (topology, &joiner);
+  pl_topology_link_up (topology, &liar);
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_JOIN_REQ, &liar, &liar, body, &answer), PL_ERROR_FORBIDDEN);
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_JOIN_REQ, &joiner, &liar, body, &answer), PL_ERROR_FORBIDDEN);
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_JOIN_REQ, &joiner, &joiner, body, &answer), 0);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert (!pl_topology_responsible (topology, &place)); /* 247: the joiner's now */
+  ck_assert_uint_ge (n_requests[PL_MESSAGE_UPDATE_REQ], 3);
+}
+END_TEST
+
+START_TEST (named_nodes_are_attached_to_through_the_namer_and_believed_only_themselves) /* 254, 264, S1-12, S2-41 */
+{
+  PlNodeId namer = node (0x90), hop, place = node (0x75);
+  const guint8 named[] = { 0x70 };
+
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &namer);
+  ck_assert_uint_eq (update_from (&namer, named, 1), 0);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_attached, 1);
+  ck_assert_uint_eq (attached[0].id.b[0], 0x70);
+  ck_assert (attached[0].has_via);
+  ck_assert_uint_eq (attached[0].via.b[0], 0x90);
+  ck_assert_uint_eq (pl_topology_hops (topology, &place, &hop, 1), 1);
+  ck_assert_uint_eq (hop.b[0], 0x90);
+}
+END_TEST
+
+START_TEST (update_over_another_link_or_of_a_stranger_is_forbidden)
+{
+  PlNodeId peer = node (0x90), other = node (0xa0);
+  PlChordUpdate update = { .type = PL_CHORD_UPDATE_PEER_READY };
+  g_autoptr (GBytes) body = pl_body_write (pl_body_type (PL_MESSAGE_UPDATE_REQ), &update);
+  GBytes *answer = NULL;
+
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &peer);
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_UPDATE_REQ, &other, &other, body, &answer), PL_ERROR_FORBIDDEN);
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_UPDATE_REQ, &peer, &other, body, &answer), PL_ERROR_FORBIDDEN);
+}
+END_TEST
+
+START_TEST (leave_of_a_neighbour_gives_its_range_back) /* 277, 283, 284 */
+{
+  PlNodeId peer = node (0x90), place = node (0x75);
+  PlLeaveReq leave = { .leaving_peer_id = peer };
+  g_autoptr (GBytes) body = pl_body_write (pl_body_type (PL_MESSAGE_LEAVE_REQ), &leave);
+  PlNodeId other = node (0xa0);
+  GBytes *answer = NULL;
+
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &peer);
+  update_from (&peer, NULL, 0);
+  ck_assert (!pl_topology_responsible (topology, &place));
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_LEAVE_REQ, &other, &peer, body, &answer), PL_ERROR_FORBIDDEN);
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_LEAVE_REQ, &peer, &peer, body, &answer), 0);
+  ck_assert (pl_topology_responsible (topology, &place));
+}
+END_TEST
+
+START_TEST (lost_neighbour_leaves_the_table_and_the_others_are_told) /* 258, 260 */
+{
+  PlNodeId a = node (0x90), b = node (0xa0), place = node (0x95);
+  guint before;
+
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &a);
+  pl_topology_link_up (topology, &b);
+  update_from (&a, NULL, 0);
+  update_from (&b, NULL, 0);
+  pl_universe_run (universe, 5 * PL_USEC_PER_SEC);
+  before = n_requests[PL_MESSAGE_UPDATE_REQ];
+  pl_topology_link_down (topology, &b);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_gt (n_requests[PL_MESSAGE_UPDATE_REQ], before);
+  ck_assert (pl_topology_responsible (topology, &place));
+}
+END_TEST
+
+START_TEST (route_query_names_the_next_peer) /* 275, 287 */
+{
+  PlNodeId a = node (0x90), place = node (0x80);
+  PlResourceId resource;
+  PlRouteQueryReq query = { 0 };
+  g_autoptr (GBytes) body = NULL, answer = NULL;
+  PlChordRouteQueryAns reply;
+
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &a);
+  update_from (&a, NULL, 0);
+  pl_resource_id_from_node_id (&resource, &place);
+  query.destination = pl_destination_resource (&resource);
+  body = pl_body_write (pl_body_type (PL_MESSAGE_ROUTE_QUERY_REQ), &query);
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_ROUTE_QUERY_REQ, &a, &a, body, &answer), 0);
+  ck_assert_int_eq (pl_body_read (pl_body_type (PL_MESSAGE_ROUTE_QUERY_ANS), answer, NULL, NULL, &reply), PL_WIRE_OK);
+  ck_assert (pl_node_id_equal (&reply.next_peer, &a));
+}
+END_TEST
+
+START_TEST (malformed_bodies_are_refused)
+{
+  PlNodeId a = node (0x90);
+  g_autoptr (GBytes) body = g_bytes_new_static ("\xff\xff\xff", 3);
+  const guint16 codes[] = { PL_MESSAGE_JOIN_REQ, PL_MESSAGE_LEAVE_REQ, PL_MESSAGE_UPDATE_REQ, PL_MESSAGE_ROUTE_QUERY_REQ };
+  GBytes *answer = NULL;
+
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &a);
+  for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
+    ck_assert_uint_eq (pl_topology_handle (topology, codes[i], &a, &a, body, &answer), PL_ERROR_INVALID_MESSAGE);
+}
+END_TEST
+
+static Suite *
+suite (void)
+{
+  Suite *s = suite_create ("overlay");
+  TCase *r = tcase_create ("topology/ring"), *c = tcase_create ("topology/chord");
+
+  tcase_add_test (r, ring_is_responsible_from_predecessor_to_itself);
+  tcase_add_test (r, ring_alone_owns_everything);
+  tcase_add_test (r, ring_routes_to_the_largest_before_then_the_smallest_after);
+  tcase_add_test (r, ring_keeps_copies_of_two_predecessors);
+  tcase_add_test (r, ring_believes_only_signers_at_least_as_close_as_its_neighbours);
+  tcase_add_test (r, ring_wants_only_those_nearer_than_its_third_neighbours);
+  suite_add_tcase (s, r);
+  tcase_add_checked_fixture (c, setup, teardown);
+  tcase_add_test (c, node_outside_attaches_to_the_place_after_its_own);
+  tcase_add_test (c, first_node_owns_everything_and_answers_join_only_from_its_own_link);
+  tcase_add_test (c, named_nodes_are_attached_to_through_the_namer_and_believed_only_themselves);
+  tcase_add_test (c, update_over_another_link_or_of_a_stranger_is_forbidden);
+  tcase_add_test (c, leave_of_a_neighbour_gives_its_range_back);
+  tcase_add_test (c, lost_neighbour_leaves_the_table_and_the_others_are_told);
+  tcase_add_test (c, route_query_names_the_next_peer);
+  tcase_add_test (c, malformed_bodies_are_refused);
+  suite_add_tcase (s, c);
+  return s;
+}
+
+int
+main (void)
+{
+  return pl_test_run (suite (), NULL);
+}

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "overlay/trans/trans.h"
+#include "overlay/wire/body.h"
+#include "overlay/wire/routing.h"
+#include "tests/support/fakeenv.h"
+#include "tests/support/pki.h"
+#include "tests/support/test.h"
+
+#include <string.h>
+
+/* Two nodes whose messages pass through the test's hands. */
+
+#define CONTENTS_LEN 12    /* of the request in captured_request */
+#define SIGNATURE_LEN 60   /* at least, at the end of a message */
+
+typedef struct Peer Peer;
+struct Peer {
+  PlEnv *env;
+  PlIdentity *identity;
+  PlTrust *trust;
+  PlTrans *trans;
+  Peer *other;
+  GPtrArray *sent;          /* GBytes */
+  GPtrArray *out;           /* on their way */
+  PlTimer *timer;
+  gboolean deaf;            /* what is sent to it gets lost */
+  gboolean no_way;
+  gboolean implausible;
+  guint requests, outdated;
+  gboolean keep;            /* do not answer at once */
+  PlIncoming *kept;
+};
+
+static PlUniverse *universe;
+static PlTestPki *pki;
+static Peer peer[2];
+static guint answers;
+static guint16 last_error;
+static gboolean last_answered;
+
+/* As forward does, never inside the call that sent it. */
+static void
+arrive (gpointer data)
+{
+  Peer *me = data;
+  g_autoptr (GPtrArray) out = g_steal_pointer (&me->out);
+
+  me->out = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  for (guint i = 0; i < out->len; i++)
+    pl_trans_deliver (me->other->trans, g_ptr_array_index (out, i), pl_identity_node_id (me->identity));
+}
+
+static gboolean
+on_send (gpointer user, GBytes *message)
+{
+  Peer *me = user;
+
+  if (me->no_way)
+    return FALSE;
+  g_ptr_array_add (me->sent, g_bytes_ref (message));
+  if (!me->other->deaf)
+    {
+      g_ptr_array_add (me->out, g_bytes_ref (message));
+      pl_env_arm (me->env, &me->timer, 0, arrive, me);
+    }
+  return TRUE;
+}
+
+static gboolean
+is_plausible (gpointer user, const PlNodeId *place, const PlNodeId *signer)
+{
+  return !((Peer *) user)->implausible;
+}
+
+static void
+on_request (gpointer user, PlIncoming *incoming)
+{
+  Peer *me = user;
+
+  me->requests++;
+  if (me->keep)
+    me->kept = incoming;
+  else
+    pl_trans_answer (me->trans, incoming, incoming->body, NULL);
+}
+
+static void
+on_outdated (gpointer user, const PlNodeId *node)
+{
+  ((Peer *) user)->outdated++;
+}
+
+static const PlTransHandlers handlers = { on_send, is_plausible, on_request, on_outdated };
+
+static void
+setup (void)
+{
+  universe = pl_universe_new (3);
+  pki = pl_test_pki_new (pl_universe_env (universe));
+  memset (peer, 0, sizeof peer);
+  answers = last_error = 0;
+  last_answered = FALSE;
+  for (guint i = 0; i < 2; i++)
+    {
+      peer[i].env = pl_universe_env (universe);
+      peer[i].identity = pl_test_pki_identity (pki, i ? "bob@example.net" : "alice@example.org", NULL);
+      peer[i].trust = pl_test_pki_trust (pki, peer[i].env);
+      peer[i].other = &peer[1 - i];
+      peer[i].sent = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+      peer[i].out = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+      peer[i].trans = pl_trans_new (peer[i].env, pl_test_pki_document (pki), peer[i].identity, peer[i].trust,
+                                    &handlers, &peer[i]);
+    }
+}
+
+static void
+teardown (void)
+{
+  for (guint i = 0; i < 2; i++)
+    {
+      pl_trans_free (peer[i].trans);
+      pl_trust_free (peer[i].trust);
+      pl_identity_unref (peer[i].identity);
+      g_ptr_array_unref (peer[i].sent);
+      g_ptr_array_unref (peer[i].out);
+      pl_timer_clear (&peer[i].timer);
+    }
+  pl_test_pki_free (pki);
+  pl_universe_free (universe);
+}
+
+static void
+on_answer (gpointer user, const PlTransAnswer *answer)
+{
+  answers++;
+  last_answered = answer != NULL;
+  last_error = answer ? answer->error_code : 0;
+}
+
+static PlTransaction *
+ask (const PlNodeId *whom, guint16 code)
+{
+  PlTransaction *transaction;
+  g_autoptr (GBytes) body = g_bytes_new_static ("\0\0", 2);
+  PlTransRequest request = { .to = pl_destination_node (whom), .code = code, .body = body };
+
+  transaction = pl_trans_request (peer[0].trans, &request, on_answer, NULL, NULL);
+  ck_assert_uint_eq (answers, 0); /* never before it returns */
+  pl_universe_run (universe, 1);
+  return transaction;
+}
+
+static const PlNodeId *
+bob (void)
+{
+  return pl_identity_node_id (peer[1].identity);
+}
+
+START_TEST (request_is_answered_by_whom_it_was_asked)
+{
+  ask (bob (), PL_MESSAGE_PING_REQ);
+  ck_assert_uint_eq (answers, 1);
+  ck_assert (last_answered);
+  ck_assert_uint_eq (last_error, 0);
+}
+END_TEST
+
+START_TEST (request_is_sent_five_times_with_one_id_then_fails) /* 87-89 */
+{
+  peer[1].deaf = TRUE;
+  ask (bob (), PL_MESSAGE_PING_REQ);
+  pl_universe_run (universe, 3900 * PL_USEC_PER_MSEC);
+  ck_assert_uint_eq (peer[0].sent->len, 4);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (peer[0].sent->len, 5);
+  ck_assert_uint_eq (answers, 0);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (answers, 1);
+  ck_assert (!last_answered);
+  ck_assert (g_bytes_equal (g_ptr_array_index (peer[0].sent, 0), g_ptr_array_index (peer[0].sent, 4)));
+}
+END_TEST
+
+START_TEST (request_without_a_way_goes_out_when_there_is_one)
+{
+  peer[0].no_way = TRUE;
+  ask (bob (), PL_MESSAGE_PING_REQ);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  peer[0].no_way = FALSE;
+  pl_trans_kick (peer[0].trans);
+  pl_universe_run (universe, 1);
+  ck_assert_uint_eq (answers, 1);
+  ck_assert (last_answered);
+}
+END_TEST
+
+START_TEST (repeated_request_gets_the_same_answer_and_is_processed_once) /* 91 */
+{
+  g_autoptr (GBytes) request = NULL;
+
+  ask (bob (), PL_MESSAGE_PING_REQ);
+  request = g_bytes_ref (g_ptr_array_index (peer[0].sent, 0));
+  pl_universe_run (universe, 10 * PL_USEC_PER_SEC);
+  pl_trans_deliver (peer[1].trans, request, pl_identity_node_id (peer[0].identity));
+  ck_assert_uint_eq (peer[1].requests, 1);
+  ck_assert_uint_eq (peer[1].sent->len, 2);
+  ck_assert (g_bytes_equal (g_ptr_array_index (peer[1].sent, 0), g_ptr_array_index (peer[1].sent, 1)));
+  pl_universe_run (universe, 10 * PL_USEC_PER_SEC);
+  pl_trans_deliver (peer[1].trans, request, pl_identity_node_id (peer[0].identity));
+  ck_assert_uint_eq (peer[1].requests, 2);
+}
+END_TEST
+
+START_TEST (request_being_processed_is_not_processed_twice)
+{
+  peer[1].keep = TRUE;
+  ask (bob (), PL_MESSAGE_PING_REQ);
+  pl_universe_run (universe, 2500 * PL_USEC_PER_MSEC);
+  ck_assert_uint_eq (peer[0].sent->len, 3);
+  ck_assert_uint_eq (peer[1].requests, 1);
+  pl_trans_refuse_text (peer[1].trans, peer[1].kept, PL_ERROR_NOT_FOUND, "no");
+  pl_universe_run (universe, 1);
+  ck_assert_uint_eq (answers, 1);
+  ck_assert_uint_eq (last_error, PL_ERROR_NOT_FOUND);
+}
+END_TEST
+
+START_TEST (answer_of_another_node_is_discarded) /* 92, S2-08 */
+{
+  PlNodeId someone = { { 9 } };
+
+  ask (&someone, PL_MESSAGE_PING_REQ);
+  ck_assert_uint_eq (peer[1].sent->len, 1);
+  ck_assert_uint_eq (answers, 0);
+  answers = 0;
+  ask (&pl_node_id_wildcard, PL_MESSAGE_PING_REQ);
+  ck_assert_uint_eq (answers, 1);
+}
+END_TEST
+
+START_TEST (answer_for_a_place_from_too_far_away_is_discarded) /* 93 */
+{
+  PlResourceId resource;
+  PlTransRequest request = { .code = PL_MESSAGE_PING_REQ };
+
+  pl_resource_id_from_node_id (&resource, bob ());
+  request.to = pl_destination_resource (&resource);
+  peer[0].implausible = TRUE;
+  pl_trans_request (peer[0].trans, &request, on_answer, NULL, NULL);
+  pl_universe_run (universe, 1);
+  ck_assert_uint_eq (answers, 0);
+  peer[0].implausible = FALSE;
+  pl_universe_run (universe, PL_USEC_PER_SEC + 1);
+  ck_assert_uint_eq (answers, 1);
+}
+END_TEST
+
+static GBytes *
+captured_request (void)
+{
+  GBytes *request;
+
+  peer[1].deaf = TRUE;
+  ask (bob (), PL_MESSAGE_PING_REQ);
+  request = g_bytes_ref (g_ptr_array_index (peer[0].sent, 0));
+  peer[1].deaf = FALSE;
+  return request;
+}
+
+START_TEST (changed_request_is_not_processed_nor_answered) /* 99, S1-38, S1-40, S0-10 */
+{
+  g_autoptr (GBytes) request = captured_request ();
+  g_auto (PlForwardingHeader) header = { 0 };
+  gsize len, header_len;
+
+  ck_assert_int_eq (pl_forwarding_peek (request, &header, &header_len), PL_WIRE_OK);
+  len = g_bytes_get_size (request);
+  for (gsize i = header_len; i < len; i++)
+    {
+      /* contents and signature; a certificate is found by its hash, wherever it came from */
+      gboolean covered = i < header_len + CONTENTS_LEN || i >= len - SIGNATURE_LEN;
+      g_autofree guint8 *copy = g_memdup2 (g_bytes_get_data (request, NULL), len);
+      g_autoptr (GBytes) changed = NULL;
+
+      if (!covered)
+        continue;
+      copy[i] ^= 1;
+      changed = g_bytes_new (copy, len);
+      pl_trans_deliver (peer[1].trans, changed, pl_identity_node_id (peer[0].identity));
+    }
+  ck_assert_uint_eq (peer[1].requests, 0);
+  ck_assert_uint_eq (peer[1].sent->len, 0);
+}
+END_TEST
+
+static void
+deliver_with (GBytes *request, void (*change) (PlForwardingHeader *header))
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+  g_autoptr (GBytes) changed = NULL;
+  gsize header_len;
+
+  ck_assert_int_eq (pl_forwarding_peek (request, &header, &header_len), PL_WIRE_OK);
+  change (&header);
+  changed = pl_forwarding_rewrite (request, header_len, &header);
+  pl_trans_deliver (peer[1].trans, changed, pl_identity_node_id (peer[0].identity));
+  pl_universe_run (universe, 1);
+}
+
+static void
+small_answers_only (PlForwardingHeader *header)
+{
+  header->max_response_length = 60;
+}
+
+static void
+critical_option (PlForwardingHeader *header)
+{
+  PlForwardingOption option = { .type = 77, .flags = PL_OPTION_DESTINATION_CRITICAL };
+
+  g_array_append_val (header->options, option);
+}
+
+static void
+copied_option (PlForwardingHeader *header)
+{
+  PlForwardingOption option = { .type = 77, .flags = PL_OPTION_RESPONSE_COPY };
+
+  g_array_append_val (header->options, option);
+}
+
+static void
+long_way (PlForwardingHeader *header)
+{
+  PlNodeId a = { { 1 } }, b = { { 2 } };
+  PlDestination via[2] = { pl_destination_node (&a), pl_destination_node (&b) };
+
+  g_array_append_vals (header->via_list, via, 2);
+}
+
+static void
+older_configuration (PlForwardingHeader *header)
+{
+  header->configuration_sequence = (header->configuration_sequence + 65534) % 65535;
+}
+
+static void
+newer_configuration (PlForwardingHeader *header)
+{
+  header->configuration_sequence = (header->configuration_sequence + 1) % 65535;
+}
+
+START_TEST (answer_above_max_response_length_is_an_error_instead) /* 52 */
+{
+  g_autoptr (GBytes) request = captured_request ();
+
+  deliver_with (request, small_answers_only);
+  ck_assert_uint_eq (last_error, PL_ERROR_RESPONSE_TOO_LARGE);
+}
+END_TEST
+
+START_TEST (destination_critical_option_is_refused) /* 34 */
+{
+  g_autoptr (GBytes) request = captured_request ();
+
+  deliver_with (request, critical_option);
+  ck_assert_uint_eq (last_error, PL_ERROR_UNSUPPORTED_FORWARDING_OPTION);
+  ck_assert_uint_eq (peer[1].requests, 0);
+}
+END_TEST
+
+START_TEST (option_to_be_copied_comes_back_without_flags) /* 35, 36 */
+{
+  g_autoptr (GBytes) request = captured_request ();
+  g_auto (PlForwardingHeader) header = { 0 };
+  gsize header_len;
+
+  deliver_with (request, copied_option);
+  ck_assert_int_eq (pl_forwarding_peek (g_ptr_array_index (peer[1].sent, 0), &header, &header_len), PL_WIRE_OK);
+  ck_assert_uint_eq (header.options->len, 1);
+  ck_assert_uint_eq (g_array_index (header.options, PlForwardingOption, 0).flags, 0);
+}
+END_TEST
+
+START_TEST (answer_goes_back_by_the_reversed_via_list) /* 18, 26, 51, 53 */
+{
+  g_autoptr (GBytes) request = captured_request ();
+  g_auto (PlForwardingHeader) header = { 0 };
+  gsize header_len;
+
+  deliver_with (request, long_way);
+  ck_assert_int_eq (pl_forwarding_peek (g_ptr_array_index (peer[1].sent, 0), &header, &header_len), PL_WIRE_OK);
+  ck_assert_uint_eq (header.destination_list->len, 3);
+  ck_assert (pl_node_id_equal (&pl_destination_list_get (header.destination_list, 0)->node_id,
+                               pl_identity_node_id (peer[0].identity)));
+  ck_assert_uint_eq (pl_destination_list_get (header.destination_list, 1)->node_id.b[0], 2);
+  ck_assert_uint_eq (pl_destination_list_get (header.destination_list, 2)->node_id.b[0], 1);
+  ck_assert_uint_eq (header.max_response_length, 0);
+}
+END_TEST
+
+START_TEST (other_configuration_is_told_and_updated) /* 57, 58, 60 */
+{
+  g_autoptr (GBytes) request = captured_request ();
+
+  deliver_with (request, older_configuration);
+  ck_assert_uint_eq (last_error, PL_ERROR_CONFIG_TOO_OLD);
+  ck_assert_uint_eq (peer[1].outdated, 1);
+}
+END_TEST
+
+START_TEST (newer_configuration_is_told) /* 57 */
+{
+  g_autoptr (GBytes) request = captured_request ();
+
+  deliver_with (request, newer_configuration);
+  ck_assert_uint_eq (last_error, PL_ERROR_CONFIG_TOO_NEW);
+  ck_assert_uint_eq (peer[1].outdated + peer[1].requests, 0);
+}
+END_TEST
+
+START_TEST (config_update_passes_whatever_the_sequence) /* 59 */
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+  gsize header_len;
+
+  ask (bob (), PL_MESSAGE_CONFIG_UPDATE_REQ);
+  ck_assert_int_eq (pl_forwarding_peek (g_ptr_array_index (peer[0].sent, 0), &header, &header_len), PL_WIRE_OK);
+  ck_assert_uint_eq (header.configuration_sequence, 65535);
+  ck_assert_uint_eq (peer[1].requests, 1);
+}
+END_TEST
+
+START_TEST (unknown_critical_extension_is_refused) /* 68 */
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+  g_autoptr (GArray) extensions = pl_message_extension_list_new ();
+  PlMessageExtension extension = { .type = 0x7777, .critical = TRUE };
+  g_autoptr (GPtrArray) certs = g_ptr_array_new ();
+  g_autoptr (GBytes) contents = NULL, message = NULL;
+  g_auto (PlMessage) answer = { 0 };
+  PlSignature signature = { 0 };
+  PlDestination to = pl_destination_node (bob ());
+
+  g_array_append_val (extensions, extension);
+  pl_forwarding_header_init (&header);
+  header.overlay = pl_overlay_hash (PL_TEST_OVERLAY);
+  header.configuration_sequence = pl_test_pki_document (pki)->sequence;
+  header.transaction_id = 99;
+  g_array_append_val (header.destination_list, to);
+  contents = pl_message_contents_write (PL_MESSAGE_PING_REQ, NULL, extensions);
+  pl_identity_sign_message (peer[0].identity, header.overlay, 99, g_bytes_get_data (contents, NULL),
+                            g_bytes_get_size (contents), &signature, NULL);
+  g_ptr_array_add (certs, pl_cert_der (pl_identity_cert (peer[0].identity)));
+  message = pl_message_write (&header, contents, certs, &signature);
+  pl_signature_clear (&signature);
+  pl_trans_deliver (peer[1].trans, message, pl_identity_node_id (peer[0].identity));
+  ck_assert_uint_eq (peer[1].requests, 0);
+  ck_assert_int_eq (pl_message_read (g_ptr_array_index (peer[1].sent, 0), &answer), PL_WIRE_OK);
+  ck_assert_uint_eq (answer.message_code, PL_MESSAGE_ERROR);
+  ck_assert_uint_eq (answer.certificates->len, 1); /* S1-33, S1-42: signed, with its certificate */
+}
+END_TEST
+
+START_TEST (cancelled_request_calls_nobody)
+{
+  peer[1].deaf = TRUE;
+  pl_trans_cancel (ask (bob (), PL_MESSAGE_PING_REQ));
+  pl_universe_run (universe, 20 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (answers, 0);
+  ck_assert_uint_eq (peer[0].sent->len, 1);
+}
+END_TEST
+
+static Suite *
+suite (void)
+{
+  Suite *s = suite_create ("overlay");
+  TCase *c = tcase_create ("trans/trans");
+
+  tcase_add_checked_fixture (c, setup, teardown);
+  tcase_set_timeout (c, 60);
+  tcase_add_test (c, request_is_answered_by_whom_it_was_asked);
+  tcase_add_test (c, request_is_sent_five_times_with_one_id_then_fails);
+  tcase_add_test (c, request_without_a_way_goes_out_when_there_is_one);
+  tcase_add_test (c, repeated_request_gets_the_same_answer_and_is_processed_once);
+  tcase_add_test (c, request_being_processed_is_not_processed_twice);
+  tcase_add_test (c, answer_of_another_node_is_discarded);
+  tcase_add_test (c, answer_for_a_place_from_too_far_away_is_discarded);
+  tcase_add_test (c, changed_request_is_not_processed_nor_answered);
+  tcase_add_test (c, answer_above_max_response_length_is_an_error_instead);
+  tcase_add_test (c, destination_critical_option_is_refused);
+  tcase_add_test (c, option_to_be_copied_comes_back_without_flags);
+  tcase_add_test (c, answer_goes_back_by_the_reversed_via_list);
+  tcase_add_test (c, other_configuration_is_told_and_updated);
+  tcase_add_test (c, newer_configuration_is_told);
+  tcase_add_test (c, config_update_passes_whatever_the_sequence);
+  tcase_add_test (c, unknown_critical_extension_is_refused);
+  tcase_add_test (c, cancelled_request_calls_nobody);
+  suite_add_tcase (s, c);
+  return s;
+}
+
+int
+main (void)
+{
+  return pl_test_run (suite (), NULL);
+}

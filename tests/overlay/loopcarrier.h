@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Two carriers that end in each other and say which nodes are at their ends; 5 ms one way.
+ */
+#pragma once
+#include "overlay/link/carrier.h"
+#include "tests/support/fakeenv.h"
+
+typedef struct PlLoopPair PlLoopPair;
+struct PlLoopPair {
+  PlEnv *env;
+  PlCarrier *end[2];         /* the caller's; end[0] is held by `a` and leads to `b` */
+  gboolean cut;              /* nothing arrives any more */
+  gboolean cut_from[2];      /* the same for one direction */
+  GPtrArray *events;
+  struct { PlLoopPair *pair; guint side; } impl[2];
+};
+
+PlLoopPair *pl_loop_pair_new (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_record);
+/* After both carriers are gone. */
+void pl_loop_pair_free (PlLoopPair *pair);
