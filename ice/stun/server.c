@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include <stun/stunagent.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #define DATAGRAM_MAX 1500
@@ -27,21 +28,40 @@ is_binding_request (StunAgent *agent, StunMessage *request, const guint8 *data, 
   return stun_message_get_class (request) == STUN_REQUEST && stun_message_get_method (request) == STUN_BINDING;
 }
 
+/* RFC 3489 clients, libnice among them when it gathers, send no magic cookie and want the plain
+ * MAPPED-ADDRESS. */
+static gboolean
+has_cookie (const guint8 *data, gsize len)
+{
+  static const guint8 cookie[] = { 0x21, 0x12, 0xa4, 0x42 };
+
+  return len >= 8 && memcmp (data + 4, cookie, sizeof cookie) == 0;
+}
+
+static gboolean
+append_address (StunMessage *response, gboolean cookie, const struct sockaddr_storage *address, gsize len)
+{
+  StunMessageReturn done = cookie ? stun_message_append_xor_addr (response, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS, address, len)
+                                  : stun_message_append_addr (response, STUN_ATTRIBUTE_MAPPED_ADDRESS, (const struct sockaddr *) address, len);
+
+  return done == STUN_MESSAGE_RETURN_SUCCESS;
+}
+
 gsize
 pl_stun_answer (const guint8 *data, gsize len, GSocketAddress *from, guint8 *reply)
 {
   static const guint16 known[] = { STUN_ATTRIBUTE_SOFTWARE, STUN_ATTRIBUTE_FINGERPRINT, 0 };
+  gboolean cookie = has_cookie (data, len);
   struct sockaddr_storage address;
   StunMessage request, response;
   StunAgent agent;
 
   if (!g_socket_address_to_native (from, &address, sizeof address, NULL))
     return 0;
-  stun_agent_init (&agent, known, STUN_COMPATIBILITY_RFC5389, STUN_AGENT_USAGE_IGNORE_CREDENTIALS);
+  stun_agent_init (&agent, known, cookie ? STUN_COMPATIBILITY_RFC5389 : STUN_COMPATIBILITY_RFC3489, STUN_AGENT_USAGE_IGNORE_CREDENTIALS);
   if (!is_binding_request (&agent, &request, data, len)
       || !stun_agent_init_response (&agent, &response, reply, PL_STUN_REPLY_MAX, &request)
-      || stun_message_append_xor_addr (&response, STUN_ATTRIBUTE_XOR_MAPPED_ADDRESS, &address,
-                                       g_socket_address_get_native_size (from)) != STUN_MESSAGE_RETURN_SUCCESS)
+      || !append_address (&response, cookie, &address, g_socket_address_get_native_size (from)))
     return 0;
   return stun_agent_finish_message (&agent, &response, NULL, 0);
 }
@@ -74,22 +94,46 @@ unmap (GSocketAddress *from)
   return g_inet_socket_address_new (ipv4, g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (from)));
 }
 
+/* The answer leaves from the address the request came to, whatever the routing table prefers: a
+ * NAT on the way lets nothing else in. The kernel's note about the one is fed back as the other. */
+static void
+answer_one (PlStunServer *server, struct msghdr *message, const guint8 *data, gsize len)
+{
+  guint8 reply[PL_STUN_REPLY_MAX];
+  g_autoptr (GSocketAddress) from = g_socket_address_new_from_native (message->msg_name, message->msg_namelen), seen = NULL;
+  struct iovec out = { reply, 0 };
+
+  if (!G_IS_INET_SOCKET_ADDRESS (from) || !within_rate (server))
+    return;
+  seen = unmap (from);
+  out.iov_len = pl_stun_answer (data, len, seen, reply);
+  message->msg_iov = &out;
+  if (out.iov_len > 0 && sendmsg (g_socket_get_fd (server->socket), message, MSG_NOSIGNAL) < 0)
+    pl_debug ("stun", "answer not sent", NULL);
+}
+
 static gboolean
 on_readable (GSocket *socket, GIOCondition condition, gpointer data)
 {
-  PlStunServer *server = data;
-  guint8 buf[DATAGRAM_MAX], reply[PL_STUN_REPLY_MAX];
-  g_autoptr (GSocketAddress) from = NULL, seen = NULL;
-  gssize n = g_socket_receive_from (socket, &from, (gchar *) buf, sizeof buf, NULL, NULL);
-  gsize len;
+  struct sockaddr_storage name;
+  guint8 buf[DATAGRAM_MAX];
+  union { struct cmsghdr align; guint8 bytes[256]; } control;
+  struct iovec in = { buf, sizeof buf };
+  struct msghdr message = { .msg_name = &name, .msg_namelen = sizeof name, .msg_iov = &in, .msg_iovlen = 1,
+                            .msg_control = &control, .msg_controllen = sizeof control };
+  gssize n = recvmsg (g_socket_get_fd (socket), &message, 0);
 
-  if (n <= 0 || !from || !within_rate (server))
-    return G_SOURCE_CONTINUE;
-  seen = unmap (from);
-  len = pl_stun_answer (buf, n, seen, reply);
-  if (len > 0)
-    g_socket_send_to (socket, from, (const gchar *) reply, len, NULL, NULL);
+  if (n > 0)
+    answer_one (data, &message, buf, n);
   return G_SOURCE_CONTINUE;
+}
+
+static void
+ask_for_destination (GSocket *socket)
+{
+  gboolean ipv6 = g_socket_get_family (socket) == G_SOCKET_FAMILY_IPV6;
+
+  g_socket_set_option (socket, ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, ipv6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1, NULL);
 }
 
 static GSocket *
@@ -115,6 +159,7 @@ bind_socket (const char *text, guint16 port, GError **error)
   if (!socket || !g_socket_bind (socket, address, FALSE, error))
     return NULL;
   g_socket_set_blocking (socket, FALSE);
+  ask_for_destination (socket);
   return g_steal_pointer (&socket);
 }
 

@@ -116,12 +116,15 @@ START_TEST (agent_learns_its_address_from_our_own_responder)
   g_autoptr (GError) error = NULL;
   g_autoptr (PlStunServer) server = pl_stun_server_new (pl_loop_env (loop), NULL, "127.0.0.1", 0, &error);
   g_autofree char *address = NULL;
+  gint64 start;
   End end;
 
   ck_assert_msg (server != NULL, "%s", error ? error->message : "");
   address = g_strdup_printf ("127.0.0.1:%u", pl_stun_server_port (server));
   open_end (&end, loop, TRUE, (const char *const[]){ address, NULL });
+  start = g_get_monotonic_time ();
   wait_for (&end.gathered);
+  ck_assert_int_lt (g_get_monotonic_time () - start, PL_ICE_GATHER_MAX * 2 / 3);
   /* On loopback the reflexive address is the host's own, which ICE drops as redundant; that
    * gathering ended well before its limit shows that the answer came. */
   ck_assert_uint_gt (pl_ice_agent_candidates (end.agent)->len, 0);
@@ -219,6 +222,20 @@ START_TEST (stun_answers_a_binding_request_with_the_sender)
 }
 END_TEST
 
+START_TEST (stun_answers_an_old_request_with_the_plain_address)
+{
+  static const guint8 request[20] = { 0, 1, 0, 0, 9, 8, 7, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 };
+  static const guint8 plain[8] = { 0, 1, 0x12, 0x67, 192, 0, 2, 7 };
+  g_autoptr (GSocketAddress) from = somebody ();
+  guint8 reply[PL_STUN_REPLY_MAX];
+
+  ck_assert_uint_eq (pl_stun_answer (request, sizeof request, from, reply), 32);
+  ck_assert_mem_eq (reply + 4, request + 4, 16);
+  ck_assert_uint_eq (reply[21], 0x01);
+  ck_assert_mem_eq (reply + 24, plain, 8);
+}
+END_TEST
+
 START_TEST (stun_answers_nothing_else)
 {
   guint8 request[20] = { 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1 };
@@ -235,6 +252,35 @@ START_TEST (stun_answers_nothing_else)
   ck_assert_uint_eq (pl_stun_answer (request, sizeof request, from, reply), 0);
   memset (noise, 0xff, sizeof noise);
   ck_assert_uint_eq (pl_stun_answer (noise, sizeof noise, from, reply), 0);
+}
+END_TEST
+
+static gboolean
+stop_waiting (gpointer data)
+{
+  *(gboolean *) data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+START_TEST (stun_answers_from_the_address_it_was_asked_at)
+{
+  static const guint8 request[20] = { 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1 };
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  g_autoptr (PlStunServer) server = pl_stun_server_new (pl_loop_env (loop), NULL, NULL, 0, NULL);
+  g_autoptr (GSocket) socket = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, NULL);
+  g_autoptr (GInetAddress) other = g_inet_address_new_from_string ("127.0.0.77");
+  g_autoptr (GSocketAddress) to = g_inet_socket_address_new (other, pl_stun_server_port (server)), from = NULL;
+  gboolean late = FALSE;
+  guint timer = g_timeout_add_seconds (5, stop_waiting, &late);
+  char reply[PL_STUN_REPLY_MAX];
+
+  ck_assert_int_eq (g_socket_send_to (socket, to, (const char *) request, sizeof request, NULL, NULL), sizeof request);
+  while (!late && !(g_socket_condition_check (socket, G_IO_IN) & G_IO_IN))
+    g_main_context_iteration (NULL, FALSE);
+  ck_assert (!late);
+  g_source_remove (timer);
+  ck_assert_int_eq (g_socket_receive_from (socket, &from, reply, sizeof reply, NULL, NULL), 32);
+  ck_assert (g_inet_address_equal (g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (from)), other));
 }
 END_TEST
 
@@ -262,7 +308,9 @@ main (void)
   tcase_add_test (agent, agent_says_when_nobody_answers);
   tcase_add_test (agent, agent_refuses_what_the_far_side_cannot_mean);
   tcase_add_test (stun, stun_answers_a_binding_request_with_the_sender);
+  tcase_add_test (stun, stun_answers_an_old_request_with_the_plain_address);
   tcase_add_test (stun, stun_answers_nothing_else);
+  tcase_add_test (stun, stun_answers_from_the_address_it_was_asked_at);
   tcase_add_test (stun, stun_says_that_the_port_is_taken);
   suite_add_tcase (suite, agent);
   suite_add_tcase (suite, stun);
