@@ -16,6 +16,7 @@ G_BEGIN_DECLS
 #define PL_CHORD_CLIENT_LINKS 2      /* peers after our Node-ID that a client stays attached to */
 #define PL_CHORD_HOLD_DOWN (30 * PL_USEC_PER_SEC) /* before new replicas after a failure (10.7.1) */
 #define PL_CHORD_ASK_MAX (20 * PL_USEC_PER_SEC) /* a ping is over by then */
+#define PL_CHORD_ALIVE (200 * PL_USEC_PER_SEC) /* heard since then: a link that pulse.c keeps asked */
 #define PL_CHORD_COPIES_MAX 8        /* Stores under way at a time */
 
 /* A directly connected node. */

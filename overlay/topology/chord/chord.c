@@ -257,6 +257,31 @@ chord_hops (PlTopology *topology, const PlNodeId *place, PlNodeId *hops, guint m
   return n;
 }
 
+/* A peer we know lies between the place and who claims it. One that was quiet for long may be
+ * gone: it is asked, and the answer taken for now. */
+static gboolean
+is_contradicted (PlChord *chord, const PlNodeId *place, const PlNodeId *signer)
+{
+  PlNodeId theirs = pl_node_id_sub (signer, place);
+  gint64 now = pl_env_now (chord->config.env);
+  GHashTableIter iter;
+  gpointer value;
+  gboolean any = FALSE;
+
+  g_hash_table_iter_init (&iter, chord->links);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      const PlChordLink *link = value;
+      PlNodeId distance = pl_node_id_sub (&link->id, place);
+
+      if (!link->peer || pl_node_id_compare (&distance, &theirs) >= 0)
+        continue;
+      any = any || now - chord->host.heard (chord->user, &link->id) < PL_CHORD_ALIVE;
+      pl_chord_pulse (chord, &link->id);
+    }
+  return any;
+}
+
 static gboolean
 chord_plausible (PlTopology *topology, const PlNodeId *place, const PlNodeId *signer)
 {
@@ -265,7 +290,7 @@ chord_plausible (PlTopology *topology, const PlNodeId *place, const PlNodeId *si
   if (chord->state == PL_TOPOLOGY_JOINED && pl_ring_owns (chord->ring, place))
     return pl_node_id_equal (signer, &chord->config.self);
   if (pl_ring_plausible (chord->ring, place, signer))
-    return TRUE;
+    return !is_contradicted (chord, place, signer);
   /* One of our neighbours should have answered: is it still there? */
   for (guint i = 0; i < PL_RING_NEIGHBOURS && pl_ring_successor (chord->ring, i); i++)
     {
