@@ -592,6 +592,26 @@ pl_vnet_revive (PlVNet *net, const PlNodeId *node)
   g_hash_table_remove (net->dead, node);
 }
 
+gboolean
+pl_vnet_inject (PlVNet *net, const PlNodeId *from, const PlNodeId *to, const guint8 *data, gsize len)
+{
+  GHashTableIter iter;
+  gpointer value;
+  VEnd *newest = NULL;
+
+  g_hash_table_iter_init (&iter, net->ends);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      VEnd *end = value;
+
+      if (pl_node_id_equal (&end->self, to) && pl_node_id_equal (&end->far, from) && (!newest || end->id > newest->id))
+        newest = end;
+    }
+  if (newest)
+    pl_carrier_deliver (newest->carrier, data, len);
+  return newest != NULL;
+}
+
 guint64
 pl_vnet_records (PlVNet *net)
 {

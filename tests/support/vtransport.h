@@ -39,6 +39,8 @@ PlTransport *pl_vnet_transport (PlVNet *net, PlEnv *env, PlIdentity *identity, P
 /* From now on nothing gets in or out of this node, and nobody is told. */
 void pl_vnet_kill (PlVNet *net, const PlNodeId *node);
 void pl_vnet_revive (PlVNet *net, const PlNodeId *node);
+/* A record out of nowhere arrives at `to` on its newest path from `from`. FALSE: no path. */
+gboolean pl_vnet_inject (PlVNet *net, const PlNodeId *from, const PlNodeId *to, const guint8 *data, gsize len);
 /* Records given to carriers so far. */
 guint64 pl_vnet_records (PlVNet *net);
 guint64 pl_vnet_bytes (PlVNet *net);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * 64 peers in one process in virtual time: everyone is found; a third dies.
+ */
+#include "config.h"
+
+#include "tests/support/test.h"
+#include "tests/support/world.h"
+
+#define SEC PL_USEC_PER_SEC
+#define N 64
+#define SAMPLE 96
+
+/* Every third peer but the first, which the others bootstrap from. */
+static gboolean
+is_doomed (guint i)
+{
+  return i % 3 == 1;
+}
+
+/* Growing is the long part: done once, before the tests fork off. Without forks the first test
+ * uses this world up and the next grows another. */
+static PlWorld *grown;
+static gboolean used;
+
+static void
+grow (void)
+{
+  PlWorldOptions options = { .seed = 64000, .n = N, .n_boot = 3 };
+
+  g_clear_pointer (&grown, pl_world_free);
+  grown = pl_world_new (&options);
+  pl_world_grow (grown, N);
+  pl_world_report (grown, "grown");
+  used = FALSE;
+}
+
+static void
+fell (void)
+{
+  g_clear_pointer (&grown, pl_world_free);
+}
+
+static PlWorld *
+grown_world (void)
+{
+  if (used)
+    grow ();
+  used = TRUE;
+  return grown;
+}
+
+static guint
+next_alive (PlWorld *world, guint i)
+{
+  for (i %= N; !pl_world_node (world, i); i = (i + 1) % N)
+    ;
+  return i;
+}
+
+/* Looks from a changing node for each living one; a sample of all pairs is enough. */
+static guint
+count_lost (PlWorld *world)
+{
+  guint lost = 0;
+
+  for (guint k = 0; k < SAMPLE; k++)
+    {
+      guint from = next_alive (world, k * 7 + 3), to = next_alive (world, k);
+
+      if (pl_world_finds (world, from, to))
+        continue;
+      lost++;
+      g_print ("# node %u does not find %u, %u holders\n", from, to, pl_world_holders (world, to));
+    }
+  return lost;
+}
+
+START_TEST (everyone_finds_everyone_in_a_ring_of_64)
+{
+  PlWorld *world = grown_world ();
+
+  pl_world_run (world, 60 * SEC);
+  for (guint i = 0; i < N; i++)
+    ck_assert_msg (pl_world_holders (world, i) >= 3, "node %u has %u holders", i, pl_world_holders (world, i));
+  ck_assert_uint_eq (count_lost (world), 0);
+  ck_assert_int_eq (pl_world_lookup (world, 5, "nobody@example.org", NULL), PL_LOOKUP_UNKNOWN);
+  ck_assert (pl_world_call (world, 5, 50));
+  pl_world_report (world, "all found");
+}
+END_TEST
+
+START_TEST (a_third_dies_one_by_one_and_all_others_are_found) /* S2-99 */
+{
+  PlWorld *world = grown_world ();
+
+  for (guint i = 0; i < N; i++)
+    if (is_doomed (i))
+      {
+        pl_world_kill (world, i);
+        pl_world_run (world, 60 * SEC);
+      }
+  pl_world_report (world, "a third died");
+  ck_assert_uint_eq (count_lost (world), 0);
+  pl_world_report (world, "all found");
+}
+END_TEST
+
+START_TEST (a_third_dies_at_once_and_what_has_a_holder_is_found) /* S2-99 */
+{
+  PlWorld *world = grown_world ();
+  gboolean held[N] = { FALSE };
+  guint n_held = 0;
+
+  pl_world_run (world, 60 * SEC);
+  for (guint i = 0; i < N; i++)
+    if (is_doomed (i))
+      pl_world_kill (world, i);
+  for (guint i = 0; i < N; i++)
+    {
+      held[i] = pl_world_node (world, i) && pl_world_holders (world, i) > 0;
+      n_held += held[i] ? 1 : 0;
+    }
+  g_print ("# %u of the living still have a holder\n", n_held);
+  /* time to see and to mend, but not for the refreshing of registrations */
+  pl_world_run (world, 30 * SEC);
+  for (guint i = 0; i < N; i++)
+    ck_assert_msg (!held[i] || pl_world_finds (world, next_alive (world, i * 5 + 2), i),
+                   "node %u is not found; %u holders", i, pl_world_holders (world, i));
+  /* everyone else has registered again by now */
+  pl_world_run (world, 330 * SEC);
+  ck_assert_uint_eq (count_lost (world), 0);
+  pl_world_report (world, "all found");
+}
+END_TEST
+
+static Suite *
+suite (void)
+{
+  Suite *s = suite_create ("scenario/ring");
+  TCase *t = tcase_create ("64 peers");
+
+  tcase_set_timeout (t, 60);
+  tcase_add_unchecked_fixture (t, grow, fell);
+  tcase_add_test (t, everyone_finds_everyone_in_a_ring_of_64);
+  tcase_add_test (t, a_third_dies_one_by_one_and_all_others_are_found);
+  tcase_add_test (t, a_third_dies_at_once_and_what_has_a_holder_is_found);
+  suite_add_tcase (s, t);
+  return s;
+}
+
+int
+main (void)
+{
+  return pl_test_run (suite (), NULL);
+}
