@@ -241,8 +241,8 @@ static const struct {
   { "neg-relo-token", PL_WIRE_TOKEN, NULL },
   { "neg-overlay-hash", PL_WIRE_OVERLAY, NULL },
   { "neg-bad-signature", PL_WIRE_OK, "tests/overlay/check_ident_trust.c: signature" },
-  { "refuse-node-id-not-mine", PL_WIRE_OK, "tests/overlay/check_forward.c: nobody attached with that Node-ID" },
-  { "refuse-store-user-node-match-key", PL_WIRE_OK, "tests/overlay/check_store.c: key is not the signer's Node-ID" },
+  { "refuse-node-id-not-mine", PL_WIRE_OK, "overlay/forward's tests: nobody attached has that Node-ID" },
+  { "refuse-store-user-node-match-key", PL_WIRE_OK, "overlay/store's tests: the key is not the signer's Node-ID" },
 };
 
 static void

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/hex.h"
+#include "overlay/wire/message.h"
 #include "proxy/cli/decode.h"
 #include "tests/support/test.h"
 
@@ -408,6 +409,100 @@ START_TEST (decode_prints_registrations_with_routes)
 }
 END_TEST
 
+/* --- bodies without a vector --- */
+
+static const struct {
+  guint16 code;
+  const char *hex;
+  const char *json;
+} bodies[] = {
+  { PL_MESSAGE_PROBE_ANS, "0009 0104 ee6b2800 80 01 aa",
+    "{'_type':'ProbeResponse','probe_info':[{'_type':'ProbeInformation','type':{'name':'responsible_set','value':1},"
+    "'value':4000000000},{'_type':'ProbeInformation','type':128,'value':{'hex':'aa'}}]}" },
+  { PL_MESSAGE_UPDATE_REQ, "00000001 01",
+    "{'_type':'UpdateRequest','uptime':1,'type':{'name':'peer_ready','value':1},'data':{'_type':'Empty'}}" },
+  { PL_MESSAGE_UPDATE_ANS, "", "{'_type':'UpdateResponse'}" },
+  { PL_MESSAGE_JOIN_ANS, "0001 ff", "{'_type':'JoinResponse','overlay_data':{'hex':'ff'}}" },
+  { PL_MESSAGE_ROUTE_QUERY_ANS, "79586a23fda537ddfe86bb98a2f2719b",
+    "{'_type':'RouteQueryResponse','next_peer':{'hex':'79586a23fda537ddfe86bb98a2f2719b'}}" },
+  { PL_MESSAGE_CONFIG_UPDATE_REQ, "02 0000000c 000009 0002 6b31 0003 6b3233",
+    "{'_type':'ConfigUpdateRequest','type':{'name':'kind','value':2},'data':[{'hex':'6b31'},{'hex':'6b3233'}]}" },
+  { PL_MESSAGE_CONFIG_UPDATE_REQ, "07 00000001 ab", "{'_type':'ConfigUpdateRequest','type':7,'data':{'hex':'ab'}}" },
+  { PL_MESSAGE_STAT_REQ, "01 ff 001e f0000003 0000000000000001 0002 0000 12345678 0000000000000000 0000",
+    "{'_type':'StatRequest','resource':{'hex':'ff'},'specifiers':[{'_type':'StoredDataSpecifier','kind_id':4026531843,"
+    "'generation':1,'specifier':[]},{'_type':'StoredDataSpecifier','kind_id':305419896,'generation':0,"
+    "'specifier':{'_type':'Empty'}}]}" },
+  /* a Kind whose values fit no model stays bytes */
+  { PL_MESSAGE_FETCH_ANS, "00000012 12345678 0000000000000001 00000002 abcd",
+    "{'_type':'FetchResponse','kind_responses':[{'_type':'FetchKindResponse','kind_id':305419896,'generation':1,"
+    "'values':{'hex':'abcd'}}]}" },
+  { PL_MESSAGE_ERROR, "7fff 0000", "{'_type':'ErrorResponse','code':32767,'info':{'hex':''}}" },
+  { 0x7001, "0102", "null" }, /* a method nobody knows */
+};
+
+static char *
+message_hex (guint16 code, const char *body_hex)
+{
+  g_auto (PlForwardingHeader) header;
+  g_autoptr (GBytes) body = pl_hex_to_bytes (body_hex);
+  g_autoptr (GBytes) contents = pl_message_contents_write (code, body, NULL);
+  g_autoptr (GBytes) message = NULL;
+  PlSignature none;
+
+  pl_forwarding_header_init (&header);
+  pl_signature_init_none (&none);
+  message = pl_message_write (&header, contents, NULL, &none);
+  return pl_hex_dup (g_bytes_get_data (message, NULL), g_bytes_get_size (message));
+}
+
+START_TEST (decode_names_the_fields_of_bodies_without_a_vector)
+{
+  const char *again[] = { "--reencode", NULL };
+
+  for (guint i = 0; i < G_N_ELEMENTS (bodies); i++)
+    {
+      g_autofree char *hex = message_hex (bodies[i].code, bodies[i].hex);
+      g_autofree char *json = g_strdelimit (g_strdup (bodies[i].json), "'", '"');
+      g_auto (Result) shown = decode_hex (hex, NULL);
+      g_auto (Result) reencoded = decode_hex (hex, again);
+      g_autoptr (JsonParser) got = json_parser_new ();
+      g_autoptr (JsonNode) wanted = json_from_string (json, NULL);
+      JsonNode *body;
+
+      ck_assert_msg (shown.code == 0, "%u: %s", i, shown.err);
+      ck_assert (json_parser_load_from_data (got, shown.out, -1, NULL));
+      body = json_object_get_member (json_node_get_object (json_parser_get_root (got)), "body");
+      if (wanted)
+        ck_assert_msg (json_node_equal (body, wanted), "%u: %s", i, shown.out);
+      else
+        ck_assert (JSON_NODE_HOLDS_NULL (body));
+      ck_assert_str_eq (g_strchomp (reencoded.out), hex);
+    }
+}
+END_TEST
+
+START_TEST (decode_refuses_message_code_0_and_unsigned_messages)
+{
+  g_autofree char *ca = pl_test_path ("data/vectors/pki/ca.crt");
+  const char *options[] = { "--trust", ca, "--overlay", OVERLAY, NULL };
+  g_autofree char *zero = message_hex (0, "");
+  g_autofree char *hex = vector_hex ("ping-req");
+  g_autoptr (GBytes) bytes = pl_hex_to_bytes (hex);
+  g_auto (PlMessage) message = { 0 };
+  g_autoptr (GBytes) unsigned_bytes = NULL;
+  g_auto (Result) of_zero = decode_hex (zero, NULL);
+  g_auto (Result) of_unsigned = { 0 };
+  PlSignature none;
+
+  ck_assert_int_eq (of_zero.code, PL_DECODE_MALFORMED);
+  ck_assert_int_eq (pl_message_read (bytes, &message), PL_WIRE_OK);
+  pl_signature_init_none (&none);
+  unsigned_bytes = pl_message_write (&message.header, message.contents, message.certificates, &none);
+  of_unsigned = decode (g_bytes_get_data (unsigned_bytes, NULL), g_bytes_get_size (unsigned_bytes), options);
+  ck_assert_int_eq (of_unsigned.code, PL_DECODE_UNTRUSTED);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -427,6 +522,8 @@ main (void)
   tcase_add_test (tcase, decode_prints_ipv6_addresses_as_rfc_5952_says);
   tcase_add_test (tcase, decode_prints_opaque_destinations_of_both_forms_alike);
   tcase_add_test (tcase, decode_prints_registrations_with_routes);
+  tcase_add_test (tcase, decode_names_the_fields_of_bodies_without_a_vector);
+  tcase_add_test (tcase, decode_refuses_message_code_0_and_unsigned_messages);
   suite_add_tcase (suite, tcase);
   return pl_test_run (suite, NULL);
 }
