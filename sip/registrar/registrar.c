@@ -330,12 +330,3 @@ pl_registrar_wall (PlRegistrar *registrar)
 {
   return pl_env_wall (registrar->env);
 }
-
-const PlBinding *
-pl_registrar_find_contact (PlRegistrar *registrar, const char *contact)
-{
-  for (guint i = registrar->bindings->len; i-- > 0;)
-    if (strcmp (((PlBinding *) registrar->bindings->pdata[i])->contact, contact) == 0)
-      return registrar->bindings->pdata[i];
-  return NULL;
-}

@@ -53,7 +53,5 @@ PlRegisterResult pl_registrar_remove_all (PlRegistrar *registrar, const char *ao
 GPtrArray *pl_registrar_list (PlRegistrar *registrar, const char *aor);
 /* Its clock, wall microseconds. */
 gint64 pl_registrar_wall (PlRegistrar *registrar);
-/* The binding with this exact Contact, NULL when there is none. Borrowed. */
-const PlBinding *pl_registrar_find_contact (PlRegistrar *registrar, const char *contact);
 
 G_END_DECLS

@@ -114,6 +114,36 @@ means_peer (const PlToken *token, const PlSource *source, const sip_t *sip)
   return strcmp (source->flow, token->flow) == 0;
 }
 
+static gboolean
+same_user (const char *a, const char *b)
+{
+  const char *end = strchr (a, '@');
+
+  return end && strncmp (a, b, end - a + 1) == 0;
+}
+
+/* A phone on TCP that has come back on another connection: by its Contact, or by the user part
+ * of one, as the port in it may be new, too. */
+static const PlBinding *
+find_returned (PlRouter *router, const char *aor, const char *contact)
+{
+  g_autoptr (GPtrArray) list = pl_registrar_list (router->parts.registrar, aor);
+  const PlBinding *found = NULL;
+
+  for (guint i = 0; i < list->len; i++)
+    {
+      const PlBinding *binding = list->pdata[i];
+
+      if (!pl_listener_phone (router->parts.listener, binding->flow))
+        continue;
+      if (strcmp (binding->contact, contact) == 0)
+        return binding;
+      if (!found && same_user (contact, binding->contact))
+        found = binding;
+    }
+  return found;
+}
+
 gboolean
 pl_token_phone (PlRouter *router, const PlToken *token, const PlSource *source, const sip_t *sip, char **flow, char **contact)
 {
@@ -121,19 +151,20 @@ pl_token_phone (PlRouter *router, const PlToken *token, const PlSource *source, 
   gboolean peer = local && means_peer (token, source, sip);
   const char *wanted_flow = peer ? token->peer_flow : token->flow;
   const char *wanted = peer ? token->peer_contact : token->contact;
-  PlCall *call = sip->sip_call_id ? pl_token_call (router, token, sip->sip_call_id->i_id) : NULL;
+  PlCall *call = sip->sip_call_id && !local ? pl_token_call (router, token, sip->sip_call_id->i_id) : NULL;
   const PlBinding *binding;
 
-  if (!pl_listener_phone (router->parts.listener, wanted_flow))
+  if (pl_listener_phone (router->parts.listener, wanted_flow))
     {
-      /* A phone on TCP that has come back on another connection. */
-      binding = pl_registrar_find_contact (router->parts.registrar, wanted);
-      if (!binding || !pl_listener_phone (router->parts.listener, binding->flow))
-        return FALSE;
-      wanted_flow = binding->flow;
+      *flow = g_strdup (wanted_flow);
+      *contact = local ? NULL : g_strdup (call && call->contact ? call->contact : wanted);
+      return TRUE;
     }
-  *flow = g_strdup (wanted_flow);
-  *contact = local ? NULL : g_strdup (call && call->contact ? call->contact : wanted);
+  binding = find_returned (router, local && !peer ? token->far_aor : token->own_aor, wanted);
+  if (!binding)
+    return FALSE;
+  *flow = g_strdup (binding->flow);
+  *contact = g_strdup (binding->contact);
   return TRUE;
 }
 
