@@ -118,13 +118,20 @@ def datagram_kind(data):
     if not data:
         return None
     first = data[0]
-    if first < 2 and len(data) >= 20 and data[4:8] == b'\x21\x12\xa4\x42':
+    if first < 2 and len(data) >= 20 and (data[4:8] == b'\x21\x12\xa4\x42' or classic_binding(data)):
         return 'stun'
     if 20 <= first <= 25 and len(data) >= 13 and data[1:3] in (b'\xfe\xfd', b'\xfe\xff') and records_fit(data, 13, 11):
         return 'dtls'
     if 128 <= first <= 191 and len(data) >= 12:
         return 'srtp'
     return None
+
+
+def classic_binding(data):
+    """A Binding request without the magic cookie (RFC 3489), as libnice asks a STUN server: a
+    bare header, or its answer of known attributes."""
+    kind, size = struct.unpack('!HH', data[:4])
+    return kind in (0x0001, 0x0101) and size == len(data) - 20 and (size == 0 or data[20:22] in (b'\x00\x01', b'\x80\x22', b'\x00\x20'))
 
 
 def records_fit(data, head, at):

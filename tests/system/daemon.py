@@ -33,6 +33,7 @@ class Instance:
         return values
 
     def configure(self, text):
+        text += f'[log]\nlevel={os.environ.get("PEERLINE_LAB_LOG", "info")}\n'
         path = os.path.join(self.home, 'config', 'peerline.conf')
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, 'w') as f:

@@ -82,7 +82,7 @@ class World:
     """Everything of one scenario; stop() ends all of it, in any state."""
 
     def __init__(self, folder, builddir, name):
-        self.folder = os.path.join(folder, name)
+        self.folder = os.path.join(folder, re.sub(r'\W+', '-', name))     # phones don't like spaces in paths
         os.makedirs(self.folder)
         os.chmod(self.folder, 0o711)
         self.programs = copy_programs(builddir, self.folder)
@@ -115,7 +115,7 @@ class World:
             if capture:
                 boot.start_capture()
             self.enroll(boot.daemon)
-            boot.daemon.configure('[overlay]\nrole=bootstrap\n[log]\nlevel=info\n')
+            boot.daemon.configure('[overlay]\nrole=bootstrap\n')
             self.bootstraps.append(boot)
         for boot in self.bootstraps:
             self.start_daemon(boot)
@@ -166,7 +166,7 @@ class World:
         if capture:
             who.start_capture()
         self.enroll(who.daemon)
-        who.daemon.configure(config or '[overlay]\nrole=client\n[log]\nlevel=info\n')
+        who.daemon.configure(config or '[overlay]\nrole=client\n')
         self.start_daemon(who)
         return who
 

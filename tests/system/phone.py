@@ -90,6 +90,7 @@ class Baresip:
 
     def start(self):
         log = open(self.log_path, 'ab')
+        self.log_start = len(self.log())
         command = ['baresip', '-f', self.folder, '-v', '-s', '-t', '600', f'-{self.family}']
         self.process = subprocess.Popen(self.machine.command(command, user()), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                         env={'PATH': os.environ['PATH'], 'HOME': self.folder})
@@ -157,7 +158,9 @@ class Baresip:
                 self.changed.wait(left)
 
     def registered(self, timeout=20):
-        return self.wait('REGISTER_OK', timeout=timeout)
+        """By its trace: the first event may be over before we listen."""
+        answer = re.compile(r'SIP/2\.0 200 [^\n]*\n(?:[^\n]+\n)*?CSeq: \d+ REGISTER')
+        wait_until(f'{self.name}: the phone is registered', lambda: answer.search(self.log()[self.log_start:]), timeout)
 
     def dial(self, target):
         since = self.mark()

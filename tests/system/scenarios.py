@@ -236,7 +236,8 @@ def meddling(tap, w, alice, bob):
             bob.start_phone(800, proxy=meddler.proxy)
             bob.phone.registered()
             bob.registered()
-            alice.phone.forget_recordings()
+            for who in (alice, bob):
+                who.phone.forget_recordings()
             since = {who: who.phone.mark() for who in (alice, bob)}
             alice.phone.dial(bob.aor)
             with contextlib.suppress(LabError):     # a phone may give the call up at once
