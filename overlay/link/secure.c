@@ -71,7 +71,7 @@ make_carrier (PlSecure *secure)
   /* A first estimate: a server sees one round trip from the first bytes to the last flight, a
    * DTLS client two. */
   info.rtt = secure->server ? now - secure->first_feed : (now - secure->began) / (secure->datagram ? 2 : 1);
-  info.rtt = MAX (info.rtt, 1);
+  info.rtt = CLAMP (info.rtt, 1, PL_SECURE_RTT_MAX);
   secure->carrier = pl_carrier_new (&funcs, secure, &info);
   return secure->carrier;
 }

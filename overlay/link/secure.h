@@ -12,6 +12,9 @@
 G_BEGIN_DECLS
 
 #define PL_SECURE_EARLY_MAX 16   /* records or datagrams that come before anybody can take them */
+/* A lost flight or a slow machine makes a handshake long; no more than this is believed as a
+ * first round trip, lest a dead link be noticed late. */
+#define PL_SECURE_RTT_MAX PL_USEC_PER_SEC
 #define PL_SECURE_LARGE_RECORD 16384 /* SIP links without segments: IP fragments them */
 
 typedef struct PlSecure PlSecure;

@@ -397,6 +397,7 @@ on_gathered (gpointer user, PlAttachment *attachment, const PlAttachReqAns *loca
   Node *node = user;
 
   node->gathered = TRUE;
+  pl_attach_req_ans_clear (&node->local);
   pl_attach_req_ans_copy (&node->local, local);
   if (node->cancel_when_gathered)
     pl_transport_cancel (node->transport, attachment);
@@ -461,7 +462,7 @@ START_TEST (transport_attaches_by_ice_and_dtls)
   ck_assert_uint_gt (pl_carrier_info (a.carrier)->max_record, 1100);
   ck_assert_uint_lt (pl_carrier_info (a.carrier)->max_record, 1200);
   ck_assert_int_gt (pl_carrier_info (a.carrier)->rtt, 0);
-  ck_assert_int_lt (pl_carrier_info (a.carrier)->rtt, PL_USEC_PER_SEC);
+  ck_assert_int_le (pl_carrier_info (a.carrier)->rtt, PL_SECURE_RTT_MAX);
   check_path (pl_carrier_info (a.carrier), pl_carrier_info (b.carrier), "udp");
   ck_assert (pl_carrier_send (a.carrier, (const guint8 *) "from a", 6));
   ck_assert (pl_carrier_send (b.carrier, (const guint8 *) "from b", 6));
