@@ -77,32 +77,6 @@ make_route_uri (PlBranch *branch)
               : NULL;
 }
 
-/* sofia decodes needless escapes as it parses; the phone shall find the URI as it wrote it
- * (S4-10), so what it wrote takes the place of what was parsed. */
-static void
-keep_spelling (msg_t *msg, sip_t *sip, const char *uri)
-{
-  url_t *url = sip->sip_request->rq_url;
-  const char *start = strchr (uri, ':'), *at = strrchr (uri, '@'), *params;
-
-  if (!start)
-    return;
-  if (at && url->url_user && !url->url_password)
-    url->url_user = su_strndup (msg_home (msg), start + 1, at - start - 1);
-  params = strchr (at ? at : start, ';');
-  if (params && url->url_params && !url->url_headers)
-    url->url_params = su_strdup (msg_home (msg), params + 1);
-}
-
-gboolean
-pl_set_exact_target (msg_t *msg, sip_t *sip, const char *contact)
-{
-  if (!pl_request_uri_set (msg, sip, contact))
-    return FALSE;
-  keep_spelling (msg, sip, contact);
-  return TRUE;
-}
-
 /* Toward the far side the AoR alone: what the phone added (";transport=udp") is between it
  * and us. A GRUU stays. */
 static gboolean
@@ -112,7 +86,7 @@ set_target (PlBranch *branch, msg_t *msg, sip_t *sip)
   g_autofree char *uri = NULL;
 
   if (!branch->far)
-    return !branch->contact || pl_set_exact_target (msg, sip, branch->contact);
+    return !branch->contact || pl_request_uri_set (msg, sip, branch->contact);
   if (request->in_dialog || pl_gruu_parse (sip->sip_request->rq_url, NULL, NULL))
     return TRUE;
   uri = pl_aor_uri (request->target);

@@ -37,7 +37,8 @@ relay (PlBranch *branch, msg_t *response)
   PlRewrite how = { request->router, &source, to_far, request->local, to_far ? request->source.far_own : NULL };
   gboolean good = sip && sip_via_remove (msg, sip) && sip->sip_via && pl_rewrite (&how, msg, sip);
 
-  if (good && branch->far && branch->route_uri && sip->sip_record_route)
+  /* also where the far side left it out: else the phone would send to its Contact directly */
+  if (good && branch->far && branch->route_uri && sip->sip_status->st_status < 300)
     pl_record_route_ensure (msg, sip, branch->route_uri);
   if (good)
     return nta_incoming_mreply (request->irq, msg) >= 0;
@@ -62,7 +63,6 @@ note_progress (PlBranch *branch, const sip_t *sip, PlCallState state)
   PlRequest *request = branch->request;
   PlCalls *calls = request->router->parts.calls;
   PlCall *call = pl_request_call (request);
-  g_autofree char *contact = NULL;
   PlVerdict verdict;
 
   if (!call || request->sip->sip_request->rq_method != sip_method_invite)
@@ -71,12 +71,24 @@ note_progress (PlBranch *branch, const sip_t *sip, PlCallState state)
     pl_calls_set_far (calls, call, request->from_aor, branch->node);
   if (!request->local && pl_media_check (sip, &verdict) && verdict.has_sdp)
     pl_calls_set_media (calls, call, pl_media_of_call (verdict.media));
-  if (!branch->far && !request->local && sip->sip_contact)
-    {
-      contact = pl_contact_dup_text (sip->sip_contact);
-      pl_calls_set_contact (calls, call, contact);
-    }
   pl_calls_set_state (calls, call, state);
+}
+
+/* A target refresh has succeeded (RFC 3261, 12.2.1.2 and 12.2.2; RFC 3311): what the far side
+ * sends from now on goes to the Contact our phone gave in it. */
+static void
+note_target (PlBranch *branch, const sip_t *answer)
+{
+  PlRequest *request = branch->request;
+  sip_method_t method = request->sip->sip_request->rq_method;
+  const sip_t *ours = branch->far ? request->sip : answer;
+  PlCall *call = pl_request_call (request);
+  g_autofree char *contact = NULL;
+
+  if (!call || request->local || !ours->sip_contact || (method != sip_method_invite && method != sip_method_update))
+    return;
+  contact = pl_contact_dup_text (ours->sip_contact);
+  pl_calls_set_contact (request->router->parts.calls, call, contact);
 }
 
 static const char *
@@ -153,6 +165,7 @@ on_success (PlBranch *branch, msg_t *msg, const sip_t *sip)
       return;
     }
   note_progress (branch, sip, PL_CALL_ESTABLISHED);
+  note_target (branch, sip);
   pl_request_cancel_branches (request);
 }
 
@@ -189,6 +202,7 @@ pl_on_response (PlBranch *branch, nta_outgoing_t *orq, const sip_t *sip)
 
   if (branch->done)
     return 0;
+  branch->heard = TRUE;
   note_first_answer (branch);
   if (status >= 200)
     {

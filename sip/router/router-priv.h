@@ -21,6 +21,7 @@ G_BEGIN_DECLS
 #define PL_TARGETS_MAX 10                        /* branches of one request */
 #define PL_MAX_FORWARDS 70
 #define PL_CONNECT_TIME (4500 * PL_USEC_PER_MSEC) /* look-up and connection together: 480 within 5 s */
+#define PL_SENT_TIME (500 * PL_USEC_PER_MSEC)    /* more, once, for an INVITE that has just left */
 #define PL_CANCEL_TIME (5 * PL_USEC_PER_SEC)     /* then a cancelled request is answered anyway */
 #define PL_LINGER_TIME (40 * PL_USEC_PER_SEC)    /* answered, branches still open */
 #define PL_FAR_BURST 20                          /* requests outside dialogs from one far node */
@@ -58,6 +59,7 @@ struct PlBranch {
   char *route_uri;        /* our Record-Route in this branch, NULL: none */
   nta_outgoing_t *orq;
   gboolean waiting;       /* for a link */
+  gboolean heard;         /* anything at all came back */
   gboolean cancelled;
   gboolean done;
 };
@@ -128,8 +130,6 @@ typedef struct {
 /* FALSE when the body cannot be passed on. */
 gboolean pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip);
 char *pl_router_gruu (PlRouter *router, const char *own_aor);
-/* The Request-URI exactly as in the phone's Contact. */
-gboolean pl_set_exact_target (msg_t *msg, sip_t *sip, const char *contact);
 /* Bytes of the message. */
 GBytes *pl_serialize (msg_t *msg);
 

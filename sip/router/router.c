@@ -188,6 +188,8 @@ pl_request_cancel_branches (PlRequest *request)
 
 /* --- requests --- */
 
+static void on_deadline (gpointer data);
+
 static void
 request_free (gpointer data)
 {
@@ -239,6 +241,47 @@ give_up_waiting (PlRequest *request)
   return any;
 }
 
+/* Freed from the loop, never below a callback that still holds it. */
+static void
+finish_later (PlRequest *request)
+{
+  pl_env_arm (request->router->parts.env, &request->deadline, 0, on_deadline, request);
+}
+
+/* An INVITE over links that only seem to stand: a live daemon says 100 at once. */
+static gboolean
+nobody_hears (PlRequest *request)
+{
+  for (guint i = 0; i < request->branches->len; i++)
+    {
+      PlBranch *branch = request->branches->pdata[i];
+
+      if (!branch->done && (!branch->far || branch->heard))
+        return FALSE;
+    }
+  return !request->in_dialog && request->sip->sip_request->rq_method == sip_method_invite;
+}
+
+/* Nodes not connected by now count as gone, and so do connected ones that say nothing. */
+static void
+end_of_patience (PlRequest *request)
+{
+  PlEnv *env = request->router->parts.env;
+
+  if (give_up_waiting (request))
+    pl_request_check (request);
+  if (request->answered || !nobody_hears (request))
+    return;
+  if (request->linked && pl_env_now (env) - request->linked < PL_SENT_TIME)
+    {
+      pl_env_arm (env, &request->deadline, PL_SENT_TIME, on_deadline, request);
+      return;
+    }
+  pl_answer_best (request);
+  pl_request_cancel_branches (request);
+  finish_later (request);
+}
+
 static void
 on_deadline (gpointer data)
 {
@@ -258,15 +301,8 @@ on_deadline (gpointer data)
     pl_request_answer (request, 487, "Request Terminated", NULL);
   else if (request->resolving)
     pl_request_answer (request, 480, "Look-up Took Too Long", NULL);
-  else if (give_up_waiting (request))
-    pl_request_check (request);
-}
-
-/* Freed from the loop, never below a callback that still holds it. */
-static void
-finish_later (PlRequest *request)
-{
-  pl_env_arm (request->router->parts.env, &request->deadline, 0, on_deadline, request);
+  else
+    end_of_patience (request);
 }
 
 void

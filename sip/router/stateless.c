@@ -106,7 +106,7 @@ ack_forward (Ack *ack)
     drop_body (ack->msg, ack->sip);
   for (guint i = 0; i < ack->own_routes; i++)
     pl_route_pop (ack->msg, ack->sip);
-  rewritten = (!ack->contact || pl_set_exact_target (ack->msg, ack->sip, ack->contact))
+  rewritten = (!ack->contact || pl_request_uri_set (ack->msg, ack->sip, ack->contact))
               && pl_rewrite (&how, ack->msg, ack->sip);
   if (!rewritten)
     return;
