@@ -140,6 +140,8 @@ on_success (PlBranch *branch, msg_t *msg, const sip_t *sip)
 {
   PlRequest *request = branch->request;
   gboolean invite = request->sip->sip_request->rq_method == sip_method_invite;
+  /* The answer to OPTIONS tells what a phone can do; it sets up no media (RFC 3261, 11.2). */
+  gboolean describes_itself = request->sip->sip_request->rq_method == sip_method_options;
   const char *flow = flow_of_branch (branch);
   PlVerdict verdict;
 
@@ -150,7 +152,7 @@ on_success (PlBranch *branch, msg_t *msg, const sip_t *sip)
         pl_kill_2xx (request->router, flow, request->sip, sip, branch->route_uri, TRUE);
       return;
     }
-  if (!request->local && !pl_media_check_answer (request->sip, sip, &verdict))
+  if (!request->local && !describes_itself && !pl_media_check_answer (request->sip, sip, &verdict))
     {
       refuse_answer (branch, sip, verdict.warning);
       return;

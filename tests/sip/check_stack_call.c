@@ -292,6 +292,129 @@ START_TEST (answer_without_encryption_ends_the_branch)
 }
 END_TEST
 
+START_TEST (late_offer_is_judged_and_so_is_its_answer)
+{
+  Pair p;
+  g_autofree char *plain = NULL;
+
+  pair_start (&p, FALSE);
+  plain = plain_sdp (p.offer);
+  pl_phone_set_script (p.alice, &(PlPhoneScript){ .no_ack = TRUE });
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .ring = 180, .answer = 200, .sdp = p.offer });
+  p.call = pl_phone_invite (p.alice, BOB, NULL);
+  expect_message (p.alice, "200 INVITE");
+  pl_phone_in_dialog (p.alice, p.call, "ACK", NULL, plain);
+  expect_lacks (expect_message (p.bob, "ACK"), "m=audio");
+  expect_message (p.bob, "BYE");
+  expect_message (p.alice, "BYE");
+  expect_state (&p.w.a, "ended");
+  pair_stop (&p);
+}
+END_TEST
+
+START_TEST (late_offer_without_encryption_ends_the_branch)
+{
+  Pair p;
+  g_autofree char *plain = NULL;
+
+  pair_start (&p, FALSE);
+  plain = plain_sdp (p.offer);
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .ring = 180, .answer = 200, .sdp = plain });
+  pl_phone_invite (p.alice, BOB, NULL);
+  expect_message (p.alice, "488 INVITE");
+  expect_message (p.bob, "BYE");
+  pair_stop (&p);
+}
+END_TEST
+
+static GBytes *
+strip_fingerprint (gpointer user, const char *from, const char *to, GBytes *bytes)
+{
+  gsize len;
+  const char *data = g_bytes_get_data (bytes, &len);
+  g_autofree char *text = g_strndup (data, len);
+  char *line;
+
+  if (strcmp (from, NODE_B) != 0 || !g_str_has_prefix (text, "SIP/2.0 200"))
+    return bytes;
+  g_bytes_unref (bytes);
+  while ((line = strstr (text, "a=fingerprint:")))
+    memcpy (line, "a=fongerprint:", 14);
+  return g_bytes_new_take (g_steal_pointer (&text), len);
+}
+
+/* The far daemon may be a liar: ours judges its answers itself. */
+START_TEST (far_answer_without_encryption_ends_the_branch)
+{
+  Pair p;
+
+  pair_start (&p, FALSE);
+  pl_fake_net_set_tamper (p.w.net, strip_fingerprint, NULL);
+  pl_phone_invite (p.alice, BOB, p.offer);
+  expect_message (p.alice, "488 INVITE");
+  expect_message (p.bob, "ACK");
+  expect_message (p.bob, "BYE");
+  ck_assert_uint_eq (pl_phone_count (p.alice, "200 INVITE"), 0);
+  pair_stop (&p);
+}
+END_TEST
+
+static GBytes *
+repeat_with_bad_description (gpointer user, const char *from, const char *to, GBytes *bytes)
+{
+  gsize len;
+  const char *data = g_bytes_get_data (bytes, &len);
+  guint *seen = user;
+
+  if (strcmp (from, NODE_B) == 0 && g_strstr_len (data, len, "INVITE\r\n") && len > 11 && strncmp (data, "SIP/2.0 200", 11) == 0
+      && (*seen)++ > 0)
+    return strip_fingerprint (NULL, from, to, bytes);
+  return bytes;
+}
+
+START_TEST (repeated_answer_is_judged_again)
+{
+  Pair p;
+  guint seen = 0;
+
+  pair_start (&p, FALSE);
+  pl_fake_net_set_tamper (p.w.net, repeat_with_bad_description, &seen);
+  pl_phone_set_script (p.alice, &(PlPhoneScript){ .no_ack = TRUE });
+  p.call = pl_phone_invite (p.alice, BOB, p.offer);
+  expect_message (p.alice, "200 INVITE");
+  ck_assert (pl_phone_answer (p.bob, p.call, 200, NULL, p.answer));
+  pl_phone_idle (p.alice, 200);
+  ck_assert_uint_ge (seen, 2);
+  ck_assert_uint_eq (pl_phone_count (p.alice, "200 INVITE"), 1);
+  pair_stop (&p);
+}
+END_TEST
+
+START_TEST (phone_on_ipv6_calls)
+{
+  Pair p;
+  PlPhone *six;
+
+  pair_start (&p, FALSE);
+  if (!pl_sip_listening (p.w.a.sip)[1])
+    {
+      pair_stop (&p); /* this machine has no IPv6 */
+      return;
+    }
+  six = pl_phone_new (p.w.context, ALICE, pl_sip_listening (p.w.a.sip)[1], FALSE);
+  pl_phone_register (six, 300);
+  expect_message (six, "200 REGISTER");
+  p.call = pl_phone_invite (six, BOB, p.offer);
+  expect_message (six, "200 INVITE");
+  expect_message (p.bob, "ACK");
+  pl_phone_in_dialog (p.bob, p.call, "BYE", NULL, NULL);
+  expect_message (six, "BYE");
+  expect_message (p.bob, "200 BYE");
+  pl_phone_free (six);
+  pair_stop (&p);
+}
+END_TEST
+
 START_TEST (bad_reinvite_fails_and_the_call_stays)
 {
   Pair p;
@@ -384,6 +507,11 @@ suite (void)
   tcase_add_test (c, other_methods_pass_inside_and_outside);
   tcase_add_test (c, offer_without_ice_and_encryption_is_refused_with_advice);
   tcase_add_test (c, answer_without_encryption_ends_the_branch);
+  tcase_add_test (c, late_offer_is_judged_and_so_is_its_answer);
+  tcase_add_test (c, late_offer_without_encryption_ends_the_branch);
+  tcase_add_test (c, far_answer_without_encryption_ends_the_branch);
+  tcase_add_test (c, repeated_answer_is_judged_again);
+  tcase_add_test (c, phone_on_ipv6_calls);
   tcase_add_test (c, bad_reinvite_fails_and_the_call_stays);
   tcase_add_test (c, loopback_leaves_the_description);
   tcase_add_loop_test (c, local_phones_call_each_other_as_they_offer, 0, 2);

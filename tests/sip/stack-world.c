@@ -27,7 +27,7 @@ on_bindings (gpointer user)
 void
 side_start (World *w, Side *side)
 {
-  static const char *const listen[] = { "127.0.0.1:0", NULL };
+  static const char *const listen[] = { "127.0.0.1:0", "[::1]:0", NULL };
   static const PlSipHandlers handlers = { on_calls, on_bindings };
   PlSipOptions options = { listen, getuid (), side->state_dir };
   g_autoptr (GError) error = NULL;
