@@ -10,17 +10,19 @@
  * ring look now and then whether it is the only one (10.7.4.4). */
 
 #define RETRY_MIN (300 * PL_USEC_PER_MSEC)
-#define RETRY_MAX (10 * PL_USEC_PER_SEC)
+#define RETRY_MAX (5 * PL_USEC_PER_SEC)
 #define RING_WAIT PL_USEC_PER_SEC            /* for a connected node to show that it has a ring */
 #define HOME_WAIT (8 * PL_USEC_PER_SEC)      /* for a ring that is there to take us */
 #define DISCOVER_BOOTSTRAP (30 * PL_USEC_PER_SEC)
 #define DISCOVER_PEER (600 * PL_USEC_PER_SEC)
 #define DIALS_MAX 8
+#define DIAL_MAX (20 * PL_USEC_PER_SEC)
 
 typedef struct {
   PlBoot *boot;
   const PlHostPort *where;
-  gboolean dialing, is_self, known;
+  gboolean is_self, known;
+  gint64 dialing;            /* since when, env time; 0: not */
   PlNodeId id;
 } Host;
 
@@ -75,13 +77,20 @@ pl_node_boot_is (PlNode *node, const PlNodeId *id)
   return FALSE;
 }
 
+/* A transport that never says how it went must not stop us. */
+static gboolean
+is_dialing (const Host *host)
+{
+  return host->dialing && pl_env_now (host->boot->node->env) - host->dialing < DIAL_MAX;
+}
+
 static guint
 n_dialing (PlBoot *boot)
 {
   guint n = 0;
 
   for (guint i = 0; i < boot->hosts->len; i++)
-    n += ((Host *) g_ptr_array_index (boot->hosts, i))->dialing;
+    n += is_dialing (g_ptr_array_index (boot->hosts, i));
   return n;
 }
 
@@ -99,7 +108,9 @@ dial_over (PlBoot *boot)
     return;
   if (may_start_ring (boot))
     pl_env_arm (boot->node->env, &boot->ring_timer, 0, ring_check, boot);
-  if (pl_forward_n_links (boot->node->forward) > 0)
+  /* Connected nodes that have no ring themselves are no reason to stop looking. */
+  if (pl_forward_n_links (boot->node->forward) > 0
+      && pl_topology_state (boot->node->topology) != PL_TOPOLOGY_OUTSIDE)
     return;
   boot->wait = CLAMP (boot->wait * 2, RETRY_MIN, RETRY_MAX);
   pl_env_arm (boot->node->env, &boot->retry_timer,
@@ -112,7 +123,7 @@ on_dialed (gpointer user, PlCarrier *carrier)
   Host *host = user;
   PlBoot *boot = host->boot;
 
-  host->dialing = FALSE;
+  host->dialing = 0;
   host->id = pl_carrier_info (carrier)->node;
   host->known = TRUE;
   host->is_self = pl_node_id_equal (&host->id, &boot->node->self);
@@ -123,7 +134,6 @@ on_dialed (gpointer user, PlCarrier *carrier)
     }
   else
     {
-      boot->wait = 0;
       pl_forward_add (boot->node->forward, carrier);
     }
   dial_over (boot);
@@ -134,7 +144,7 @@ on_dial_failed (gpointer user, const GError *error)
 {
   Host *host = user;
 
-  host->dialing = FALSE;
+  host->dialing = 0;
   pl_info ("node", "bootstrap node does not answer", "host", host->where->host,
            "reason", error ? error->message : "unknown", NULL);
   dial_over (host->boot);
@@ -146,9 +156,9 @@ dial (Host *host)
   static const PlDialHandlers handlers = { .connected = on_dialed, .failed = on_dial_failed };
   PlNode *node = host->boot->node;
 
-  if (host->dialing || host->is_self || (host->known && pl_forward_connected (node->forward, &host->id)))
+  if (is_dialing (host) || host->is_self || (host->known && pl_forward_connected (node->forward, &host->id)))
     return;
-  host->dialing = TRUE;
+  host->dialing = pl_env_now (node->env);
   pl_transport_dial (node->transport, host->where->host, host->where->port, &handlers, host);
 }
 

@@ -234,6 +234,71 @@ START_TEST (ring_heals_when_a_third_dies_at_once)
 }
 END_TEST
 
+/* 281: the one that may start the ring comes last, the others have found each other before. */
+START_TEST (bootstrap_nodes_started_in_any_order_make_one_ring)
+{
+  make_world (5, 3);
+  pl_world_start (world, 2, PL_ROLE_BOOTSTRAP);
+  pl_world_start (world, 1, PL_ROLE_BOOTSTRAP);
+  pl_world_start (world, 3, PL_ROLE_CLIENT);
+  pl_world_run (world, 20 * PL_USEC_PER_SEC);
+  ck_assert_int_eq (pl_node_state (pl_world_node (world, 1)), PL_NODE_CONNECTING);
+  pl_world_start (world, 0, PL_ROLE_BOOTSTRAP);
+  for (guint i = 0; i < 3; i++)
+    ck_assert (pl_world_wait_state (world, i, PL_NODE_PEER, 15 * PL_USEC_PER_SEC));
+  ck_assert (pl_world_wait_state (world, 3, PL_NODE_CLIENT, 10 * PL_USEC_PER_SEC));
+  pl_world_start (world, 4, PL_ROLE_CLIENT);
+  ck_assert (pl_world_wait_state (world, 4, PL_NODE_CLIENT, 5 * PL_USEC_PER_SEC));
+  ck_assert (pl_world_call (world, 3, 4));
+}
+END_TEST
+
+START_TEST (all_bootstrap_nodes_at_once_make_one_ring)
+{
+  gint64 start;
+
+  make_world (5, 3);
+  start = now ();
+  for (guint i = 0; i < 3; i++)
+    pl_world_start (world, i, PL_ROLE_BOOTSTRAP);
+  for (guint i = 3; i < 5; i++)
+    pl_world_start (world, i, PL_ROLE_CLIENT);
+  for (guint i = 0; i < 3; i++)
+    ck_assert (pl_world_wait_state (world, i, PL_NODE_PEER, 15 * PL_USEC_PER_SEC));
+  for (guint i = 3; i < 5; i++)
+    ck_assert (pl_world_wait_state (world, i, PL_NODE_CLIENT, 15 * PL_USEC_PER_SEC));
+  g_print ("# all there after %d ms\n", (int) ((now () - start) / 1000));
+  pl_world_run (world, 5 * PL_USEC_PER_SEC);
+  ck_assert (pl_world_call (world, 3, 4));
+  ck_assert (pl_world_call (world, 4, 3));
+}
+END_TEST
+
+/* 274, 6.4.2.3 (285): the first node is cut off, keeps a ring of its own, and comes back. */
+START_TEST (partitioned_rings_become_one_again)
+{
+  make_world (9, 2);
+  pl_world_grow (world, 8);
+  pl_world_run (world, 5 * PL_USEC_PER_SEC);
+  pl_vnet_kill (pl_world_net (world), pl_world_id (world, 0));
+  pl_world_run (world, 200 * PL_USEC_PER_SEC);
+  {
+    g_autoptr (GPtrArray) peers = pl_node_dup_peers (pl_world_node (world, 0));
+
+    ck_assert_uint_eq (peers->len, 0);
+    ck_assert_int_eq (pl_node_state (pl_world_node (world, 0)), PL_NODE_PEER);
+  }
+  pl_vnet_revive (pl_world_net (world), pl_world_id (world, 0));
+  pl_world_run (world, 120 * PL_USEC_PER_SEC);
+  for (guint i = 1; i < 8; i++)
+    {
+      ck_assert (pl_world_finds (world, 0, i));
+      ck_assert (pl_world_call (world, i, 0));
+      ck_assert (pl_world_finds (world, i, (i + 3) % 8));
+    }
+}
+END_TEST
+
 static Suite *
 suite (void)
 {
@@ -250,6 +315,9 @@ suite (void)
   tcase_add_test (c, app_connect_to_a_dead_node_fails_within_five_seconds);
   tcase_add_test (c, ring_finds_everything_while_a_third_dies_one_by_one);
   tcase_add_test (c, ring_heals_when_a_third_dies_at_once);
+  tcase_add_test (c, bootstrap_nodes_started_in_any_order_make_one_ring);
+  tcase_add_test (c, all_bootstrap_nodes_at_once_make_one_ring);
+  tcase_add_test (c, partitioned_rings_become_one_again);
   suite_add_tcase (s, c);
   return s;
 }

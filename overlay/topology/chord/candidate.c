@@ -84,6 +84,9 @@ pl_chord_candidate (PlChord *chord, const PlNodeId *id, const PlNodeId *from, gi
       candidate->not_before = now + delay;
       g_hash_table_insert (chord->candidates, &candidate->id, candidate);
     }
+  /* Somebody still sees it long after we gave up: it may be back. */
+  if (!candidate->busy && candidate->tries >= PL_CHORD_ATTACH_TRIES && now > candidate->not_before)
+    candidate->tries = 0;
   candidate->named = now;
   if (from && candidate->tries == 0)
     {

@@ -104,6 +104,8 @@ void pl_chord_join_clear (PlChord *chord);
 /* --- update.c --- */
 void pl_chord_update_send (PlChord *chord, const PlNodeId *to, gboolean full);
 void pl_chord_announce (PlChord *chord);
+/* An Update to every connected node now. */
+void pl_chord_tell_all (PlChord *chord);
 guint16 pl_chord_on_update (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, GBytes *body, GBytes **answer);
 guint16 pl_chord_on_leave (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, GBytes *body, GBytes **answer);
 void pl_chord_leave_send (PlChord *chord, const PlNodeId *to, PlTopologyDone done);

@@ -11,7 +11,7 @@
  * is responsible for n + 1, then to the neighbours he names. A peer joins on top of that. */
 
 #define HOME_RETRY_MIN (300 * PL_USEC_PER_MSEC)
-#define HOME_RETRY_MAX (10 * PL_USEC_PER_SEC)
+#define HOME_RETRY_MAX (3 * PL_USEC_PER_SEC)
 #define VERIFY_EVERY (300 * PL_USEC_PER_SEC)
 #define JOIN_SETTLE (20 * PL_USEC_PER_MSEC)
 #define JOIN_UPDATE_WAIT (2 * PL_USEC_PER_SEC)   /* for Updates of those attached to */
@@ -204,6 +204,8 @@ pl_chord_joined (PlChord *chord)
   pl_chord_enter (chord, PL_TOPOLOGY_JOINED);
   chord->host.range_changed (chord->user);
   pl_chord_changed (chord, FALSE);
+  /* Those that wait for a ring can't tell it from our neighbours, of which there may be none. */
+  pl_chord_tell_all (chord);
   pl_chord_fingers_run (chord, FALSE);
   pl_chord_stabilise_start (chord);
 }

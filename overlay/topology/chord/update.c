@@ -106,6 +106,15 @@ announce_all (gpointer data)
   announce_to (data, FALSE);
 }
 
+void
+pl_chord_tell_all (PlChord *chord)
+{
+  pl_timer_clear (&chord->announce_timer);
+  pl_timer_clear (&chord->announce_all_timer);
+  announce_to (chord, TRUE);
+  announce_to (chord, FALSE);
+}
+
 static GArray *
 neighbours (PlChord *chord)
 {
