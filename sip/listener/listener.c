@@ -372,6 +372,27 @@ add_port (PlListener *listener, GKeyFile *kept, const char *wanted, GError **err
   return TRUE;
 }
 
+/* Without the kernel's answers nothing would ever get through; better to say so at once. */
+static gboolean
+check_owner_works (PlListener *listener, GError **error)
+{
+  static const int protocols[] = { IPPROTO_UDP, IPPROTO_TCP };
+  const Port *port = listener->ports->pdata[0];
+  PlAddress nobody = { .len = port->address.len };
+  uid_t uid;
+
+  nobody.storage.ss_family = port->address.storage.ss_family;
+  for (guint i = 0; i < G_N_ELEMENTS (protocols); i++)
+    if (!pl_owner_lookup (listener->owner, protocols[i], &nobody, &port->address, &uid))
+      {
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                     "the kernel does not tell who owns a socket: load the module %s, and allow AF_NETLINK",
+                     protocols[i] == IPPROTO_UDP ? "udp_diag" : "tcp_diag");
+        return FALSE;
+      }
+  return TRUE;
+}
+
 PlListener *
 pl_listener_new (PlEnv *env, GMainContext *context, PlHub *hub, const PlListenerOptions *options, GError **error)
 {
@@ -399,6 +420,8 @@ pl_listener_new (PlEnv *env, GMainContext *context, PlHub *hub, const PlListener
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE, "no port for phones could be opened");
       return NULL;
     }
+  if (!check_owner_works (listener, error))
+    return NULL;
   g_ptr_array_add (listener->listening, NULL);
   save_kept (listener);
   return g_steal_pointer (&listener);

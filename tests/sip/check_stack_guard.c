@@ -151,7 +151,7 @@ END_TEST
 
 /* Sends `text` to `address` as another user and waits `msec` for an answer. */
 static gboolean
-foreign_user_hears (World *w, const char *address, const char *text, guint msec)
+foreign_user_hears (World *w, const char *address, int type, const char *text, guint msec)
 {
   const char *colon = strrchr (address, ':');
   struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
@@ -169,9 +169,10 @@ foreign_user_hears (World *w, const char *address, const char *text, guint msec)
 
       if (setuid (FOREIGN_UID) < 0)
         _exit (2);
-      fd = socket (AF_INET, SOCK_DGRAM, 0);
+      fd = socket (AF_INET, type, 0);
       setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-      sendto (fd, text, strlen (text), 0, (struct sockaddr *) &in, sizeof in);
+      if (connect (fd, (struct sockaddr *) &in, sizeof in) == 0)
+        send (fd, text, strlen (text), MSG_NOSIGNAL);
       _exit (recv (fd, answer, sizeof answer, 0) > 0 ? 1 : 0);
     }
   while (waitpid (pid, &status, WNOHANG) == 0 && g_get_monotonic_time () < end + PL_USEC_PER_SEC)
@@ -190,7 +191,7 @@ START_TEST (another_user_of_the_machine_is_not_heard) /* a second uid */
   if (geteuid () != 0)
     return; /* only root can become another user */
   world_start (&w);
-  ck_assert (!foreign_user_hears (&w, pl_sip_listening (w.a.sip)[0], text, 300));
+  ck_assert (!foreign_user_hears (&w, pl_sip_listening (w.a.sip)[0], _i ? SOCK_STREAM : SOCK_DGRAM, text, 300));
   world_stop (&w);
 }
 END_TEST
@@ -456,7 +457,7 @@ suite (void)
   tcase_add_loop_test (c, call_to_nobody_says_why, 0, G_N_ELEMENTS (results));
   tcase_add_test (c, call_to_a_node_out_of_reach_ends_within_five_seconds);
   tcase_add_test (c, hops_loops_and_odd_requests_are_answered);
-  tcase_add_test (c, another_user_of_the_machine_is_not_heard);
+  tcase_add_loop_test (c, another_user_of_the_machine_is_not_heard, 0, 2);
   tcase_add_test (c, inner_port_hears_nobody_else);
   tcase_add_test (c, taken_port_moves_to_the_next_and_stays_there);
   tcase_add_test (c, listening_elsewhere_than_loopback_is_refused);
