@@ -15,6 +15,19 @@ typedef struct {
   gint64 refilled;
 } Quota;
 
+/* With the list of what we don't support, that is all (RFC 3261, 16.3 step 5). */
+static PlStepResult
+bad_extension (PlRequest *request)
+{
+  const sip_proxy_require_t *wanted = request->sip->sip_proxy_require;
+  g_autofree char *list = wanted->k_items ? g_strjoinv (", ", (char **) wanted->k_items) : g_strdup ("");
+
+  nta_incoming_tag (request->irq, NULL);
+  nta_incoming_treply (request->irq, SIP_420_BAD_EXTENSION, TAG_IF (*list, SIPTAG_UNSUPPORTED_STR (list)), TAG_END ());
+  request->answered = TRUE;
+  return PL_STEP_DONE;
+}
+
 PlStepResult
 pl_step_sanity (PlRequest *request)
 {
@@ -24,7 +37,7 @@ pl_step_sanity (PlRequest *request)
   if (type != url_sip && type != url_sips)
     return pl_request_answer (request, 416, "Unsupported URI Scheme", NULL);
   if (sip->sip_proxy_require)
-    return pl_request_answer (request, 420, "Bad Extension", NULL);
+    return bad_extension (request);
   if (!sip->sip_from || !sip->sip_to || !sip->sip_call_id || !sip->sip_cseq || strlen (sip->sip_call_id->i_id) > PL_TOKEN_FIELD_MAX)
     return pl_request_answer (request, 400, "Bad Request", NULL);
   if (sip->sip_request->rq_method == sip_method_invite

@@ -183,8 +183,9 @@ next_flow (PlRouter *router, const PlSource *source, const PlToken *token, const
   if (!flow)
     return NULL;
   far = pl_far_of_flow (flow);
+  /* the Via came back from a stranger, who may have written another phone into it */
   if (!far)
-    return flow;
+    return pl_source_is_far (source) && strcmp (pl_flow_name (flow), token->flow) != 0 ? NULL : flow;
   return !pl_source_is_far (source) && strcmp (pl_far_node (far), token->far_node) == 0 ? flow : NULL;
 }
 

@@ -332,6 +332,51 @@ START_TEST (token_of_one_call_is_worth_nothing_in_another)
 }
 END_TEST
 
+/* A 2xx without a transaction goes by its Vias; the stranger must not write another phone of
+ * ours into them. */
+START_TEST (stray_answer_reaches_only_the_phone_of_its_call)
+{
+  g_autoptr (PlPhoneMessage) first = NULL;
+  g_autoptr (PlPhoneMessage) second = NULL;
+  g_autofree char *route = NULL;
+  g_autofree char *via = NULL;
+  g_autofree char *text = NULL;
+  const char *call, *other;
+  PlPhone *phone;
+  Scene s;
+
+  scene_start (&s, FALSE);
+  phone = side_phone (&s.w, &s.w.a, ALICE, FALSE);
+  first = call_eve (&s, &call);
+  other = pl_phone_invite (phone, EVE, s.offer);
+  ck_assert_str_ne (other, call);
+  second = eve_gets (&s, s.eve, "INVITE");
+  ck_assert_ptr_nonnull (second);
+  route = pl_siptext_dup_lines (first, "Record-Route");
+  via = pl_phone_message_dup_header (second, "Via", 1);
+  ck_assert_ptr_nonnull (via);
+  text = g_strdup_printf ("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP " NODE_A ".invalid;branch=z9hG4bKnone;rport\r\nVia: %s\r\n%s"
+                          "From: <sip:" ALICE ">;tag=1\r\nTo: <sip:" EVE ">;tag=e2\r\nCall-ID: %s\r\nCSeq: 1 INVITE\r\n"
+                          "Contact: <sip:" EVE ">\r\nContent-Length: 0\r\n\r\n", via, route, call);
+  pl_fake_net_inject (s.w.net, s.eve, s.w.a.daemon, text);
+  pl_phone_idle (phone, 100);
+  ck_assert_uint_eq (pl_phone_count (phone, "200 INVITE"), 0);
+  pl_phone_free (phone);
+  scene_stop (&s);
+}
+END_TEST
+
+START_TEST (extension_of_proxies_we_do_not_know_is_named)
+{
+  Scene s;
+
+  scene_start (&s, FALSE);
+  pl_phone_request (s.alice, "OPTIONS", "sip:" EVE, "Proxy-Require: nothingSupportsThis, norThat\r\n", NULL);
+  expect_contains (expect_message (s.alice, "420 OPTIONS"), "Unsupported: nothingSupportsThis, norThat\r\n");
+  scene_stop (&s);
+}
+END_TEST
+
 /* --- bad times --- */
 
 /* 480 within 5 s when the person is known but no node of theirs answers (the first call's
@@ -501,6 +546,8 @@ main (void)
   tcase_add_test (tcase, answer_that_asks_for_a_password_does_not_reach_the_phone_as_such);
   tcase_add_test (tcase, token_of_one_stranger_is_worth_nothing_to_another);
   tcase_add_test (tcase, token_of_one_call_is_worth_nothing_in_another);
+  tcase_add_test (tcase, stray_answer_reaches_only_the_phone_of_its_call);
+  tcase_add_test (tcase, extension_of_proxies_we_do_not_know_is_named);
   tcase_add_test (tcase, far_side_that_died_behind_a_standing_link_is_480_in_time);
   tcase_add_test (tcase, tcp_phone_that_came_back_after_a_restart_hears_the_bye);
   tcase_add_test (tcase, phone_with_a_new_contact_is_asked_there);
