@@ -211,6 +211,16 @@ verify_peer (gnutls_session_t tls)
 
 static void on_handshake_timer (gpointer data);
 
+/* GnuTLS says 0 both for "now" and for "nothing of mine is under way", as in a server that waits
+ * for its client; what was due now was just sent. */
+static gint64
+next_flight (PlTlsSession *session)
+{
+  guint ms = gnutls_dtls_get_timeout (session->tls);
+
+  return (ms ? ms : PL_DTLS_RETRANSMIT) * PL_USEC_PER_MSEC;
+}
+
 /* TRUE: done, go on reading. FALSE: later, or the session is gone. */
 static gboolean
 handshake (PlTlsSession *session)
@@ -223,8 +233,7 @@ handshake (PlTlsSession *session)
   if (rc == GNUTLS_E_AGAIN)
     {
       if (session->datagram)
-        pl_env_arm (session->env, &session->handshake_timer, gnutls_dtls_get_timeout (session->tls) * PL_USEC_PER_MSEC,
-                    on_handshake_timer, session);
+        pl_env_arm (session->env, &session->handshake_timer, next_flight (session), on_handshake_timer, session);
       return FALSE;
     }
   if (rc < 0)

@@ -317,6 +317,28 @@ START_TEST (session_without_an_answer_fails_in_time)
 }
 END_TEST
 
+/* A TLS server waits for a client that may never come: it sleeps meanwhile. */
+START_TEST (session_that_waits_for_the_far_side_sleeps)
+{
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  End a = { 0 }, b = { 0 };
+  gint64 end = g_get_monotonic_time () + G_USEC_PER_SEC;
+  guint turns = 0;
+
+  open_pair (loop, &a, &b, _i);
+  while (g_get_monotonic_time () < end)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      for (gint64 next = pl_timers_next (pl_env_timers (pl_loop_env (loop))); next > g_get_monotonic_time ();)
+        g_usleep (1000);
+      turns++;
+    }
+  ck_assert_uint_lt (turns, 50);
+  close_end (&a);
+  close_end (&b);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -327,6 +349,7 @@ main (void)
   tcase_add_loop_test (session, session_both_ends_see_certificates_and_carry_records, 0, 2);
   tcase_add_loop_test (session, session_refused_certificate_ends_both, 0, 2);
   tcase_add_test (session, session_lost_flights_are_sent_again_soon);
+  tcase_add_loop_test (session, session_that_waits_for_the_far_side_sleeps, 0, 2);
   tcase_add_test (session, session_record_larger_than_the_mtu_is_not_taken);
   tcase_add_loop_test (session, session_garbage_ends_a_stream_and_is_ignored_by_datagrams, 0, 2);
   tcase_add_test (session, session_replayed_datagram_is_dropped);
