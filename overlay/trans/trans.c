@@ -179,6 +179,8 @@ fail_later (gpointer data)
   PlTrans *trans = data;
   PlTransaction *transaction = g_queue_pop_head (trans->failed);
 
+  if (!transaction) /* cancelled meanwhile */
+    return;
   if (!g_queue_is_empty (trans->failed))
     pl_env_arm (trans->env, &trans->failed_timer, 0, fail_later, trans);
   if (transaction->func)

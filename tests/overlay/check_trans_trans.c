@@ -474,6 +474,23 @@ START_TEST (cancelled_request_calls_nobody)
 }
 END_TEST
 
+/* One that cannot be made fails from the loop; who asked may be gone by then. */
+START_TEST (request_that_cannot_be_made_fails_or_is_cancelled)
+{
+  g_autoptr (GBytes) body = g_bytes_new_take (g_malloc0 (PL_MESSAGE_MAX + 1), PL_MESSAGE_MAX + 1);
+  PlTransRequest request = { .code = PL_MESSAGE_PING_REQ, .body = body, .to = pl_destination_node (bob ()) };
+
+  pl_trans_cancel (pl_trans_request (peer[0].trans, &request, on_answer, NULL, NULL));
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (answers, 0);
+  pl_trans_cancel (pl_trans_request (peer[0].trans, &request, on_answer, NULL, NULL));
+  pl_trans_request (peer[0].trans, &request, on_answer, NULL, NULL);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (answers, 1);
+  ck_assert (!last_answered);
+}
+END_TEST
+
 static Suite *
 suite (void)
 {
@@ -499,6 +516,7 @@ suite (void)
   tcase_add_test (c, config_update_passes_whatever_the_sequence);
   tcase_add_test (c, unknown_critical_extension_is_refused);
   tcase_add_test (c, cancelled_request_calls_nobody);
+  tcase_add_test (c, request_that_cannot_be_made_fails_or_is_cancelled);
   suite_add_tcase (s, c);
   return s;
 }
