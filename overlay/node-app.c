@@ -177,11 +177,15 @@ finish (AppExchange *exchange, PlAppLink *link, const GError *error)
       return;
     }
   for (guint i = 0; i < connects->len; i++)
+    ((PlAppConnect *) g_ptr_array_index (connects, i))->exchange = NULL;
+  for (guint i = 0; i < connects->len; i++)
     {
       PlAppConnect *connect = g_ptr_array_index (connects, i);
+      PlAppConnectFunc func = g_steal_pointer (&connect->func);
 
-      connect->exchange = NULL;
-      connect->func (connect->user, link, link ? NULL : error);
+      if (!func) /* cancelled by an earlier one's */
+        continue;
+      func (connect->user, link, link ? NULL : error);
       if (link)
         taken = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_EXISTS, "a link to this node was just made");
       error = link ? taken : error;
@@ -367,7 +371,10 @@ pl_app_connect_cancel (PlAppConnect *connect)
 {
   AppExchange *exchange;
 
-  if (!connect || !(exchange = connect->exchange))
+  if (!connect)
+    return;
+  connect->func = NULL;
+  if (!(exchange = connect->exchange))
     return;
   g_ptr_array_remove_fast (exchange->connects, connect);
   if (exchange->connects->len > 0)

@@ -182,6 +182,30 @@ START_TEST (app_connect_to_a_dead_node_fails_within_five_seconds)
 }
 END_TEST
 
+static PlAppConnect *second;
+
+static void
+on_connect_cancel_second (gpointer user, PlAppLink *link, const GError *error)
+{
+  n_errors++;
+  pl_app_connect_cancel (second);
+}
+
+START_TEST (app_connect_may_be_cancelled_while_another_to_the_same_node_fails)
+{
+  make_world (3, 1);
+  pl_world_grow (world, 1);
+  pl_world_start (world, 1, PL_ROLE_CLIENT);
+  ck_assert (pl_world_wait_state (world, 1, PL_NODE_CLIENT, 3 * PL_USEC_PER_SEC));
+  n_links = n_errors = 0;
+  pl_node_app_connect (pl_world_node (world, 1), pl_world_id (world, 2), on_connect_cancel_second, NULL);
+  second = pl_node_app_connect (pl_world_node (world, 1), pl_world_id (world, 2), on_connect, NULL);
+  pl_world_run (world, 10 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_errors, 1);
+  ck_assert_uint_eq (n_links, 0);
+}
+END_TEST
+
 /* --- the ring --- */
 
 static guint
@@ -313,6 +337,7 @@ suite (void)
   tcase_add_test (c, only_bootstrap_peer_restarts_and_clients_come_back);
   tcase_add_test (c, app_connects_of_both_sides_at_once_make_one_link);
   tcase_add_test (c, app_connect_to_a_dead_node_fails_within_five_seconds);
+  tcase_add_test (c, app_connect_may_be_cancelled_while_another_to_the_same_node_fails);
   tcase_add_test (c, ring_finds_everything_while_a_third_dies_one_by_one);
   tcase_add_test (c, ring_heals_when_a_third_dies_at_once);
   tcase_add_test (c, bootstrap_nodes_started_in_any_order_make_one_ring);
