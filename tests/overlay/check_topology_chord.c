@@ -305,6 +305,74 @@ START_TEST (leave_of_a_neighbour_gives_its_range_back) /* 277, 283, 284 */
 }
 END_TEST
 
+static guint16
+leave_naming (const PlNodeId *from, guint8 first, guint n)
+{
+  g_auto (PlChordLeaveData) data = { .type = PL_CHORD_LEAVE_FROM_SUCC };
+  PlLeaveReq leave = { .leaving_peer_id = *from };
+  g_auto (PlWriter) writer = { 0 };
+  g_autoptr (GBytes) specific = NULL, body = NULL, answer = NULL;
+
+  data.successors = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  for (guint i = 0; i < n; i++)
+    {
+      PlNodeId id = node (first + i);
+
+      g_array_append_val (data.successors, id);
+    }
+  pl_writer_init (&writer);
+  pl_chord_leave_data_write (&writer, &data);
+  specific = pl_writer_finish (&writer);
+  leave.overlay_specific_data = specific;
+  body = pl_body_write (pl_body_type (PL_MESSAGE_LEAVE_REQ), &leave);
+  return pl_topology_handle (topology, PL_MESSAGE_LEAVE_REQ, from, from, body, &answer);
+}
+
+/* S1-12, 283: the lists of one that leaves are hints as others are, and nobody's hints make us
+ * attach to many. */
+START_TEST (leave_makes_nobody_attach_to_far_nodes)
+{
+  const guint8 near[] = { 0x4d, 0x4e, 0x4f, 0x51, 0x52, 0x53, 0x90 };
+  PlNodeId leaver = node (0x90), client = node (0x91);
+
+  pl_topology_start_ring (topology);
+  for (guint i = 0; i < G_N_ELEMENTS (near); i++)
+    {
+      PlNodeId id = node (near[i]);
+
+      pl_topology_link_up (topology, &id);
+      ck_assert_uint_eq (update_from (&id, NULL, 0), 0);
+    }
+  pl_topology_link_up (topology, &client);
+  ck_assert_uint_eq (leave_naming (&client, 0x54, 32), 0);
+  ck_assert_uint_eq (leave_naming (&leaver, 0x60, 32), 0);
+  pl_universe_run (universe, 10 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_attached, 0);
+}
+END_TEST
+
+START_TEST (one_that_names_many_does_not_hide_whom_others_name)
+{
+  PlNodeId liar = node (0x90), honest = node (0xa0);
+  guint8 made_up[40];
+  const guint8 real[] = { 0x8f };
+
+  for (guint i = 0; i < G_N_ELEMENTS (made_up); i++)
+    made_up[i] = 0x51 + i;
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &liar);
+  pl_topology_link_up (topology, &honest);
+  ck_assert_uint_eq (update_from (&liar, made_up, G_N_ELEMENTS (made_up)), 0);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_le (n_attached, 4);
+  n_attached = 0;
+  ck_assert_uint_eq (update_from (&honest, real, 1), 0);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_attached, 1);
+  ck_assert_uint_eq (attached[0].id.b[0], 0x8f);
+}
+END_TEST
+
 START_TEST (lost_neighbour_leaves_the_table_and_the_others_are_told) /* 258, 260 */
 {
   PlNodeId a = node (0x90), b = node (0xa0), place = node (0x95);
@@ -377,6 +445,8 @@ suite (void)
   tcase_add_test (c, named_nodes_are_attached_to_through_the_namer_and_believed_only_themselves);
   tcase_add_test (c, update_over_another_link_or_of_a_stranger_is_forbidden);
   tcase_add_test (c, leave_of_a_neighbour_gives_its_range_back);
+  tcase_add_test (c, leave_makes_nobody_attach_to_far_nodes);
+  tcase_add_test (c, one_that_names_many_does_not_hide_whom_others_name);
   tcase_add_test (c, lost_neighbour_leaves_the_table_and_the_others_are_told);
   tcase_add_test (c, route_query_names_the_next_peer);
   tcase_add_test (c, malformed_bodies_are_refused);

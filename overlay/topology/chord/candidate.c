@@ -13,7 +13,7 @@
 
 typedef struct {
   PlNodeId id;
-  PlNodeId from;
+  PlNodeId from;           /* who named it */
   gboolean has_from, busy;
   guint tries;
   gint64 not_before, named;
@@ -63,6 +63,24 @@ is_wanted (PlChord *chord, const PlNodeId *id)
   return pl_ring_wants (chord->ring, id, PL_CHORD_CLIENT_LINKS, 0);
 }
 
+/* One peer that lies must not keep us from those that others name. */
+static gboolean
+from_has_room (PlChord *chord, const PlNodeId *from, gboolean busy, guint max)
+{
+  GHashTableIter iter;
+  gpointer value;
+  guint n = 0;
+
+  g_hash_table_iter_init (&iter, chord->candidates);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Candidate *candidate = value;
+
+      n += candidate->has_from && (!busy || candidate->busy) && pl_node_id_equal (&candidate->from, from);
+    }
+  return n < max;
+}
+
 void
 pl_chord_candidate (PlChord *chord, const PlNodeId *id, const PlNodeId *from, gint64 delay)
 {
@@ -75,8 +93,11 @@ pl_chord_candidate (PlChord *chord, const PlNodeId *id, const PlNodeId *from, gi
     {
       if (from && !is_wanted (chord, id))
         return;
-      if (g_hash_table_size (chord->candidates) >= PL_CHORD_CANDIDATES_MAX)
+      if (g_hash_table_size (chord->candidates) >= PL_CHORD_CANDIDATES_MAX
+          || (from && !from_has_room (chord, from, FALSE, PL_CHORD_NAMED_MAX)))
         g_hash_table_foreach_remove (chord->candidates, is_old, &now);
+      if (from && !from_has_room (chord, from, FALSE, PL_CHORD_NAMED_MAX))
+        return;
       if (g_hash_table_size (chord->candidates) >= PL_CHORD_CANDIDATES_MAX)
         return;
       candidate = g_new0 (Candidate, 1);
@@ -123,7 +144,7 @@ attempt_start (PlChord *chord, Candidate *candidate)
   PlTopologyTarget target = { .id = candidate->id };
 
   /* Through the peer that named it (10.6); the second time by the overlay's own routing. */
-  if (candidate->has_from && candidate->tries == 0 && pl_chord_link (chord, &candidate->from))
+  if (candidate->has_from && candidate->tries == 0 && pl_ring_has (chord->ring, &candidate->from))
     {
       target.via = candidate->from;
       target.has_via = TRUE;
@@ -158,7 +179,9 @@ next_candidate (PlChord *chord, gint64 now, gint64 *wake)
 
       if (candidate->busy || candidate->tries >= PL_CHORD_ATTACH_TRIES || pl_chord_link (chord, &candidate->id))
         continue;
-      if (candidate->has_from && !is_wanted (chord, &candidate->id))
+      if (candidate->has_from
+          && (!is_wanted (chord, &candidate->id)
+              || !from_has_room (chord, &candidate->from, TRUE, PL_CHORD_ATTACHES_OF_ONE)))
         continue;
       if (candidate->not_before > now)
         {

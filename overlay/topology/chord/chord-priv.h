@@ -11,7 +11,9 @@
 G_BEGIN_DECLS
 
 #define PL_CHORD_CANDIDATES_MAX 128
+#define PL_CHORD_NAMED_MAX 16        /* candidates that one peer named */
 #define PL_CHORD_ATTACHES_MAX 6      /* at a time, for neighbours */
+#define PL_CHORD_ATTACHES_OF_ONE 4   /* of those, to nodes that one peer named */
 #define PL_CHORD_ATTACH_TRIES 3
 #define PL_CHORD_CLIENT_LINKS 2      /* peers after our Node-ID that a client stays attached to */
 #define PL_CHORD_HOLD_DOWN (30 * PL_USEC_PER_SEC) /* before new replicas after a failure (10.7.1) */

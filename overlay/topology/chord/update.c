@@ -297,21 +297,25 @@ pl_chord_on_leave (PlChord *chord, const PlNodeId *signer, const PlNodeId *link_
   PlNodeId from = *signer;
   g_auto (PlLeaveReq) leave = { 0 };
   g_auto (PlChordLeaveData) data = { 0 };
+  gboolean gone;
   PlReader reader;
 
   if (pl_body_read (pl_body_type (PL_MESSAGE_LEAVE_REQ), body, NULL, NULL, &leave) != PL_WIRE_OK)
     return PL_ERROR_INVALID_MESSAGE;
   if (!pl_node_id_equal (&leave.leaving_peer_id, signer) || !pl_node_id_equal (link_id, signer) || !link)
     return PL_ERROR_FORBIDDEN;
+  *answer = NULL;
+  if (!link->peer) /* what a client names is nothing to us */
+    return 0;
   link->peer = FALSE;
+  gone = pl_ring_remove (chord->ring, &from);
   pl_reader_init_bytes (&reader, leave.overlay_specific_data);
   if (pl_chord_leave_data_read (&reader, &data))
     {
-      consider (chord, data.successors, NULL);
-      consider (chord, data.predecessors, NULL);
+      consider (chord, data.successors, &from);
+      consider (chord, data.predecessors, &from);
     }
-  if (pl_ring_remove (chord->ring, &from))
+  if (gone)
     pl_chord_changed (chord, FALSE);
-  *answer = NULL;
   return 0;
 }
