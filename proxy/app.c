@@ -172,7 +172,14 @@ static void
 add_problem (PlApp *app, const char *text)
 {
   g_ptr_array_add (app->problems, g_strdup (text));
-  pl_warn ("app", text, NULL);
+}
+
+/* All but the first `told`, which were said otherwise. */
+static void
+log_problems (PlApp *app, guint told)
+{
+  for (guint i = told; i < app->problems->len; i++)
+    pl_warn ("app", g_ptr_array_index (app->problems, i), NULL);
 }
 
 static void
@@ -199,19 +206,72 @@ add_membership (PlApp *app, const PlHomeIdentity *home)
   pl_membership_start (membership);
 }
 
+/* There is no identity in `overlay`; where its authority is, one command makes one. */
+static void
+say_how_to_identify (PlApp *app, const PlHomeOverlay *overlay)
+{
+  g_autofree char *text = NULL;
+
+  if (overlay->authority)
+    text = g_strdup_printf ("you have no identity in overlay %s yet: 'peerline identity create you@example.org --overlay %s' makes one",
+                            overlay->name, overlay->name);
+  else
+    text = g_strdup_printf ("you have no identity in overlay %s yet: send whoever runs it what 'peerline identity request "
+                            "you@example.org --overlay %s' prints, and bring the answer in with 'peerline identity import FILE'",
+                            overlay->name, overlay->name);
+  add_problem (app, text);
+}
+
 static void
 say_next_steps (PlApp *app)
 {
+  g_autoptr (GPtrArray) overlays = pl_home_list_overlays (app->paths, NULL);
+
+  if (overlays->len > 0)
+    {
+      for (guint i = 0; i < overlays->len; i++)
+        say_how_to_identify (app, g_ptr_array_index (overlays, i));
+      return;
+    }
   add_problem (app, "you are in no overlay yet: join one with 'peerline overlay join FILE' or make one with "
                     "'peerline overlay create NAME', then get an identity with 'peerline identity create you@example.org --overlay NAME'");
 }
 
-/* Brings memberships in line with what is on disk. Returns how many identities there are. */
+/* Keys without a certificate. One that was never there is awaited; one that is gone is missed.
+ * Returns how many are awaited. */
 static guint
+load_requests (PlApp *app)
+{
+  g_autoptr (GPtrArray) requests = pl_home_list_requests (app->paths);
+  guint awaited = 0;
+
+  for (guint i = 0; i < requests->len; i++)
+    {
+      const PlHomeIdentity *home = g_ptr_array_index (requests, i);
+      gboolean asked = g_file_test (home->request_path, G_FILE_TEST_EXISTS);
+      g_autofree char *text = NULL;
+
+      if (asked)
+        text = g_strdup_printf ("the certificate of %s in overlay %s was asked for and is not here yet: bring it in with "
+                                "'peerline identity import FILE'", home->aor, home->overlay);
+      else
+        text = g_strdup_printf ("the certificate of %s in overlay %s is missing (%s): bring it back, or get a new one with "
+                                "'peerline identity request %s --overlay %s' and 'peerline identity import FILE'",
+                                home->aor, home->overlay, home->cert_path, home->aor, home->overlay);
+      add_problem (app, text);
+      awaited += asked ? 1 : 0;
+    }
+  return awaited;
+}
+
+/* Brings memberships in line with what is on disk. Returns FALSE when there are identities and
+ * none of them can be used, now or when its certificate comes; app->problems then says why. */
+static gboolean
 load_identities (PlApp *app)
 {
   g_autoptr (GPtrArray) problems = NULL;
   g_autoptr (GPtrArray) identities = pl_home_list_identities (app->paths, &problems);
+  guint awaited;
 
   g_ptr_array_set_size (app->problems, 0);
   for (guint i = 0; problems && i < problems->len; i++)
@@ -219,9 +279,13 @@ load_identities (PlApp *app)
   for (guint i = 0; i < identities->len; i++)
     if (!find_membership (app, g_ptr_array_index (identities, i)))
       add_membership (app, g_ptr_array_index (identities, i));
-  if (identities->len == 0)
-    say_next_steps (app);
-  return identities->len;
+  awaited = load_requests (app);
+  if (app->memberships->len > 0 || awaited > 0)
+    return TRUE;
+  if (app->problems->len > 0)
+    return FALSE;
+  say_next_steps (app);
+  return TRUE;
 }
 
 /* --- control --- */
@@ -321,18 +385,17 @@ open_sip (PlApp *app, GError **error)
 gboolean
 pl_app_start (PlApp *app, GError **error)
 {
-  guint identities;
-
   if (!pl_ice_check_linkage (error) || !make_folders (app, error) || !take_lock (app, error))
     return FALSE;
   app->loop = pl_loop_new (NULL);
-  identities = load_identities (app);
-  if (identities > 0 && app->memberships->len == 0)
+  if (!load_identities (app))
     {
+      log_problems (app, 1);
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "no identity can be used: %s",
                    (const char *) g_ptr_array_index (app->problems, 0));
       return FALSE;
     }
+  log_problems (app, 0);
   if (!open_sip (app, error) || !open_control (app, error))
     return FALSE;
   pl_notify ("READY=1");
@@ -405,6 +468,7 @@ pl_app_reload (PlApp *app, GError **error)
     return FALSE;
   drop_removed (app);
   load_identities (app);
+  log_problems (app, 0);
   if (app->control)
     pl_control_changed (app->control, "status");
   return TRUE;

@@ -10,6 +10,7 @@
 #define DOCUMENT_SUFFIX ".xml"
 #define CERT_SUFFIX ".crt"
 #define KEY_SUFFIX ".key"
+#define REQUEST_SUFFIX ".request"
 
 static void G_GNUC_PRINTF (2, 3)
 add_problem (GPtrArray **problems, const char *format, ...)
@@ -150,6 +151,7 @@ pl_home_identity_free (PlHomeIdentity *identity)
   g_free (identity->overlay);
   g_free (identity->key_path);
   g_free (identity->cert_path);
+  g_free (identity->request_path);
   g_free (identity->document_path);
   g_free (identity);
 }
@@ -165,6 +167,7 @@ pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay
   identity->overlay = g_strdup (overlay);
   identity->key_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, KEY_SUFFIX, NULL);
   identity->cert_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, CERT_SUFFIX, NULL);
+  identity->request_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, REQUEST_SUFFIX, NULL);
   identity->document_path = pl_home_dup_document_path (paths, overlay);
   return identity;
 }

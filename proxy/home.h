@@ -4,7 +4,8 @@
  *
  *   data/overlays/NAME.xml                the signed configuration document
  *   data/authorities/NAME/{ca,signer}.{key,crt}
- *   data/identities/NAME/AOR.{key,crt}    AOR.key alone: a request waits for its certificate
+ *   data/identities/NAME/AOR.{key,crt}
+ *   data/identities/NAME/AOR.request      asked for and not yet there: waits for its certificate
  *
  * NAME and AOR are escaped (pl_paths_escape). Folders 0700, keys 0600.
  */
@@ -27,7 +28,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeOverlay, pl_home_overlay_free)
 typedef struct {
   char *aor;              /* canonical */
   char *overlay;          /* name */
-  char *key_path, *cert_path, *document_path;
+  char *key_path, *cert_path, *request_path, *document_path;
 } PlHomeIdentity;
 void pl_home_identity_free (PlHomeIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeIdentity, pl_home_identity_free)
@@ -38,7 +39,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeIdentity, pl_home_identity_free)
 GPtrArray *pl_home_list_overlays (const PlPaths *paths, GPtrArray **problems);
 /* Identities with a certificate, whose overlay's document is there. Files are not opened. */
 GPtrArray *pl_home_list_identities (const PlPaths *paths, GPtrArray **problems);
-/* Keys that wait for a certificate. */
+/* Keys that have no certificate: those with a request wait for one, others have lost it. */
 GPtrArray *pl_home_list_requests (const PlPaths *paths);
 
 /* Paths, whether the files exist or not; caller frees. */

@@ -268,12 +268,27 @@ list_stun (const PlDocument *document, const PlSettings *config)
   return list;
 }
 
+/* What to do follows what is wrong. */
+static void
+add_hint (GError **error, const char *hint)
+{
+  g_autofree char *said = NULL;
+
+  if (!error || !*error)
+    return;
+  said = (*error)->message;
+  (*error)->message = g_strdup_printf ("%s; %s", said, hint);
+}
+
 static PlDocument *
 load_document (const PlHomeIdentity *home, GError **error)
 {
   g_autoptr (GBytes) xml = pl_file_read (home->document_path, PL_DOCUMENT_MAX, error);
+  PlDocument *document = xml ? pl_document_parse (xml, home->overlay, error) : NULL;
 
-  return xml ? pl_document_parse (xml, home->overlay, error) : NULL;
+  if (!document)
+    add_hint (error, "get the overlay's document again and run 'peerline overlay join FILE'");
+  return document;
 }
 
 /* Says what is wrong with our own certificate in words a person can act on. */
@@ -302,6 +317,31 @@ check_certificate (PlMembership *membership, GError **error)
 }
 
 static gboolean
+check_document (PlMembership *membership, GError **error)
+{
+  membership->trust = pl_document_trust_new (membership->document, membership->env, error);
+  if (membership->trust && pl_document_verify (membership->document, membership->trust, NULL, error))
+    return TRUE;
+  if (error && *error && !strstr ((*error)->message, "clock"))
+    add_hint (error, "get the overlay's document again and run 'peerline overlay join FILE'");
+  return FALSE;
+}
+
+static gboolean
+load_identity (PlMembership *membership, const PlHomeIdentity *home, GError **error)
+{
+  g_autofree char *hint = g_strdup_printf ("get a new certificate: 'peerline identity request %s --overlay %s', then "
+                                           "'peerline identity import FILE'", home->aor, home->overlay);
+
+  membership->identity = pl_identity_load (home->key_path, home->cert_path, error);
+  if (membership->identity)
+    return check_certificate (membership, error);
+  if (error && *error && !strstr ((*error)->message, "chmod"))
+    add_hint (error, hint);
+  return FALSE;
+}
+
+static gboolean
 load_files (PlMembership *membership, const PlHomeIdentity *home, GError **error)
 {
   g_autofree char *store_path = NULL;
@@ -309,11 +349,7 @@ load_files (PlMembership *membership, const PlHomeIdentity *home, GError **error
   membership->document = load_document (home, error);
   if (!membership->document)
     return FALSE;
-  membership->trust = pl_document_trust_new (membership->document, membership->env, error);
-  if (!membership->trust || !pl_document_verify (membership->document, membership->trust, NULL, error))
-    return FALSE;
-  membership->identity = pl_identity_load (home->key_path, home->cert_path, error);
-  if (!membership->identity || !check_certificate (membership, error))
+  if (!check_document (membership, error) || !load_identity (membership, home, error))
     return FALSE;
   membership->node_hex = pl_node_id_dup_hex (pl_identity_node_id (membership->identity));
   store_path = g_strdup_printf ("%s/records-%s", membership->state_dir, membership->node_hex);
@@ -348,7 +384,10 @@ make_node (PlMembership *membership, const PlMembershipOptions *options, GError 
   node.may_start_ring = remove_self (membership->document, options->listen ? options->config->overlay_port : 0);
   transport = make_transport (membership, options, error);
   if (!transport)
-    return FALSE;
+    {
+      add_hint (error, "end the program that has the port ('ss -lntup' tells), or set another 'port' in the group [overlay] of peerline.conf");
+      return FALSE;
+    }
   membership->node = pl_node_new (membership->env, membership->document, membership->identity, membership->trust,
                                   transport, membership->store, &node, &handlers, membership);
   return TRUE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,6 +114,10 @@ check_free (const PlHomeIdentity *place, GError **error)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
                  "the name %s is taken: you are %s in overlay %s already ('peerline identity list'); --force makes a new key, "
                  "and the old one is lost", place->aor, place->aor, place->overlay);
+  else if (!exists (place->request_path))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
+                 "there is a key of %s in overlay %s without its certificate (%s): bring that back, or make a new key with --force",
+                 place->aor, place->overlay, place->cert_path);
   else
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
                  "a request for %s in overlay %s waits for its certificate: 'peerline identity import FILE' brings it in, "
@@ -131,6 +136,8 @@ make_identity (PlCli *cli, const PlHomeIdentity *place, GError **error)
 
   if (pem && write_key (place, key, error) && pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
     cert = pl_cert_new_from_pem (pem, error);
+  if (cert)
+    g_unlink (place->request_path);
   wipe_text (key);
   return cert;
 }
@@ -186,7 +193,7 @@ run_request (PlCli *cli, GError **error)
   g_autofree char *request = key ? pl_request_make (key, place->aor, place->overlay, error) : NULL;
 
   wipe_text (key);
-  if (!request)
+  if (!request || !pl_file_write (place->request_path, request, strlen (request), 0600, error))
     return FALSE;
   print_pem (cli, "request", request);
   fprintf (stderr, "Send this to whoever runs %s, and bring what you get back in with 'peerline identity import FILE'.\n", place->overlay);
@@ -296,6 +303,7 @@ run_import (PlCli *cli, GError **error)
   if (!check_trusted (cli, cert, error) || !check_own_key (place, pem, error)
       || !pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
     return FALSE;
+  g_unlink (place->request_path);
   say_usable (cli, cert);
   return TRUE;
 }
@@ -373,7 +381,7 @@ run_list (PlCli *cli, GError **error)
 
       json_object_set_string_member (object, "aor", request->aor);
       json_object_set_string_member (object, "overlay", request->overlay);
-      json_object_set_string_member (object, "state", "waits for certificate");
+      json_object_set_string_member (object, "state", exists (request->request_path) ? "waits for certificate" : "no certificate");
       json_array_add_object_element (rows, object);
     }
   pl_cli_print_rows (cli, rows, columns, "No identity yet: 'peerline identity create you@example.org --overlay NAME' makes one.");
