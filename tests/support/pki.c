@@ -25,10 +25,11 @@ add_kind (GArray *kinds, guint32 id, PlDataModel model, PlAccess access, guint32
 
   for (guint i = 0; i < kinds->len; i++)
     if (g_array_index (kinds, PlKind, i).id == id)
-      return;
+      {
+        g_array_index (kinds, PlKind, i).max_size = 8192; /* room for messages of many fragments */
+        return;
+      }
   kind.max_node_multiple = access == PL_ACCESS_NODE_MULTIPLE ? 4 : 0;
-  if (id < PL_TEST_KIND_SINGLE)
-    kind.max_size = 8192;
   g_array_append_val (kinds, kind);
 }
 
