@@ -17,6 +17,7 @@
 #define KEEPALIVE_INTERVAL 10
 #define KEEPALIVE_COUNT 3
 #define USER_TIMEOUT 30000       /* ms */
+#define ACCEPT_PAUSE PL_USEC_PER_SEC /* when the system has no descriptor for another connection */
 
 /* One stream below a PlSecure. */
 typedef struct {
@@ -40,6 +41,7 @@ struct PlTcpDial {
   PlSecure *secure;
   char *peer;              /* accepted: the far address */
   gboolean accepted;
+  gint64 began;
   GError *error;
   PlTimer *fail_timer;
 };
@@ -50,6 +52,7 @@ struct PlTcp {
   GPtrArray *listeners;    /* GSocket */
   GPtrArray *sources;      /* GSource */
   GPtrArray *pending;      /* PlTcpDial */
+  PlTimer *pause;
   guint n_dials, n_accepted;
   void (*accept) (gpointer user, PlCarrier *carrier);
   gpointer accept_user;
@@ -311,6 +314,7 @@ pending_new (PlTcp *tcp, gboolean accepted)
 
   dial->tcp = tcp;
   dial->accepted = accepted;
+  dial->began = pl_env_now (tcp->secure.env);
   if (accepted)
     tcp->n_accepted++;
   else
@@ -371,18 +375,37 @@ pl_tcp_dial (PlTcp *tcp, const char *host, guint16 port, const PlTcpDialHandlers
 
 /* --- listening --- */
 
-static guint
-handshakes_of (PlTcp *tcp, const char *peer)
+/* Room for one more of `peer`. Those who hold places without going on lose the oldest of them,
+ * once it had time enough: silent connections must not keep a node from its bootstrap peer. */
+static gboolean
+make_room (PlTcp *tcp, const char *peer)
 {
-  guint n = 0;
+  gint64 young = pl_env_now (tcp->secure.env) - PL_TCP_HANDSHAKE_FAIR;
+  PlTcpDial *oldest = NULL, *oldest_of_peer = NULL, *victim;
+  guint of_peer = 0;
 
   for (guint i = 0; i < tcp->pending->len; i++)
     {
       PlTcpDial *dial = g_ptr_array_index (tcp->pending, i);
 
-      n += dial->accepted && g_strcmp0 (dial->peer, peer) == 0;
+      if (!dial->accepted)
+        continue;
+      if (!oldest || dial->began < oldest->began)
+        oldest = dial;
+      if (g_strcmp0 (dial->peer, peer) != 0)
+        continue;
+      of_peer++;
+      if (!oldest_of_peer || dial->began < oldest_of_peer->began)
+        oldest_of_peer = dial;
     }
-  return n;
+  if (of_peer < PL_TCP_HANDSHAKES_PER_HOST && tcp->n_accepted < PL_TCP_HANDSHAKES_MAX)
+    return TRUE;
+  victim = of_peer >= PL_TCP_HANDSHAKES_PER_HOST ? oldest_of_peer : oldest;
+  if (!victim || victim->began > young)
+    return FALSE;
+  pl_info ("tcp", "inbound handshake gives way to a new one", "peer", victim->peer, NULL);
+  g_ptr_array_remove_fast (tcp->pending, victim);
+  return TRUE;
 }
 
 static void
@@ -392,28 +415,62 @@ take_in (PlTcp *tcp, GSocket *socket)
   g_autofree char *peer = NULL;
   PlTcpDial *dial;
 
-  if (!remote || tcp->n_accepted >= PL_TCP_HANDSHAKES_MAX)
+  if (!remote)
     return;
   peer = g_inet_address_to_string (g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (remote)));
-  if (handshakes_of (tcp, peer) >= PL_TCP_HANDSHAKES_PER_HOST)
+  if (!make_room (tcp, peer))
     return;
   dial = pending_new (tcp, TRUE);
   dial->peer = g_steal_pointer (&peer);
   begin_handshake (dial, socket, NULL);
 }
 
+static void accept_all (gpointer data);
+
 static gboolean
 on_incoming (GSocket *listener, GIOCondition condition, gpointer data)
 {
+  PlTcp *tcp = data;
+
   for (guint i = 0; i < ACCEPTS_A_TURN; i++)
     {
-      g_autoptr (GSocket) socket = g_socket_accept (listener, NULL, NULL);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (GSocket) socket = g_socket_accept (listener, NULL, &error);
 
-      if (!socket)
+      if (socket)
+        {
+          take_in (tcp, socket);
+          continue;
+        }
+      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)
+          || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED))
         break;
-      take_in (data, socket);
+      /* The connection stays in the kernel's queue and would wake us without end. */
+      pl_warn ("tcp", "no connection can be taken now", "reason", error->message, NULL);
+      g_ptr_array_set_size (tcp->sources, 0);
+      pl_env_arm (tcp->secure.env, &tcp->pause, ACCEPT_PAUSE, accept_all, tcp);
+      return G_SOURCE_REMOVE;
     }
   return G_SOURCE_CONTINUE;
+}
+
+static void
+accept_on (PlTcp *tcp, GSocket *listener)
+{
+  GSource *source = g_socket_create_source (listener, G_IO_IN, NULL);
+
+  g_source_set_callback (source, G_SOURCE_FUNC (on_incoming), tcp, NULL);
+  g_source_attach (source, tcp->context);
+  g_ptr_array_add (tcp->sources, source);
+}
+
+static void
+accept_all (gpointer data)
+{
+  PlTcp *tcp = data;
+
+  for (guint i = 0; i < tcp->listeners->len; i++)
+    accept_on (tcp, g_ptr_array_index (tcp->listeners, i));
 }
 
 static GSocket *
@@ -440,7 +497,6 @@ pl_tcp_listen (PlTcp *tcp, const char *address, guint16 port, void (*accept) (gp
   g_autoptr (GInetAddress) inet = address ? g_inet_address_new_from_string (address)
                                           : g_inet_address_new_any (G_SOCKET_FAMILY_IPV6);
   g_autoptr (GSocket) socket = NULL;
-  GSource *source;
 
   if (!inet)
     {
@@ -461,10 +517,8 @@ pl_tcp_listen (PlTcp *tcp, const char *address, guint16 port, void (*accept) (gp
     }
   tcp->accept = accept;
   tcp->accept_user = user;
-  source = g_socket_create_source (socket, G_IO_IN, NULL);
-  g_source_set_callback (source, G_SOURCE_FUNC (on_incoming), tcp, NULL);
-  g_source_attach (source, tcp->context);
-  g_ptr_array_add (tcp->sources, source);
+  if (!tcp->pause)
+    accept_on (tcp, socket);
   g_ptr_array_add (tcp->listeners, g_steal_pointer (&socket));
   return TRUE;
 }
@@ -496,6 +550,7 @@ pl_tcp_free (PlTcp *tcp)
 {
   if (!tcp)
     return;
+  pl_timer_clear (&tcp->pause);
   g_ptr_array_unref (tcp->sources);
   g_ptr_array_unref (tcp->listeners);
   g_ptr_array_unref (tcp->pending);

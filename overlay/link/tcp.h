@@ -10,8 +10,11 @@ G_BEGIN_DECLS
 
 #define PL_TCP_DIAL_MAX (10 * PL_USEC_PER_SEC) /* until connected; the handshake has its own limit */
 #define PL_TCP_OUT_MAX (2 * 1024 * 1024)       /* bytes the kernel did not take yet */
-#define PL_TCP_HANDSHAKES_MAX 64               /* inbound at once, further ones are closed at once */
+/* Inbound at once. One more is closed at once, unless the oldest is past its fair time: then
+ * that one is. */
+#define PL_TCP_HANDSHAKES_MAX 64
 #define PL_TCP_HANDSHAKES_PER_HOST 8
+#define PL_TCP_HANDSHAKE_FAIR (2 * PL_USEC_PER_SEC)
 #define PL_TCP_DIALS_MAX 16
 
 typedef struct PlTcp PlTcp;

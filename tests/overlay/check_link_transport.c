@@ -5,7 +5,10 @@
 #include "config.h"
 
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/loop.h"
 #include "overlay/link/link.h"
 #include "overlay/link/segment.h"
@@ -368,6 +371,55 @@ START_TEST (transport_limits_handshakes_of_one_host)
 }
 END_TEST
 
+/* S2-71: who holds all places in silence loses one. */
+START_TEST (transport_gives_the_place_of_a_silent_handshake_to_a_new_one)
+{
+  g_autoptr (GPtrArray) silent = g_ptr_array_new_with_free_func (g_object_unref);
+
+  start ("pki/alice", "pki/bob");
+  for (guint i = 0; i < PL_TCP_HANDSHAKES_PER_HOST; i++)
+    g_ptr_array_add (silent, connect_bare ());
+  run_until (NULL, PL_TCP_HANDSHAKE_FAIR / PL_USEC_PER_MSEC + 200);
+  dial (port);
+  ck_assert (run_until (both_connected, 5000));
+  finish ();
+}
+END_TEST
+
+/* Every descriptor in use: the listener rests, and goes on when there are some again. */
+START_TEST (transport_without_descriptors_does_not_spin)
+{
+  g_autoptr (GArray) used = g_array_new (FALSE, FALSE, sizeof (int));
+  g_autoptr (GSocketConnection) waiting = NULL;
+  struct rlimit before, low;
+  gint64 end;
+  guint turns = 0;
+  char byte;
+
+  start ("pki/alice", "pki/bob");
+  waiting = connect_bare ();
+  g_socket_set_blocking (g_socket_connection_get_socket (waiting), FALSE);
+  ck_assert_int_eq (getrlimit (RLIMIT_NOFILE, &before), 0);
+  low = before;
+  low.rlim_cur = 64;
+  ck_assert_int_eq (setrlimit (RLIMIT_NOFILE, &low), 0);
+  for (int fd; (fd = dup (0)) >= 0;)
+    g_array_append_val (used, fd);
+  pl_log_set_level (PL_LOG_ERROR);
+  for (end = g_get_monotonic_time () + PL_USEC_PER_SEC / 2; g_get_monotonic_time () < end; turns++)
+    if (!g_main_context_iteration (context, FALSE))
+      g_usleep (5000);
+  for (guint i = 0; i < used->len; i++)
+    close (g_array_index (used, int, i));
+  ck_assert_int_eq (setrlimit (RLIMIT_NOFILE, &before), 0);
+  ck_assert_uint_lt (turns, 200);
+  dial (port);
+  ck_assert (run_until (both_connected, 5000));
+  ck_assert_int_lt (g_socket_receive (g_socket_connection_get_socket (waiting), &byte, 1, NULL, NULL), 0); /* open */
+  finish ();
+}
+END_TEST
+
 START_TEST (transport_ends_a_handshake_nobody_goes_on_with)
 {
   g_autoptr (GSocketConnection) silent = NULL;
@@ -668,6 +720,8 @@ main (void)
   tcase_add_test (tcp, transport_survives_garbage_and_half_open_connections);
   tcase_add_test (tcp, transport_limits_handshakes_of_one_host);
   tcase_add_test (tcp, transport_ends_a_handshake_nobody_goes_on_with);
+  tcase_add_test (tcp, transport_gives_the_place_of_a_silent_handshake_to_a_new_one);
+  tcase_add_test (tcp, transport_without_descriptors_does_not_spin);
   tcase_add_test (ice, transport_attaches_by_ice_and_dtls);
   tcase_add_test (ice, transport_marks_sip_links_and_knows_whether_both_segment);
   tcase_add_test (ice, transport_sends_large_records_to_a_sip_link_without_segments);
