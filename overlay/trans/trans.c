@@ -43,6 +43,7 @@ struct PlTrans {
   gpointer user;
   guint32 overlay;
   gint64 reliability;
+  struct { PlNodeId id; gint64 at; } updated[PL_TRANS_UPDATED_MAX]; /* `at` 0: free */
   GHashTable *requests;     /* &id -> PlTransaction */
   GHashTable *open;         /* set of Open */
   PlAnswers *answers;
@@ -476,6 +477,30 @@ check_request (PlTrans *trans, const PlMessage *message, const char **text)
   return sequence_older (sequence, ours) ? PL_ERROR_CONFIG_TOO_OLD : PL_ERROR_CONFIG_TOO_NEW;
 }
 
+/* Nobody signs the sequence number, so a request of old in somebody's hands asks for a document
+ * for its sender as often as it is repeated with another. */
+static gboolean
+owes_update (PlTrans *trans, const PlNodeId *node)
+{
+  gint64 now = pl_env_now (trans->env), since = now - PL_TRANS_UPDATE_EVERY;
+  int room = -1;
+
+  for (guint i = 0; i < PL_TRANS_UPDATED_MAX; i++)
+    {
+      gboolean fresh = trans->updated[i].at && trans->updated[i].at > since;
+
+      if (fresh && pl_node_id_equal (&trans->updated[i].id, node))
+        return FALSE;
+      if (!fresh)
+        room = (int) i;
+    }
+  if (room < 0)
+    return FALSE;
+  trans->updated[room].id = *node;
+  trans->updated[room].at = now;
+  return TRUE;
+}
+
 static void
 on_request (PlTrans *trans, PlMessage *message, const PlTransAnswer *proof, const PlAnswerKey *key, const PlNodeId *from)
 {
@@ -499,7 +524,7 @@ on_request (PlTrans *trans, PlMessage *message, const PlTransAnswer *proof, cons
   g_hash_table_add (trans->open, open);
   pl_answers_open (trans->answers, key);
   error = check_request (trans, message, &text);
-  if (error == PL_ERROR_CONFIG_TOO_OLD)
+  if (error == PL_ERROR_CONFIG_TOO_OLD && owes_update (trans, &incoming->signer))
     trans->handlers.outdated (trans->user, &incoming->signer);
   if (error)
     pl_trans_refuse_text (trans, incoming, error, text);

@@ -22,6 +22,8 @@ typedef struct PlTransaction PlTransaction;
 #define PL_TRANS_INCOMING_MAX 512       /* of others, not answered yet */
 #define PL_TRANS_ANSWERS_MAX 2048       /* kept for repeated requests */
 #define PL_TRANS_ANSWERS_BYTES (4 * 1024 * 1024)
+#define PL_TRANS_UPDATED_MAX 32         /* nodes sent a ConfigUpdate in ... */
+#define PL_TRANS_UPDATE_EVERY (60 * PL_USEC_PER_SEC)
 #define PL_TRANS_SEQUENCE_ANY 65535     /* configuration_sequence of a ConfigUpdate (6.3.2.1) */
 
 /* --- our requests --- */
@@ -66,7 +68,8 @@ typedef struct {
   /* May `signer` answer for this place, as far as we can see (6.3.4)? */
   gboolean (*plausible) (gpointer user, const PlNodeId *place, const PlNodeId *signer);
   void (*request) (gpointer user, PlIncoming *incoming);
-  /* This node has an old configuration document and is owed a ConfigUpdate (6.5.4). */
+  /* This node has an old configuration document and is owed a ConfigUpdate (6.5.4); once a
+   * minute for each. */
   void (*outdated) (gpointer user, const PlNodeId *node);
 } PlTransHandlers;
 

@@ -411,6 +411,21 @@ START_TEST (other_configuration_is_told_and_updated) /* 57, 58, 60 */
 }
 END_TEST
 
+/* S2-71: a document is many times as large as the request, and the request can be a replay. */
+START_TEST (outdated_node_is_sent_one_document_a_minute)
+{
+  for (guint i = 0; i < 5; i++)
+    {
+      g_autoptr (GBytes) request = captured_request ();
+
+      deliver_with (request, older_configuration);
+      pl_universe_run (universe, PL_TRANS_LIFETIME);
+      answers = 0;
+    }
+  ck_assert_uint_eq (peer[1].outdated, 2);
+}
+END_TEST
+
 START_TEST (newer_configuration_is_told) /* 57 */
 {
   g_autoptr (GBytes) request = captured_request ();
@@ -512,6 +527,7 @@ suite (void)
   tcase_add_test (c, option_to_be_copied_comes_back_without_flags);
   tcase_add_test (c, answer_goes_back_by_the_reversed_via_list);
   tcase_add_test (c, other_configuration_is_told_and_updated);
+  tcase_add_test (c, outdated_node_is_sent_one_document_a_minute);
   tcase_add_test (c, newer_configuration_is_told);
   tcase_add_test (c, config_update_passes_whatever_the_sequence);
   tcase_add_test (c, unknown_critical_extension_is_refused);
