@@ -15,7 +15,9 @@
 
 G_BEGIN_DECLS
 
-#define PL_NODE_ATTACHES_MAX 128          /* exchanges under way that others began */
+/* Exchanges under way that others began, for links and for SIP each: the transport has 64, and
+ * some of them stay for what we begin. */
+#define PL_NODE_ATTACHES_MAX 24
 #define PL_NODE_ATTACH_TIME (15 * PL_USEC_PER_SEC)
 #define PL_NODE_CONNECT_TIME (5 * PL_USEC_PER_SEC)
 #define PL_NODE_STOP_TIME (3 * PL_USEC_PER_SEC)
