@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sys/random.h>
+#include <time.h>
 
 struct PlLoop {
   GMainContext *context;
@@ -13,10 +14,14 @@ struct PlLoop {
   PlEnv *env;
 };
 
+/* Goes on while the machine sleeps: what others forgot meanwhile is due when it wakes. */
 static gint64
 system_now (gpointer impl)
 {
-  return g_get_monotonic_time ();
+  struct timespec now;
+
+  clock_gettime (CLOCK_BOOTTIME, &now);
+  return now.tv_sec * PL_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
 static gint64
@@ -48,8 +53,10 @@ static void
 arm_source (gpointer data)
 {
   PlLoop *loop = data;
+  gint64 next = pl_timers_next (loop->timers);
 
-  g_source_set_ready_time (loop->source, pl_timers_next (loop->timers));
+  /* GLib counts by the clock that stands still in sleep. */
+  g_source_set_ready_time (loop->source, next < 0 ? -1 : MAX (next - system_now (NULL) + g_get_monotonic_time (), 0));
 }
 
 static gboolean
@@ -63,7 +70,7 @@ on_ready (gpointer data)
 {
   PlLoop *loop = data;
 
-  pl_timers_dispatch (loop->timers, g_get_monotonic_time ());
+  pl_timers_dispatch (loop->timers, system_now (NULL));
   arm_source (loop);
   return G_SOURCE_CONTINUE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A PlEnv over the system: GLib's monotonic clock, the wall clock, getrandom(2), and
+ * A PlEnv over the system: the monotonic clock that counts sleep, the wall clock, getrandom(2), and
  * timers driven by a GSource on `context`. Only the programs and tests of real sockets
  * make one.
  */
