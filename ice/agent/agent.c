@@ -15,7 +15,7 @@
 /* A lost first check is repeated soon, a dead candidate is given up soon: the defaults (500 ms,
  * 7 sends) add seconds before a call is known to fail. */
 #define STUN_INITIAL_TIMEOUT 200 /* ms */
-#define STUN_MAX_RETRANSMISSIONS 5
+#define STUN_MAX_RETRANSMISSIONS 4
 #define IDLE_TIMEOUT 1000 /* ms */
 
 struct PlIceAgent {
