@@ -220,6 +220,9 @@ take_candidate (PlCandidate *out, const PlIceCandidate *wire)
 
   if (!inet || wire->overlay_link != PL_LINK_DTLS_UDP_SR)
     return FALSE;
+  /* Nobody is there; whole networks would get our checks. */
+  if (g_inet_address_get_is_any (inet) || g_inet_address_get_is_multicast (inet))
+    return FALSE;
   memset (out, 0, sizeof *out);
   out->type = wire->type == PL_CAND_HOST ? PL_ICE_HOST : wire->type == PL_CAND_SRFLX ? PL_ICE_SRFLX : PL_ICE_RELAY;
   out->priority = wire->priority;

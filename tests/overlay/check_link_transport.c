@@ -611,6 +611,32 @@ START_TEST (transport_fails_an_attach_to_useless_or_malformed_parts)
 }
 END_TEST
 
+/* S2-71: our checks go to hosts, not to whole networks. */
+START_TEST (transport_checks_no_group_address)
+{
+  static const char *const groups[] = { "224.0.0.1", "0.0.0.0", "ff02::1", "::" };
+  g_auto (PlAttachReqAns) part = { .ufrag = g_bytes_new_static ("abcd", 4),
+                                   .password = g_bytes_new_static ("0123456789abcdef012345", 22),
+                                   .candidates = pl_ice_candidate_list_new () };
+
+  for (guint i = 0; i < G_N_ELEMENTS (groups); i++)
+    {
+      g_autoptr (GInetAddress) inet = g_inet_address_new_from_string (groups[i]);
+      PlIceCandidate candidate = { .overlay_link = PL_LINK_DTLS_UDP_SR, .type = PL_CAND_HOST, .priority = 1 + i,
+                                   .foundation = g_bytes_new_static ("1", 1) };
+
+      pl_ip_address_port_set (&candidate.addr_port, inet, 4711);
+      g_array_append_val (part.candidates, candidate);
+    }
+  start ("pki/alice", "pki/bob");
+  b.attachment = pl_transport_attach (b.transport, PL_ATTACH_LINK, FALSE, &attach_handlers, &b);
+  pl_transport_remote (b.transport, b.attachment, &part, pl_identity_node_id (a.identity));
+  ck_assert (run_until (b_over, 2000));
+  ck_assert_msg (b.error && strstr (b.error, "no address that can be tried"), "%s", b.error);
+  finish ();
+}
+END_TEST
+
 START_TEST (transport_fails_an_attach_whose_far_side_never_comes)
 {
   gint64 began;
@@ -732,6 +758,7 @@ main (void)
   tcase_add_test (ice, transport_refuses_the_wrong_node_at_the_end_of_ice);
   tcase_add_test (ice, transport_refuses_a_wrong_certificate_at_the_end_of_ice);
   tcase_add_test (ice, transport_fails_an_attach_to_useless_or_malformed_parts);
+  tcase_add_test (ice, transport_checks_no_group_address);
   tcase_add_test (ice, transport_fails_an_attach_whose_far_side_never_comes);
   tcase_add_test (ice, transport_lets_go_of_an_attach_at_any_time);
   tcase_add_test (ice, transport_bounds_attachments_at_once);
