@@ -404,7 +404,8 @@ pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *option
   membership->aor = g_strdup (home->aor);
   membership->overlay = g_strdup (home->overlay);
   membership->state_dir = g_strdup (options->state_dir);
-  membership->role = options->config->role;
+  /* Whoever made the overlay is where the others come to. */
+  membership->role = options->config->role == PL_ROLE_AUTO && options->listen ? PL_ROLE_BOOTSTRAP : options->config->role;
   g_queue_init (&membership->links);
   if (load_files (membership, home, error) && make_node (membership, options, error))
     return g_steal_pointer (&membership);
