@@ -21,16 +21,3 @@ pl_ice_address_dup_inet (const PlIceAddress *address)
     return NULL;
   return g_inet_address_new_from_bytes (address->bytes, address->len == 4 ? G_SOCKET_FAMILY_IPV4 : G_SOCKET_FAMILY_IPV6);
 }
-
-char *
-pl_ice_address_dup_text (const PlIceAddress *address)
-{
-  g_autoptr (GInetAddress) inet = pl_ice_address_dup_inet (address);
-  g_autofree char *text = NULL;
-
-  if (!inet)
-    return g_strdup ("-");
-  text = g_inet_address_to_string (inet);
-  return address->len == 4 ? g_strdup_printf ("%s:%u", text, address->port)
-                           : g_strdup_printf ("[%s]:%u", text, address->port);
-}

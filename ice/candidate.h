@@ -28,7 +28,5 @@ typedef struct {
 void pl_ice_address_set (PlIceAddress *address, GInetAddress *inet, guint16 port);
 /* NULL when there is none. Own reference. */
 GInetAddress *pl_ice_address_dup_inet (const PlIceAddress *address);
-/* "192.0.2.1:5" or "[2001:db8::1]:5"; "-" for none. Caller frees. */
-char *pl_ice_address_dup_text (const PlIceAddress *address);
 
 G_END_DECLS

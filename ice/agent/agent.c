@@ -359,19 +359,6 @@ pl_ice_agent_free (PlIceAgent *agent)
   g_free (agent);
 }
 
-void
-pl_ice_agent_set_handlers (PlIceAgent *agent, const PlIceAgentHandlers *handlers, gpointer user)
-{
-  agent->handlers = *handlers;
-  agent->user = user;
-}
-
-void
-pl_ice_agent_set_controlling (PlIceAgent *agent, gboolean controlling)
-{
-  g_object_set (agent->nice, "controlling-mode", controlling, NULL);
-}
-
 const char *
 pl_ice_agent_ufrag (PlIceAgent *agent)
 {

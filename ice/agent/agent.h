@@ -40,10 +40,6 @@ PlIceAgent *pl_ice_agent_new (PlEnv *env, GMainContext *context, const PlIceAgen
                               const PlIceAgentHandlers *handlers, gpointer user, GError **error);
 void pl_ice_agent_free (PlIceAgent *agent);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlIceAgent, pl_ice_agent_free)
-/* For who takes over an agent made by somebody else (a spare one). */
-void pl_ice_agent_set_handlers (PlIceAgent *agent, const PlIceAgentHandlers *handlers, gpointer user);
-/* Before the remote part is set. */
-void pl_ice_agent_set_controlling (PlIceAgent *agent, gboolean controlling);
 
 /* After gathered. Borrowed; candidates: PlCandidate. */
 const char *pl_ice_agent_ufrag (PlIceAgent *agent);

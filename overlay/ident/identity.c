@@ -163,12 +163,6 @@ pl_identity_gnutls_key (PlIdentity *identity)
   return identity->key;
 }
 
-gpointer
-pl_identity_gnutls_cert (PlIdentity *identity)
-{
-  return identity->crt;
-}
-
 /* --- signing --- */
 
 /* cert_hash when the certificate has one Node-ID, cert_hash_node_id when it has more

@@ -22,9 +22,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlIdentity, pl_identity_unref)
 
 PlCert *pl_identity_cert (PlIdentity *identity);           /* borrowed */
 const PlNodeId *pl_identity_node_id (PlIdentity *identity); /* the first of the certificate */
-/* gnutls_privkey_t and gnutls_x509_crt_t as opaque pointers for overlay/link, borrowed. */
+/* gnutls_privkey_t for the sessions of overlay/link, borrowed. */
 gpointer pl_identity_gnutls_key (PlIdentity *identity);
-gpointer pl_identity_gnutls_cert (PlIdentity *identity);
 
 /* Signs `overlay || transaction_id || contents || SignerIdentity` and fills `signature`. */
 gboolean pl_identity_sign_message (PlIdentity *identity, guint32 overlay, guint64 transaction_id,
