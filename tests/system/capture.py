@@ -11,6 +11,8 @@ from phone import stop_process
 
 ETHER_IP4, ETHER_IP6, ETHER_ARP = 0x0800, 0x86dd, 0x0806
 TCP, UDP, ICMP6 = 6, 17, 58
+PLAIN_FRAME = 12 + 160  # RTP header and 20 ms of G.711; protected it is longer by its tag
+EARLY_FRAMES = 3        # baresip 1.0.0 starts its voice and the DTLS handshake at once
 # What no outside packet may hold, whatever it calls itself.
 CLEAR = [b'SIP/2.0', b'INVITE sip', b'REGISTER sip', b'MESSAGE sip', b'BYE sip', b'v=0\r\n', b'm=audio', b'a=fingerprint', b'a=candidate', b'Call-ID:']
 
@@ -190,7 +192,7 @@ def tls_complaint(data):
 
 def judge(packets, tones=()):
     """(counts by kind, complaints): every packet is something that may be seen outside."""
-    counts, complaints, secured = {}, [], set()
+    counts, complaints, secured = {}, early_frames(packets), set()
     for number, p in enumerate(packets, 1):
         kind = p.kind
         if kind in ('udp', 'unreachable'):
@@ -211,6 +213,24 @@ def judge(packets, tones=()):
         if why:
             complaints.append(f'TCP {flow[0]} -> {flow[1]}: {why}')
     return counts, complaints
+
+
+def plain_frame(packet):
+    return packet.kind == 'udp' and len(packet.payload) == PLAIN_FRAME and packet.payload[0] == 0x80 and packet.payload[1] & 0x7f in (0, 8)
+
+
+def early_frames(packets):
+    """Complaints of G.711 in clear. The phone's own fault, and nobody else's to mend, is a frame or
+    two of a flow while its handshake still goes on; after the first protected packet there is none."""
+    complaints, plain, protected = [], {}, set()
+    for number, p in enumerate(packets, 1):
+        if plain_frame(p):
+            plain[p.flow] = plain.get(p.flow, 0) + 1
+            if p.flow in protected or plain[p.flow] > EARLY_FRAMES:
+                complaints.append(f'packet {number}: voice in clear {p.src} -> {p.dst}')
+        elif p.kind == 'udp' and datagram_kind(p.payload) == 'srtp':
+            protected.add(p.flow)
+    return complaints
 
 
 def media_flows(packets, least=20):

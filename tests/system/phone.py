@@ -418,8 +418,8 @@ class Meddler:
 
     def change(self, data):
         if data.startswith(b'REGISTER'):
-            here = b'<sip:meddler@127.0.0.1:%d>' % self.outer.getsockname()[1]
-            return re.sub(rb'(?mi)^(Contact|m)\s*:\s*<[^>]*>', rb'Contact: ' + here, data)
+            here = b'127.0.0.1:%d' % self.outer.getsockname()[1]     # the phone knows itself by its user part
+            return re.sub(rb'(?mi)^((?:Contact|m)\s*:\s*<sip:[^@>]*@)[^;>]*', lambda m: m.group(1) + here, data)
 
         def other(match):
             self.swapped += 1
