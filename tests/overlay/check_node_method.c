@@ -140,10 +140,11 @@ START_TEST (unknown_kinds_are_named_in_the_error) /* 183, 204 */
 }
 END_TEST
 
-START_TEST (what_is_not_there_is_an_empty_answer_or_not_found) /* 204, 208, 214 */
+START_TEST (what_is_not_there_is_an_empty_answer) /* 206, 208, 216 */
 {
   ask (PL_MESSAGE_FETCH_REQ, PLACE "0010" "00000001" GENERATION_0 "0002" "0000");
-  ck_assert_uint_eq (answer.error_code, PL_ERROR_NOT_FOUND);
+  ck_assert_uint_eq (answer.error_code, 0);
+  assert_body ("00000010" "00000001" GENERATION_0 "00000000");
   ask (PL_MESSAGE_FIND_REQ, PLACE "04" "00000001");
   ck_assert_uint_eq (answer.error_code, 0);
 }
@@ -203,7 +204,7 @@ main (void)
   tcase_add_test (tcase, ping_is_answered_with_a_new_id_and_the_time);
   tcase_add_test (tcase, probe_tells_what_was_asked_and_is_known);
   tcase_add_test (tcase, unknown_kinds_are_named_in_the_error);
-  tcase_add_test (tcase, what_is_not_there_is_an_empty_answer_or_not_found);
+  tcase_add_test (tcase, what_is_not_there_is_an_empty_answer);
   tcase_add_test (tcase, a_store_elsewhere_is_refused);
   tcase_add_test (tcase, route_query_names_a_peer);
   tcase_add_loop_test (tcase, malformed_and_unknown_requests_are_answered_with_an_error, 0, G_N_ELEMENTS (bad));
