@@ -105,6 +105,34 @@ def over_ipv6(tap, folder, builddir):
         judge_links(tap, w)
 
 
+# --- the network goes away ---
+
+OUTAGE = 60    # s; longer than any link is kept
+
+
+def outage(tap, folder, builddir):
+    """Alice's own interface goes down, Bob's router loses its line; both come back."""
+    with world(tap, folder, builddir, 'a minute without network') as w:
+        alice, bob = two_people(tap, w, w.network.nat_host('alice', 10), w.network.nat_host('bob', 20))
+        with tap.check('outage: alice dials bob before', vital=True):
+            hang_up(alice, bob, call(alice, bob, 1.0))
+        net.ip(alice.machine, 'link', 'set', 'eth0', 'down')
+        net.ip(bob.machine.router, 'link', 'set', 'wan', 'down')
+        time.sleep(OUTAGE)
+        net.ip(alice.machine, 'link', 'set', 'eth0', 'up')
+        net.ip(alice.machine, 'route', 'add', 'default', 'via', '10.10.0.1')
+        net.ip(bob.machine.router, 'link', 'set', 'wan', 'up')
+        back = time.time()
+        for who in (alice, bob):
+            with tap.check(f'{who.name} is in the overlay again within 30 s'):
+                wait_until(f'{who.name} is a client', lambda who=who: w.state(who) == 'client', 30)
+                tap.say(f'{who.name}: after {time.time() - back:.0f} s')
+        time.sleep(3)    # for the registrations
+        for caller, callee in ((alice, bob), (bob, alice)):
+            with tap.check(f'outage: {caller.name} dials {callee.name} afterwards'):
+                hang_up(caller, callee, call(caller, callee, 1.0))
+
+
 # --- one flat network: death, refusals, meddling ---
 
 def flat(tap, folder, builddir):
@@ -426,4 +454,4 @@ def control(tap, folder, builddir):
         network.remove()
 
 
-ALL = {'control': control, 'nat': behind_nat, 'flat': flat, 'ipv6': over_ipv6, 'figures': figures}
+ALL = {'control': control, 'nat': behind_nat, 'flat': flat, 'ipv6': over_ipv6, 'figures': figures, 'outage': outage}
