@@ -113,7 +113,7 @@ add_server (Real *real, GPtrArray *list, const char *text)
 static GPtrArray *
 make_list (Real *real, const char *const *servers)
 {
-  GPtrArray *list = g_ptr_array_new_with_free_func (g_free);
+  GPtrArray *list = g_ptr_array_new_full (SERVERS_MAX + 1, g_free); /* attachments borrow its data: it never moves */
 
   g_ptr_array_add (list, NULL);
   for (guint i = 0; servers && servers[i]; i++)
