@@ -437,6 +437,7 @@ main (void)
   Suite *suite = suite_create ("sip");
   TCase *tcase = tcase_create ("sdp/session");
 
+  tcase_set_timeout (tcase, 60); /* the sanitizers take their time */
   tcase_add_test (tcase, corpus_is_classified_as_its_names_say);
   tcase_add_test (tcase, corpus_loses_loopback_and_nothing_else);
   tcase_add_test (tcase, corpus_answers_fit_their_offers_where_both_encrypt);
