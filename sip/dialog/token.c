@@ -62,6 +62,8 @@ pl_token_key_load (PlEnv *env, const char *path, GError **error)
 void
 pl_token_key_free (PlTokenKey *key)
 {
+  if (!key)
+    return;
   pl_secret_free (key->secret);
   g_free (key);
 }

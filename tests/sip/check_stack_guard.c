@@ -444,6 +444,31 @@ START_TEST (torture_is_survived)
 }
 END_TEST
 
+/* As on a full disk: an error, and what is half made is taken down without harm. */
+START_TEST (state_that_cannot_be_kept_is_an_error)
+{
+  static const char *const files[] = { "token-key", "flows", "bindings", "listen" };
+  static const char *const listen[] = { "127.0.0.1:0", NULL };
+  World w;
+
+  world_start (&w);
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autofree char *dir = g_build_filename (g_get_home_dir (), "full", files[i], NULL);
+      g_autofree char *blocker = g_build_filename (dir, files[i], "x", NULL);
+      PlSipOptions options = { listen, getuid (), dir };
+      g_autoptr (GError) error = NULL;
+      g_autoptr (PlSip) sip = NULL;
+
+      ck_assert_int_eq (g_mkdir_with_parents (blocker, 0700), 0);
+      sip = pl_sip_new (pl_loop_env (w.loop), w.context, pl_fake_daemon_resolver (w.a.daemon), &options, NULL, NULL, &error);
+      ck_assert_msg ((sip == NULL) == (error != NULL), "%s", files[i]);
+      ck_assert_msg (i > 0 || !sip, "a key that cannot be kept");
+    }
+  world_stop (&w);
+}
+END_TEST
+
 static Suite *
 suite (void)
 {
@@ -467,6 +492,7 @@ suite (void)
   tcase_add_test (c, link_cannot_ring_a_phone_to_death);
   tcase_add_test (c, callee_certified_as_another_is_not_talked_to);
   tcase_add_test (c, torture_is_survived);
+  tcase_add_test (c, state_that_cannot_be_kept_is_an_error);
   suite_add_tcase (s, c);
   return s;
 }
