@@ -114,6 +114,12 @@ import_request (const char *pem, GError **error)
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "cannot read the request: too large");
       return NULL;
     }
+  if (strstr (pem, "-----BEGIN CERTIFICATE-----"))
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                           "this is a certificate, not a request: who asked for it brings it in with 'peerline identity import'");
+      return NULL;
+    }
   if (!good (gnutls_x509_crq_import (crq, &datum, GNUTLS_X509_FMT_PEM), "read the request", error)
       || !good (gnutls_x509_crq_verify (crq, 0), "believe the request, whose own signature is wrong", error))
     return NULL;
