@@ -110,10 +110,26 @@ read_addresses (Loader *loader, const char *group, const char *key, gboolean use
   *out = (char **) g_ptr_array_free (g_steal_pointer (&good), FALSE);
 }
 
+/* Nobody but the own machine's user gets through to the SIP ports. */
+static void
+check_loopback (Loader *loader, const char *group, const char *key, const char *item)
+{
+  g_autoptr (GSocketConnectable) address = g_network_address_parse (item, 0, NULL);
+  g_autoptr (GInetAddress) host = g_inet_address_new_from_string (g_network_address_get_hostname (G_NETWORK_ADDRESS (address)));
+  g_autofree char *what = NULL;
+
+  if (host && g_inet_address_get_is_loopback (host))
+    return;
+  what = g_strdup_printf ("\"%s\" is not a loopback address, as 127.0.0.1:5080 or [::1]:5080", item);
+  problem (loader, group, key, what);
+}
+
 static void
 read_sip_listen (Loader *loader, const char *group, const char *key)
 {
   read_addresses (loader, group, key, FALSE, &loader->config->sip_listen);
+  for (char **item = loader->config->sip_listen; *item; item++)
+    check_loopback (loader, group, key, *item);
   if (!loader->config->sip_listen[0] && loader->problems->len == 0)
     problem (loader, group, key, "at least one address is needed, as 127.0.0.1:5080");
 }

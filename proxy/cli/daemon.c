@@ -12,6 +12,16 @@
 
 /* --- calling --- */
 
+/* systemd's daemon is that of the usual folders, not of a PEERLINE_HOME. */
+static const char *
+how_to_start (void)
+{
+  const char *home = g_getenv ("PEERLINE_HOME");
+
+  return home && *home ? "run 'peerlined' with the same PEERLINE_HOME"
+                       : "start it with 'systemctl --user start peerlined', or run 'peerlined'";
+}
+
 static GDBusConnection *
 connect_daemon (PlCli *cli, GError **error)
 {
@@ -25,8 +35,7 @@ connect_daemon (PlCli *cli, GError **error)
   if (connection)
     return connection;
   if (g_error_matches (why, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) || g_error_matches (why, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
-    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
-                         "peerlined is not running: start it with 'systemctl --user start peerlined', or run 'peerlined'");
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED, "peerlined is not running: %s", how_to_start ());
   else
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED, "cannot reach peerlined at %s: %s", path, why->message);
   return NULL;
@@ -62,7 +71,7 @@ pl_cli_reload (PlCli *cli)
   if (answer)
     pl_cli_say (cli, "peerlined has taken it over.");
   else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED))
-    pl_cli_say (cli, "peerlined is not running yet: start it with 'systemctl --user start peerlined', or run 'peerlined'.");
+    pl_cli_say (cli, "peerlined is not running yet: %s.", how_to_start ());
   else
     pl_cli_say (cli, "peerlined could not take it over (%s): restart it.", error->message);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,6 +116,21 @@ write_authority (PlAuthority *authority, const char *dir, GError **error)
   return done;
 }
 
+/* What a full disk left behind must not keep the name from the next attempt. */
+static void
+remove_authority (const char *dir)
+{
+  static const char *const files[] = { "ca.key", "ca.crt", "signer.key", "signer.crt" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autofree char *path = g_build_filename (dir, files[i], NULL);
+
+      g_unlink (path);
+    }
+  g_rmdir (dir);
+}
+
 static gboolean
 write_document (PlCli *cli, const char *overlay, GBytes *xml, GError **error)
 {
@@ -133,9 +149,27 @@ check_new (PlCli *cli, const char *overlay, GError **error)
 
   if (!g_file_test (path, G_FILE_TEST_EXISTS) && !g_file_test (dir, G_FILE_TEST_EXISTS))
     return TRUE;
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
-               "there is an overlay %s already: take another name, or see 'peerline overlay list'", overlay);
+  if (g_file_test (path, G_FILE_TEST_EXISTS))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
+                 "there is an overlay %s already: take another name, or see 'peerline overlay list'", overlay);
+  else
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
+                 "%s holds an authority of this name, but the overlay has no document: take another name, bring the document "
+                 "back with 'peerline overlay join FILE', or remove the folder", dir);
   return FALSE;
+}
+
+/* The daemon does not read its port off the document: behind a NAT the two may differ. */
+static void
+say_port (PlCli *cli, PlDocument *document)
+{
+  for (guint i = 0; i < document->bootstrap_nodes->len; i++)
+    {
+      const PlHostPort *node = &g_array_index (document->bootstrap_nodes, PlHostPort, i);
+
+      if (node->port != BOOTSTRAP_PORT)
+        pl_cli_say (cli, "The bootstrap node at %s needs 'port=%u' in the group [overlay] of its peerline.conf.", node->host, node->port);
+    }
 }
 
 static void
@@ -152,6 +186,7 @@ say_created (PlCli *cli, PlDocument *document, PlAuthority *authority)
   pl_cli_print_object (cli, object, columns);
   if (document->bootstrap_nodes->len == 0)
     pl_cli_say (cli, "It has no bootstrap node, so only this machine can be in it; --bootstrap HOST:PORT names a machine that others reach.");
+  say_port (cli, document);
   pl_cli_say (cli, "Get an identity: peerline identity create you@example.org --overlay %s", document->instance_name);
   pl_cli_say (cli, "Others join with the document and compare the fingerprint: peerline overlay join FILE");
 }
@@ -178,6 +213,8 @@ make_overlay (PlCli *cli, PlDocument *document, GError **error)
   wipe_text (key);
   if (done)
     say_created (cli, document, authority);
+  else
+    remove_authority (dir);
   return done;
 }
 

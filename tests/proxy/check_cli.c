@@ -249,6 +249,25 @@ START_TEST (cli_gives_a_name_to_one_key_only_unless_forced)
 }
 END_TEST
 
+/* As on a full disk: what was written before does not keep the name. */
+START_TEST (cli_leaves_nothing_of_an_overlay_that_failed)
+{
+  g_autofree char *overlays = in_home ("data/overlays");
+  g_autofree char *authority = in_home ("data/authorities/" OVERLAY);
+  g_autofree char *document = in_home ("data/overlays/" OVERLAY ".xml");
+  g_autofree char *data = in_home ("data");
+
+  ck_assert_int_eq (g_mkdir_with_parents (data, 0700), 0);
+  ck_assert (g_file_set_contents (overlays, "", 0, NULL));
+  must_fail ("overlay create " OVERLAY, 1, "overlays");
+  ck_assert (!g_file_test (authority, G_FILE_TEST_EXISTS));
+  g_unlink (overlays);
+  must ("overlay create %s", OVERLAY);
+  g_unlink (document);
+  must_fail ("overlay create " OVERLAY, 1, "no document|overlay join FILE");
+}
+END_TEST
+
 static const struct { const char *line; int code; const char *said; } wrong[] = {
   { "nonsense", 2, "no command|--help" },
   { "overlay create", 2, "usage: peerline overlay create NAME" },
@@ -278,7 +297,7 @@ static const struct { const char *line; int code; const char *said; } wrong[] = 
   { "identity import " PL_SRCDIR "/COPYING", 1, "COPYING" },
   { "identity import " PL_SRCDIR "/tests/data/vectors/pki/alice.crt", 1, "no overlay interop.example.org" },
   { "lookup nobody", 1, "no address" },
-  { "lookup alice@example.org", 1, "not running|systemctl --user start peerlined" },
+  { "lookup alice@example.org", 1, "not running|same PEERLINE_HOME" },
   { "status", 1, "not running|peerlined" },
   { "peers --json", 1, "not running" },
   { "registrations", 1, "not running" },
@@ -579,6 +598,7 @@ main (void)
   tcase_add_test (tcase, cli_makes_an_overlay_and_an_identity_whose_keys_are_private); /* S1-56 */
   tcase_add_test (tcase, cli_requests_signs_and_imports_over_two_homes);
   tcase_add_test (tcase, cli_gives_a_name_to_one_key_only_unless_forced);
+  tcase_add_test (tcase, cli_leaves_nothing_of_an_overlay_that_failed);
   tcase_add_loop_test (tcase, cli_says_in_a_line_what_is_wrong_and_what_to_do, 0, G_N_ELEMENTS (wrong)); /* S1-50 */
   tcase_add_test (tcase, cli_refuses_key_files_that_others_can_read);
   tcase_add_test (tcase, cli_says_which_documents_and_identities_are_no_good);

@@ -63,10 +63,11 @@ END_TEST
 START_TEST (settings_tells_all_problems_with_their_lines)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (PlSettings) config = load ("[sip]\nlisten=nonsense\nlisten-on=x\n\n[overlay]\nport=70000\nrole=king\nlisten=host\n[extra]\na=b\n", &error);
+  g_autoptr (PlSettings) config = load ("[sip]\nlisten=nonsense;192.0.2.1:5080\nlisten-on=x\n\n[overlay]\nport=70000\nrole=king\nlisten=host\n[extra]\na=b\n", &error);
 
   ck_assert_ptr_null (config);
   ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:2: [sip] listen: \"nonsense\" is not ADDRESS:PORT"));
+  ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:2: [sip] listen: \"192.0.2.1:5080\" is not a loopback address"));
   ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:3: [sip] listen-on: there is no such key"));
   ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:6: [overlay] port: \"70000\" is not a number from 1 to 65535"));
   ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:7: [overlay] role: must be"));
