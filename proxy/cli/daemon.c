@@ -154,7 +154,7 @@ run_status (PlCli *cli, GError **error)
   pl_cli_print_object (cli, status, top);
   if (cli->json)
     return TRUE;
-  print_part (cli, status, "overlays", overlays, "No overlay yet.");
+  print_part (cli, status, "overlays", overlays, "In no overlay yet.");
   print_part (cli, status, "identities", identities, "No identity yet.");
   print_problems (status);
   return TRUE;

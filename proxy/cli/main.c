@@ -147,6 +147,18 @@ run (const PlCliCommand *command, int argc, char **argv)
   return 0;
 }
 
+/* "peerline --json status" as "peerline status --json". */
+static void
+put_json_last (int argc, char **argv)
+{
+  char *json = argc > 2 && g_str_equal (argv[1], "--json") ? argv[1] : NULL;
+
+  if (!json)
+    return;
+  memmove (argv + 1, argv + 2, (argc - 2) * sizeof *argv);
+  argv[argc - 1] = json;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -155,6 +167,7 @@ main (int argc, char **argv)
 
   setlocale (LC_ALL, "");
   pl_ident_init ();
+  put_json_last (argc, argv);
   if (argc > 1 && (g_str_equal (argv[1], "--help") || g_str_equal (argv[1], "-h")))
     return print_help (stdout), 0;
   if (argc > 1 && g_str_equal (argv[1], "--version"))

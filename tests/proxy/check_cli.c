@@ -536,7 +536,9 @@ START_TEST (cli_prints_what_the_daemon_says_without_control_characters)
   g_auto (Result) calls = peerline (NULL, "calls");
   g_auto (Result) none = peerline (NULL, "registrations");
   g_autoptr (JsonParser) json = json_of ("status --json");
+  g_autoptr (JsonParser) before = json_of ("--json status");
 
+  ck_assert_ptr_nonnull (json_parser_get_root (before));
   ck_assert_ptr_nonnull (strstr (status.out, "127.0.0.1:5080"));
   ck_assert_ptr_nonnull (strstr (status.out, "o.example"));
   ck_assert_ptr_nonnull (strstr (status.out, "! do "));
