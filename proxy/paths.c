@@ -3,7 +3,10 @@
 
 #include "proxy/paths.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define NAME "peerline"
 
@@ -17,6 +20,18 @@ below (const char *home)
   paths->state = g_build_filename (home, "state", NULL);
   paths->runtime = g_build_filename (home, "runtime", NULL);
   return paths;
+}
+
+/* Without a session there is no runtime folder; a user may have made a home for this case. */
+static char *
+dup_home_without_session (void)
+{
+  g_autofree char *home = g_build_filename (g_get_home_dir (), "." NAME, NULL);
+  GStatBuf st;
+
+  if (g_lstat (home, &st) == 0 && S_ISDIR (st.st_mode) && st.st_uid == geteuid () && !(st.st_mode & 022))
+    return g_steal_pointer (&home);
+  return NULL;
 }
 
 PlPaths *
@@ -35,9 +50,14 @@ pl_paths_new (GError **error)
     }
   if (!runtime || !g_path_is_absolute (runtime))
     {
+      g_autofree char *own = dup_home_without_session ();
+
+      if (own)
+        return below (own);
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
                            "XDG_RUNTIME_DIR is not set, so there is no safe place for the control socket: log in through "
-                           "your system's session (PAM), or set PEERLINE_HOME to a folder of your own");
+                           "your system's session (PAM), make a folder ~/." NAME " that only you can write to, or set "
+                           "PEERLINE_HOME to a folder of your own");
       return NULL;
     }
   paths = g_new0 (PlPaths, 1);

@@ -2,6 +2,8 @@
  *
  * Where things lie: XDG folders, or all below PEERLINE_HOME when that is set
  * (PEERLINE_HOME/{config,data,state,runtime}), so that several instances run side by side.
+ * Where there is no session (no XDG_RUNTIME_DIR) a folder ~/.peerline of the user counts as
+ * PEERLINE_HOME.
  */
 #pragma once
 #include <gio/gio.h>
@@ -16,7 +18,7 @@ typedef struct {
 } PlPaths;
 
 /* Makes no folder. Fails when PEERLINE_HOME is not absolute, or when there is no place for the
- * control socket: neither XDG_RUNTIME_DIR nor PEERLINE_HOME. */
+ * control socket: neither PEERLINE_HOME nor XDG_RUNTIME_DIR nor ~/.peerline. */
 PlPaths *pl_paths_new (GError **error);
 void pl_paths_free (PlPaths *paths);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlPaths, pl_paths_free)

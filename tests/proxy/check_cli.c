@@ -445,6 +445,7 @@ END_TEST
 START_TEST (paths_follow_the_environment)
 {
   g_autoptr (PlPaths) paths = NULL;
+  g_autofree char *own = g_build_filename (g_get_home_dir (), ".peerline", NULL);
 
   g_setenv ("PEERLINE_HOME", "relative", TRUE);
   ck_assert_ptr_null (pl_paths_new (NULL));
@@ -453,6 +454,12 @@ START_TEST (paths_follow_the_environment)
   ck_assert_str_eq (paths->runtime, "/x/runtime");
   g_unsetenv ("PEERLINE_HOME");
   g_unsetenv ("XDG_RUNTIME_DIR");
+  ck_assert_ptr_null (pl_paths_new (NULL));
+  ck_assert_int_eq (g_mkdir (own, 0700), 0);
+  g_clear_pointer (&paths, pl_paths_free);
+  paths = pl_paths_new (NULL);
+  ck_assert (g_str_has_prefix (paths->runtime, own));
+  ck_assert_int_eq (g_chmod (own, 0777), 0); /* anybody's */
   ck_assert_ptr_null (pl_paths_new (NULL));
   g_setenv ("XDG_RUNTIME_DIR", "/run/user/7", TRUE);
   g_clear_pointer (&paths, pl_paths_free);
