@@ -392,6 +392,28 @@ START_TEST (lost_neighbour_leaves_the_table_and_the_others_are_told) /* 258, 260
 }
 END_TEST
 
+START_TEST (only_peers_of_the_ring_may_bring_copies_and_only_of_what_we_keep) /* S2-50, 171, 267 */
+{
+  const guint8 ids[] = { 0x20, 0x28, 0x30, 0x40, 0x60, 0x70, 0x80 };
+  PlNodeId peer = node (0x40), client = node (0x41), stranger = node (0x42);
+  PlNodeId near = node (0x35), far = node (0x90);
+
+  pl_topology_start_ring (topology);
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      PlNodeId id = node (ids[i]);
+
+      pl_topology_link_up (topology, &id);
+      ck_assert_uint_eq (update_from (&id, NULL, 0), 0);
+    }
+  pl_topology_link_up (topology, &client);
+  ck_assert (pl_topology_replica_ok (topology, &near, &peer));
+  ck_assert (!pl_topology_replica_ok (topology, &far, &peer));
+  ck_assert (!pl_topology_replica_ok (topology, &near, &client));
+  ck_assert (!pl_topology_replica_ok (topology, &near, &stranger));
+}
+END_TEST
+
 START_TEST (route_query_names_the_next_peer) /* 275, 287 */
 {
   PlNodeId a = node (0x90), place = node (0x80);
@@ -448,6 +470,7 @@ suite (void)
   tcase_add_test (c, leave_makes_nobody_attach_to_far_nodes);
   tcase_add_test (c, one_that_names_many_does_not_hide_whom_others_name);
   tcase_add_test (c, lost_neighbour_leaves_the_table_and_the_others_are_told);
+  tcase_add_test (c, only_peers_of_the_ring_may_bring_copies_and_only_of_what_we_keep);
   tcase_add_test (c, route_query_names_the_next_peer);
   tcase_add_test (c, malformed_bodies_are_refused);
   suite_add_tcase (s, c);

@@ -240,6 +240,20 @@ START_TEST (answer_of_another_node_is_discarded) /* 92, S2-08 */
 }
 END_TEST
 
+START_TEST (error_of_another_node_is_discarded) /* S1-43, 92 */
+{
+  PlNodeId someone = { { 9 } };
+
+  peer[1].keep = TRUE;
+  ask (&someone, PL_MESSAGE_PING_REQ);
+  ck_assert_ptr_nonnull (peer[1].kept);
+  pl_trans_refuse_text (peer[1].trans, peer[1].kept, PL_ERROR_NOT_FOUND, "no such node");
+  pl_universe_run (universe, PL_USEC_PER_SEC / 10);
+  ck_assert_uint_eq (peer[1].sent->len, 1);
+  ck_assert_uint_eq (answers, 0);
+}
+END_TEST
+
 START_TEST (answer_for_a_place_from_too_far_away_is_discarded) /* 93 */
 {
   PlResourceId resource;
@@ -520,6 +534,7 @@ suite (void)
   tcase_add_test (c, repeated_request_gets_the_same_answer_and_is_processed_once);
   tcase_add_test (c, request_being_processed_is_not_processed_twice);
   tcase_add_test (c, answer_of_another_node_is_discarded);
+  tcase_add_test (c, error_of_another_node_is_discarded);
   tcase_add_test (c, answer_for_a_place_from_too_far_away_is_discarded);
   tcase_add_test (c, changed_request_is_not_processed_nor_answered);
   tcase_add_test (c, answer_above_max_response_length_is_an_error_instead);
