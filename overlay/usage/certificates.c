@@ -162,11 +162,33 @@ on_stored (gpointer user, const GError *error)
   wait_after_failure (place);
 }
 
+/* The storing peer is not trusted with the access policy: what others signed is none of ours,
+ * above all its storage_time, which could be the last there is. */
+static GPtrArray *
+dup_own (Place *place, const GPtrArray *values)
+{
+  PlCert *cert = pl_identity_cert (place->owner->identity);
+  GPtrArray *own = g_ptr_array_new ();
+
+  for (guint i = 0; i < values->len; i++)
+    {
+      PlFetched *fetched = g_ptr_array_index (values, i);
+      gboolean good = place->kind == PL_KIND_CERTIFICATE_BY_NODE
+                        ? pl_node_id_equal (&fetched->signer, pl_identity_node_id (place->owner->identity))
+                        : g_strcmp0 (pl_cert_aor (fetched->signer_cert), pl_cert_aor (cert)) == 0;
+
+      if (good)
+        g_ptr_array_add (own, fetched);
+    }
+  return own;
+}
+
 static void
-on_looked (gpointer user, const GPtrArray *values, const GError *error)
+on_looked (gpointer user, const GPtrArray *all, const GError *error)
 {
   Place *place = user;
   PlCertificates *owner = place->owner;
+  g_autoptr (GPtrArray) values = NULL;
   guint32 lifetime = lifetime_of (owner);
   PlStoredDataValue value = { PL_DATA_ARRAY, 0, NULL, { TRUE, NULL } };
   const PlFetched *ours;
@@ -177,6 +199,7 @@ on_looked (gpointer user, const GPtrArray *values, const GError *error)
       wait_after_failure (place);
       return;
     }
+  values = dup_own (place, all);
   ours = find_ours (place, values);
   if (ours && ours->data->lifetime >= lifetime / 2)
     {

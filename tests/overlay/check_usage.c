@@ -672,6 +672,30 @@ START_TEST (a_dying_slot_is_used_again)
 }
 END_TEST
 
+/* S2-20, S2-37: a peer that keeps what it should have refused. */
+START_TEST (what_others_signed_in_our_place_is_nothing_to_us)
+{
+  g_autoptr (PlCertificates) certificates = pl_certificates_new (env, net, alice);
+  PlStoredDataValue value = { PL_DATA_ARRAY, 0, NULL, { TRUE, pl_cert_der (pl_identity_cert (alice)) } };
+  const guint32 kinds[] = { PL_KIND_CERTIFICATE_BY_USER, PL_KIND_CERTIFICATE_BY_NODE };
+  PlResourceId places[2];
+
+  pl_aor_resource (ALICE, &places[0]);
+  pl_resource_id_from_name (&places[1], pl_identity_node_id (alice)->b, PL_NODE_ID_LEN);
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      Kept *k = kept_new (bob, &places[i], kinds[i], &value, G_MAXINT64);
+
+      k->fetched.data->lifetime = PL_CERTIFICATE_LIFETIME;
+      keep (k);
+    }
+  pl_certificates_set_online (certificates, TRUE);
+  pl_universe_run (universe, 3 * SEC);
+  ck_assert_uint_lt (last_time, G_MAXINT64);
+  ck_assert_uint_eq (n_stores, 2);
+}
+END_TEST
+
 START_TEST (many_devices_do_not_make_the_array_grow_for_ever)
 {
   for (guint i = 0; i < PL_CERTIFICATE_SLOTS_MAX + 5; i++)
@@ -719,6 +743,7 @@ suite (void)
   tcase_add_test (t, our_certificate_is_kept_in_both_places);
   tcase_add_test (t, coming_back_does_not_store_a_certificate_again);
   tcase_add_test (t, a_dying_slot_is_used_again);
+  tcase_add_test (t, what_others_signed_in_our_place_is_nothing_to_us);
   tcase_add_test (t, many_devices_do_not_make_the_array_grow_for_ever);
   suite_add_tcase (s, t);
   return s;
