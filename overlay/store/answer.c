@@ -227,7 +227,6 @@ find_closest (PlStore *store, const PlNodeId *place, guint32 kind, PlResourceId 
   PlNodeId best = { { 0 } };
   gboolean any = FALSE;
 
-  closest->len = PL_NODE_ID_LEN;
   g_hash_table_iter_init (&iter, store->resources);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
@@ -263,7 +262,9 @@ pl_store_find (PlStore *store, const PlFindReq *request, PlFindAns *answer, GByt
       PlFindKindData data = { 0 };
 
       data.kind = g_array_index (request->kinds, guint32, i);
-      find_closest (store, &place, data.kind, &data.closest);
+      data.closest.len = PL_NODE_ID_LEN;
+      if (pl_document_kind (store->document, data.kind)) /* each one is a walk through all there is */
+        find_closest (store, &place, data.kind, &data.closest);
       g_array_append_val (answer->results, data);
     }
   return 0;
