@@ -4,6 +4,7 @@
 #include "proxy/membership.h"
 
 #include "base/file.h"
+#include "base/log.h"
 
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -24,7 +25,12 @@ struct PlMembership {
   PlEnv *env;
   PlRole role;
   GQueue links; /* FarLink */
+  PlTimer *patience;
+  char *problem; /* NULL: none */
 };
+
+/* After this long without an overlay a person wants to know why. */
+#define PATIENCE (10 * PL_USEC_PER_SEC)
 
 /* A SIP link as the SIP side sees it. */
 typedef struct {
@@ -185,11 +191,55 @@ pl_membership_dup_sip_links (PlMembership *membership)
 
 /* --- the node --- */
 
+static char *
+list_bootstrap (const PlDocument *document)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (guint i = 0; i < document->bootstrap_nodes->len; i++)
+    {
+      const PlHostPort *node = &g_array_index (document->bootstrap_nodes, PlHostPort, i);
+
+      g_string_append_printf (text, strchr (node->host, ':') ? "%s[%s]:%u" : "%s%s:%u", i ? ", " : "", node->host, node->port);
+    }
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+static void
+on_impatient (gpointer data)
+{
+  PlMembership *membership = data;
+  g_autofree char *nodes = list_bootstrap (membership->document);
+
+  if (*nodes)
+    membership->problem = g_strdup_printf ("overlay %s: no bootstrap node answers (%s): is this machine online, and does one of them run? "
+                                           "It is tried again and again", membership->overlay, nodes);
+  else
+    membership->problem = g_strdup_printf ("overlay %s: its document names no bootstrap node: get one that does, and run "
+                                           "'peerline overlay join FILE'", membership->overlay);
+  pl_warn ("membership", membership->problem, NULL);
+  if (membership->handlers.state_changed)
+    membership->handlers.state_changed (membership->user, membership);
+}
+
+static void
+watch_state (PlMembership *membership, PlNodeState state)
+{
+  if (state != PL_NODE_CONNECTING && state != PL_NODE_OFFLINE)
+    {
+      pl_timer_clear (&membership->patience);
+      g_clear_pointer (&membership->problem, g_free);
+    }
+  else if (!membership->patience && !membership->problem)
+    pl_env_arm (membership->env, &membership->patience, PATIENCE, on_impatient, membership);
+}
+
 static void
 on_state_changed (gpointer user, PlNodeState state)
 {
   PlMembership *membership = user;
 
+  watch_state (membership, state);
   if (membership->handlers.state_changed)
     membership->handlers.state_changed (membership->user, membership);
 }
@@ -426,6 +476,8 @@ pl_membership_free (PlMembership *membership)
   g_clear_pointer (&membership->identity, pl_identity_unref);
   g_clear_pointer (&membership->trust, pl_trust_free);
   g_clear_pointer (&membership->document, pl_document_free);
+  pl_timer_clear (&membership->patience); /* a node that stops may say so */
+  g_free (membership->problem);
   g_free (membership->aor);
   g_free (membership->overlay);
   g_free (membership->node_hex);
@@ -436,6 +488,7 @@ pl_membership_free (PlMembership *membership)
 void
 pl_membership_start (PlMembership *membership)
 {
+  watch_state (membership, PL_NODE_OFFLINE);
   pl_node_start (membership->node);
 }
 
@@ -443,6 +496,12 @@ void
 pl_membership_stop (PlMembership *membership, void (*done) (gpointer data), gpointer data)
 {
   pl_node_stop (membership->node, done, data);
+}
+
+const char *
+pl_membership_problem (PlMembership *membership)
+{
+  return membership->problem;
 }
 
 const char *

@@ -43,6 +43,8 @@ void pl_membership_stop (PlMembership *membership, void (*done) (gpointer data),
 const char *pl_membership_aor (PlMembership *membership);
 const char *pl_membership_overlay (PlMembership *membership);
 const char *pl_membership_node_hex (PlMembership *membership);
+/* Why it is in no overlay after a while, and what to do; NULL: no problem. Told by state_changed. */
+const char *pl_membership_problem (PlMembership *membership);
 PlNode *pl_membership_node (PlMembership *membership);
 PlRole pl_membership_role (PlMembership *membership);
 gint64 pl_membership_expires (PlMembership *membership); /* certificate, seconds since 1970 */

@@ -109,6 +109,23 @@ strings (GPtrArray *list)
   return g_variant_new_strv ((const char *const *) list->pdata, list->len);
 }
 
+static GVariant *
+all_problems (GPtrArray *memberships, GPtrArray *problems)
+{
+  g_autoptr (GPtrArray) list = g_ptr_array_new ();
+
+  for (guint i = 0; i < problems->len; i++)
+    g_ptr_array_add (list, g_ptr_array_index (problems, i));
+  for (guint i = 0; i < memberships->len; i++)
+    {
+      const char *problem = pl_membership_problem (g_ptr_array_index (memberships, i));
+
+      if (problem)
+        g_ptr_array_add (list, (char *) problem);
+    }
+  return strings (list);
+}
+
 GVariant *
 pl_report_status (GPtrArray *memberships, PlSip *sip, GPtrArray *problems)
 {
@@ -128,7 +145,7 @@ pl_report_status (GPtrArray *memberships, PlSip *sip, GPtrArray *problems)
   g_variant_builder_add (&dict, "{sv}", "listen", g_variant_new_strv (sip ? pl_sip_listening (sip) : none, -1));
   g_variant_builder_add (&dict, "{sv}", "overlays", g_variant_builder_end (&overlays));
   g_variant_builder_add (&dict, "{sv}", "identities", g_variant_builder_end (&identities));
-  g_variant_builder_add (&dict, "{sv}", "problems", strings (problems));
+  g_variant_builder_add (&dict, "{sv}", "problems", all_problems (memberships, problems));
   return g_variant_builder_end (&dict);
 }
 

@@ -285,6 +285,21 @@ START_TEST (daemon_without_an_identity_stays_up_and_says_what_is_next)
 }
 END_TEST
 
+/* The loopback port is one where nobody listens. */
+START_TEST (daemon_says_after_a_while_that_no_bootstrap_node_answers)
+{
+  Daemon *daemon;
+
+  must ("overlay create " OVERLAY " --bootstrap 127.0.0.1:9");
+  must ("identity create " ALICE " --overlay " OVERLAY);
+  configure ("role=client");
+  daemon = start ();
+  wait_for (daemon, "no bootstrap node answers (127.0.0.1:9)");
+  assert_problem ("no bootstrap node answers (127.0.0.1:9)");
+  stop (daemon);
+}
+END_TEST
+
 START_TEST (daemon_runs_one_at_a_time)
 {
   Daemon *daemon;
@@ -311,6 +326,7 @@ main (void)
   tcase_add_test (tcase, daemon_refuses_a_document_that_somebody_changed);
   tcase_add_loop_test (tcase, daemon_says_that_the_overlay_port_is_taken, 0, 2);
   tcase_add_test (tcase, daemon_without_an_identity_stays_up_and_says_what_is_next);
+  tcase_add_test (tcase, daemon_says_after_a_while_that_no_bootstrap_node_answers);
   tcase_add_test (tcase, daemon_runs_one_at_a_time);
   return pl_test_run (suite, NULL);
 }
