@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "overlay/ident/aor.h"
 #include "overlay/topology/chord/ring.h"
 #include "overlay/topology/topology.h"
 #include "overlay/wire/body.h"
@@ -414,6 +415,54 @@ START_TEST (only_peers_of_the_ring_may_bring_copies_and_only_of_what_we_keep) /*
 }
 END_TEST
 
+static void
+put_registration (void)
+{
+  g_autoptr (PlIdentity) alice = pl_test_pki_identity (pki, "alice@example.org", NULL);
+  const PlNodeId *id = pl_identity_node_id (alice);
+  g_auto (PlStoreReq) request = { 0 };
+  g_auto (PlStoreAns) answer = { 0 };
+  g_autoptr (GPtrArray) certs = g_ptr_array_new ();
+  PlStoreKindData kind = { .kind = PL_KIND_SIP_REGISTRATION, .values = pl_stored_data_list_new () };
+  PlStoredData data = { .storage_time = 1, .lifetime = 900 };
+  GBytes *info = NULL;
+
+  pl_aor_resource ("alice@example.org", &request.resource);
+  data.value = (PlStoredDataValue) { PL_DATA_DICTIONARY, 0, g_bytes_new (id->b, sizeof id->b), { TRUE, g_bytes_new ("x", 1) } };
+  pl_identity_sign_value (alice, &request.resource, kind.kind, &data, NULL);
+  g_array_append_val (kind.values, data);
+  request.kind_data = pl_store_kind_data_list_new ();
+  g_array_append_val (request.kind_data, kind);
+  g_ptr_array_add (certs, pl_cert_der (pl_identity_cert (alice)));
+  ck_assert_uint_eq (pl_store_put (store, &request, pl_identity_cert (alice), id, certs, &answer, &info), 0);
+}
+
+/* S2-43: who joins again and again is given its data once at a time. */
+START_TEST (joins_during_a_transfer_start_no_other)
+{
+  PlNodeId joiner = node (0x4f);
+  PlJoinReq join = { .joining_peer_id = joiner };
+  g_autoptr (GBytes) body = pl_body_write (pl_body_type (PL_MESSAGE_JOIN_REQ), &join);
+
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &joiner);
+  put_registration ();
+  for (guint i = 0; i < 6; i++)
+    {
+      g_autoptr (GBytes) answer = NULL;
+
+      if (i == 5) /* it restarted */
+        {
+          ck_assert_uint_eq (n_requests[PL_MESSAGE_STORE_REQ], 1);
+          pl_topology_link_up (topology, &joiner);
+        }
+      ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_JOIN_REQ, &joiner, &joiner, body, &answer), 0);
+      pl_universe_run (universe, PL_USEC_PER_SEC / 10);
+    }
+  ck_assert_uint_eq (n_requests[PL_MESSAGE_STORE_REQ], 2);
+}
+END_TEST
+
 START_TEST (route_query_names_the_next_peer) /* 275, 287 */
 {
   PlNodeId a = node (0x90), place = node (0x80);
@@ -471,6 +520,7 @@ suite (void)
   tcase_add_test (c, one_that_names_many_does_not_hide_whom_others_name);
   tcase_add_test (c, lost_neighbour_leaves_the_table_and_the_others_are_told);
   tcase_add_test (c, only_peers_of_the_ring_may_bring_copies_and_only_of_what_we_keep);
+  tcase_add_test (c, joins_during_a_transfer_start_no_other);
   tcase_add_test (c, route_query_names_the_next_peer);
   tcase_add_test (c, malformed_bodies_are_refused);
   suite_add_tcase (s, c);

@@ -26,6 +26,7 @@ typedef struct {
   PlNodeId id;
   gboolean peer;     /* an Update of its own came: it may be routed through (6.5.1) */
   gboolean finger;
+  gint64 up;         /* when the link came, or was replaced */
   gint64 told;       /* when it last got an Update from us */
   gint64 asked;      /* when a ping went out that is not answered yet, 0: none */
 } PlChordLink;
@@ -135,6 +136,8 @@ void pl_chord_replicas_sync (PlChord *chord, gint64 delay);
 void pl_chord_replicas_stored (PlChord *chord, const PlResourceId *resource, const PlNodeId *from);
 /* Everything in (after, upto] goes to `node`; then `done` (data). */
 void pl_chord_replicas_transfer (PlChord *chord, const PlNodeId *node, const PlNodeId *after, void (*done) (PlChord *chord, const PlNodeId *node));
+/* One that began at `since` or later is under way. */
+gboolean pl_chord_replicas_transferring (PlChord *chord, const PlNodeId *node, gint64 since);
 guint pl_chord_replicas_pending (PlChord *chord);
 
 G_END_DECLS

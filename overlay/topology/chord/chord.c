@@ -155,6 +155,7 @@ chord_link_up (PlTopology *topology, const PlNodeId *id)
       link->id = *id;
       g_hash_table_insert (chord->links, &link->id, link);
     }
+  link->up = pl_env_now (chord->config.env);
   pl_chord_candidate_forget (chord, id);
   if (chord->state == PL_TOPOLOGY_JOINED)
     pl_chord_update_send (chord, id, FALSE);

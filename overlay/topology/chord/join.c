@@ -251,7 +251,9 @@ pl_chord_on_join (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, 
     }
   predecessor = pl_ring_predecessor (chord->ring, 0);
   after = predecessor ? *predecessor : chord->config.self;
-  pl_chord_replicas_transfer (chord, signer, &after, admit);
+  /* Each is all of its data: another one only for a node that came anew and has lost the first. */
+  if (!pl_chord_replicas_transferring (chord, signer, pl_chord_link (chord, signer)->up))
+    pl_chord_replicas_transfer (chord, signer, &after, admit);
   *answer = pl_body_write (pl_body_type (PL_MESSAGE_JOIN_ANS), &reply);
   return 0;
 }

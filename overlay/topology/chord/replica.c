@@ -28,6 +28,7 @@ typedef struct {
 typedef struct {
   guint pending;
   PlNodeId node;
+  gint64 began;
   void (*done) (PlChord *chord, const PlNodeId *node);
 } Transfer;
 
@@ -300,6 +301,25 @@ pl_chord_replicas_stored (PlChord *chord, const PlResourceId *resource, const Pl
   jobs_run (chord);
 }
 
+static gboolean
+is_for (GQueue *jobs, const PlNodeId *node, gint64 since)
+{
+  for (GList *l = jobs->head; l; l = l->next)
+    {
+      const Transfer *transfer = ((Job *) l->data)->transfer;
+
+      if (transfer && transfer->began >= since && pl_node_id_equal (&transfer->node, node))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+pl_chord_replicas_transferring (PlChord *chord, const PlNodeId *node, gint64 since)
+{
+  return is_for (chord->running, node, since) || is_for (chord->jobs, node, since);
+}
+
 void
 pl_chord_replicas_transfer (PlChord *chord, const PlNodeId *node, const PlNodeId *after,
                             void (*done) (PlChord *chord, const PlNodeId *node))
@@ -309,6 +329,7 @@ pl_chord_replicas_transfer (PlChord *chord, const PlNodeId *node, const PlNodeId
   PlTopologyTarget target = { .id = *node };
 
   transfer->node = *node;
+  transfer->began = pl_env_now (chord->config.env);
   transfer->done = done;
   transfer->pending = 1;
   for (guint i = 0; i < held->len; i++)
