@@ -430,7 +430,8 @@ pl_app_stop (PlApp *app)
   on_left (app);
 }
 
-/* An identity whose files went away leaves its overlay; its links are SIP's to end. */
+/* An identity whose files went away leaves its overlay, one with a new certificate makes room
+ * for it; their links are SIP's to end. */
 static void
 drop_removed (PlApp *app)
 {
@@ -442,12 +443,32 @@ drop_removed (PlApp *app)
       gboolean present = FALSE;
 
       for (guint k = 0; k < identities->len; k++)
-        present = present || find_membership (app, g_ptr_array_index (identities, k)) == membership;
+        present = present || (find_membership (app, g_ptr_array_index (identities, k)) == membership
+                              && pl_membership_is_current (membership, g_ptr_array_index (identities, k)));
       if (present)
         continue;
       pl_overlay_resolver_drop (app->resolver, membership);
       g_ptr_array_remove_index (app->memberships, i);
     }
+}
+
+/* New memberships learn of the phones that are registered already. */
+static void
+register_bindings (PlApp *app)
+{
+  g_autoptr (GPtrArray) bindings = app->sip ? pl_sip_dup_bindings (app->sip) : g_ptr_array_new ();
+
+  for (guint i = 0; i < bindings->len; i++)
+    for (guint k = 0; k < app->memberships->len; k++)
+      {
+        PlMembership *membership = g_ptr_array_index (app->memberships, k);
+        const PlBindingInfo *binding = g_ptr_array_index (bindings, i);
+
+        if (!g_str_equal (pl_membership_aor (membership), binding->aor))
+          continue;
+        pl_node_register (pl_membership_node (membership), binding->aor);
+        break; /* as the resolver does: one overlay for an address */
+      }
 }
 
 gboolean
@@ -469,6 +490,7 @@ pl_app_reload (PlApp *app, GError **error)
   drop_removed (app);
   load_identities (app);
   log_problems (app, 0);
+  register_bindings (app);
   if (app->control)
     pl_control_changed (app->control, "status");
   return TRUE;

@@ -498,6 +498,15 @@ pl_membership_stop (PlMembership *membership, void (*done) (gpointer data), gpoi
   pl_node_stop (membership->node, done, data);
 }
 
+gboolean
+pl_membership_is_current (PlMembership *membership, const PlHomeIdentity *home)
+{
+  g_autoptr (PlIdentity) identity = pl_identity_load (home->key_path, home->cert_path, NULL);
+
+  /* What is being written or spoilt does not replace what works. */
+  return !identity || g_bytes_equal (pl_cert_der (pl_identity_cert (identity)), pl_cert_der (pl_identity_cert (membership->identity)));
+}
+
 const char *
 pl_membership_problem (PlMembership *membership)
 {

@@ -300,6 +300,61 @@ START_TEST (daemon_says_after_a_while_that_no_bootstrap_node_answers)
 }
 END_TEST
 
+static gint64
+expires (void)
+{
+  g_autofree char *out = peerline ("status --json");
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  JsonArray *identities;
+
+  ck_assert_msg (json_parser_load_from_data (parser, out, -1, NULL), "no JSON: %s", out);
+  identities = json_object_get_array_member (json_node_get_object (json_parser_get_root (parser)), "identities");
+  ck_assert_msg (json_array_get_length (identities) == 1, "identities: %s", out);
+  return json_object_get_int_member (json_array_get_object_element (identities, 0), "expires");
+}
+
+/* Certificates tell seconds: the second one is to expire later. */
+static gboolean
+on_next_second (gpointer data)
+{
+  *(gboolean *) data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+static void
+import_renewal (void)
+{
+  g_autofree char *request = peerline ("identity request " ALICE " --overlay " OVERLAY);
+  g_autofree char *path = in_home ("renewal");
+  g_autofree char *certificate = NULL;
+  g_autofree char *sign = g_strdup_printf ("identity sign %s", path);
+  g_autofree char *import = g_strdup_printf ("identity import %s", path);
+
+  ck_assert (g_file_set_contents (path, request, -1, NULL));
+  certificate = peerline (sign);
+  ck_assert (g_file_set_contents (path, certificate, -1, NULL));
+  must (import);
+}
+
+START_TEST (daemon_takes_over_a_renewed_certificate)
+{
+  gboolean over = FALSE;
+  gint64 before;
+  Daemon *daemon;
+
+  make_identity ();
+  daemon = start ();
+  wait_for (daemon, "phones may use");
+  before = expires ();
+  g_timeout_add (1100, on_next_second, &over);
+  while (!over)
+    g_main_context_iteration (NULL, TRUE);
+  import_renewal ();
+  ck_assert_int_gt (expires (), before);
+  stop (daemon);
+}
+END_TEST
+
 START_TEST (daemon_runs_one_at_a_time)
 {
   Daemon *daemon;
@@ -327,6 +382,7 @@ main (void)
   tcase_add_loop_test (tcase, daemon_says_that_the_overlay_port_is_taken, 0, 2);
   tcase_add_test (tcase, daemon_without_an_identity_stays_up_and_says_what_is_next);
   tcase_add_test (tcase, daemon_says_after_a_while_that_no_bootstrap_node_answers);
+  tcase_add_test (tcase, daemon_takes_over_a_renewed_certificate);
   tcase_add_test (tcase, daemon_runs_one_at_a_time);
   return pl_test_run (suite, NULL);
 }
