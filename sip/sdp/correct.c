@@ -259,6 +259,32 @@ correct_origin (Correction *correction)
   set_line (correction, correction->sdp->o_line, g_strjoinv (" ", (char **) words->pdata));
 }
 
+/* What stands in a session c= that nothing uses: the address of the first m-section. Not the
+ * unspecified one: RFC 5245 (9.1.1.1) has it ask for an ICE restart, and linphone, which writes
+ * loopback there, takes it so even in the first offer; two of them never end restarting. */
+static const char *
+session_address (const Correction *correction)
+{
+  const PlSdp *sdp = correction->sdp;
+  const char *found = NULL;
+
+  for (guint i = 0; i < sdp->media->len; i++)
+    {
+      const PlSdpPart *part = sdp->media->pdata[i];
+      const PlSdpPart *from = part->candidates->len ? part : pl_sdp_transport_of (sdp, part);
+      const PlSdpCandidate *best = best_candidate (correction, from, part->address ? part->ip6 : sdp->session->ip6);
+      gboolean own = part->address && !is_bad (correction, part->address);
+
+      if (part->port == 0)
+        continue;
+      if (!own && !best)
+        return unspecified (sdp->session->ip6); /* it is in use after all */
+      if (!found)
+        found = own ? part->address : best->address;
+    }
+  return found ? found : unspecified (sdp->session->ip6);
+}
+
 static void
 correct_session (Correction *correction)
 {
@@ -267,7 +293,7 @@ correct_session (Correction *correction)
   correct_origin (correction);
   drop_candidates (correction, session);
   if (session->address && is_bad (correction, session->address))
-    set_connection (correction, session, unspecified (session->ip6));
+    set_connection (correction, session, session_address (correction));
   if (has_bad_rtcp (correction, session))
     correction->edits[session->rtcp_line].gone = TRUE;
 }

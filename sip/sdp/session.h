@@ -26,8 +26,9 @@ gboolean pl_sdp_classify (const char *body, gsize len, PlMediaClass *result, GEr
 /* For a person with a phone: what to switch on there; as the text of a Warning 399 (no quotes
  * in it). Static. */
 const char *pl_sdp_advice (PlMediaClass media);
-/* Toward the far side (DESIGN.md, SIP side): loopback in o= and in a session c= becomes
- * 0.0.0.0 (:: for IP6), so the same in every message of the session; a loopback c= of an
+/* Toward the far side (doc/ARCHITECTURE): loopback in o= becomes 0.0.0.0 (:: for IP6), so the
+ * same in every message of the session; in a session c= it becomes what the first m-section
+ * says (0.0.0.0 there would restart ICE, RFC 5245, 9.1.1.1); a loopback c= of an
  * m-section and its port become those of one of its candidates, the media-level c= and a=rtcp
  * with them, or 0.0.0.0 where there is none; loopback candidates go. All else byte by byte as
  * it came. Returns text the caller frees; it is never more than a few lines longer. */

@@ -72,12 +72,16 @@ END_TEST
 
 /* The line without what may be corrected in it. */
 static char *
-expected_line (const char *line)
+expected_line (const char *line, GStrv rest)
 {
   if (g_str_has_prefix (line, "o=") && g_str_has_suffix (line, " IN IP4 127.0.0.1"))
     return g_strdup_printf ("%.*s0.0.0.0", (int) strlen (line) - 9, line);
   if (g_str_has_prefix (line, "o=") && g_str_has_suffix (line, " IN IP6 ::1"))
     return g_strdup_printf ("%.*s::", (int) strlen (line) - 3, line);
+  /* never 0.0.0.0 beside a real one: linphone would restart ICE without end */
+  for (; (g_str_equal (line, "c=IN IP4 127.0.0.1") || g_str_equal (line, "c=IN IP6 ::1")) && *rest; rest++)
+    if (g_str_has_prefix (*rest, "c="))
+      return g_strdup (*rest);
   if (g_str_equal (line, "c=IN IP4 127.0.0.1"))
     return g_strdup ("c=IN IP4 0.0.0.0");
   if (g_str_equal (line, "c=IN IP6 ::1"))
@@ -108,7 +112,7 @@ START_TEST (corpus_loses_loopback_and_nothing_else)
       ck_assert_uint_eq (g_strv_length (before), g_strv_length (after));
       for (guint k = 0; before[k]; k++)
         {
-          g_autofree char *expected = expected_line (before[k]);
+          g_autofree char *expected = expected_line (before[k], before + k + 1);
 
           ck_assert_str_eq (after[k], expected);
         }
@@ -219,10 +223,11 @@ static const Change both_ways[] = {
   { "port comes with the candidate", LOOP_O "t=0 0\r\nm=audio 5000 UDP/TLS/RTP/SAVP 0\r\nc=IN IP4 127.0.0.1\r\na=rtcp:5001\r\n" HOST ("192.0.2.9", 7000, 7003),
     NULL_O "t=0 0\r\nm=audio 7000 UDP/TLS/RTP/SAVP 0\r\nc=IN IP4 192.0.2.9\r\na=rtcp:7003\r\n" HOST ("192.0.2.9", 7000, 7003) },
   { "session address in use", LOOP_O "c=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 5000/2 RTP/AVP 0 8\r\ni=title\r\na=rtcp:5001 IN IP4 127.0.0.1\r\n" HOST ("192.0.2.9", 7000, 7001),
-    NULL_O "c=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 7000/2 RTP/AVP 0 8\r\ni=title\r\nc=IN IP4 192.0.2.9\r\na=rtcp:7001 IN IP4 192.0.2.9\r\n" HOST ("192.0.2.9", 7000, 7001) },
+    NULL_O "c=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 7000/2 RTP/AVP 0 8\r\ni=title\r\nc=IN IP4 192.0.2.9\r\na=rtcp:7001 IN IP4 192.0.2.9\r\n" HOST ("192.0.2.9", 7000, 7001) },
   { "a=rtcp is added where its port is not the next", LOOP_O "c=IN IP4 127.1.2.3\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n" HOST ("192.0.2.9", 7000, 7003) "m=video 0 RTP/AVP 0\r\n",
-    NULL_O "c=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 7000 RTP/AVP 0\r\nc=IN IP4 192.0.2.9\r\n" HOST ("192.0.2.9", 7000, 7003) "a=rtcp:7003 IN IP4 192.0.2.9\r\nm=video 0 RTP/AVP 0\r\n" },
-  { "session address not in use is not judged but corrected", HEAD "c=IN IP4 127.0.0.1\r\n" DTLS_M CANDS, HEAD "c=IN IP4 0.0.0.0\r\n" DTLS_M CANDS },
+    NULL_O "c=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 7000 RTP/AVP 0\r\nc=IN IP4 192.0.2.9\r\n" HOST ("192.0.2.9", 7000, 7003) "a=rtcp:7003 IN IP4 192.0.2.9\r\nm=video 0 RTP/AVP 0\r\n" },
+  { "session address not in use is not judged but corrected", HEAD "c=IN IP4 127.0.0.1\r\n" DTLS_M CANDS, HEAD "c=IN IP4 192.0.2.1\r\n" DTLS_M CANDS },
+  { "session address in use without a candidate", HEAD "c=IN IP4 127.0.0.1\r\n" DTLS_M CANDS "m=video 9 X 0\r\n", HEAD "c=IN IP4 0.0.0.0\r\n" DTLS_M CANDS "m=video 9 X 0\r\n" },
   { "relay before reflexive before host, same for rtcp", HEAD "m=audio 1 X 0\r\nc=IN IP4 127.0.0.1\r\na=rtcp:2\r\n" HOST ("192.0.2.1", 5000, 5001)
     "a=candidate:2 1 UDP 100 198.51.100.1 6000 typ srflx raddr 192.0.2.1 rport 5000\r\na=candidate:3 1 UDP 50 203.0.113.1 7000 typ relay raddr 198.51.100.1 rport 6000\r\n"
     "a=candidate:3 2 UDP 49 203.0.113.1 7009 typ relay raddr 198.51.100.1 rport 6000\r\na=candidate:4 1 TCP 999999 203.0.113.9 9 typ relay tcptype passive\r\n",
@@ -245,9 +250,9 @@ static const Change both_ways[] = {
   { "only a=rtcp leaks: its candidate beside that of c=", HEAD DTLS_M "a=rtcp:5001 IN IP4 127.0.0.1\r\n" CANDS "a=candidate:9 2 UDP 9 203.0.113.1 9 typ relay raddr 0.0.0.0 rport 9\r\n",
     HEAD DTLS_M "a=rtcp:5001 IN IP4 192.0.2.1\r\n" CANDS "a=candidate:9 2 UDP 9 203.0.113.1 9 typ relay raddr 0.0.0.0 rport 9\r\n" },
   { "bundled section follows the one it shares", HEAD "c=IN IP4 127.0.0.1\r\na=group:BUNDLE a v\r\nm=audio 1 X 0\r\na=mid:a\r\n" CANDS "m=video 1 X 0\r\na=mid:v\r\n",
-    HEAD "c=IN IP4 0.0.0.0\r\na=group:BUNDLE a v\r\nm=audio 5000 X 0\r\n" C "a=mid:a\r\n" CANDS "m=video 5000 X 0\r\n" C "a=mid:v\r\n" },
+    HEAD "c=IN IP4 192.0.2.1\r\na=group:BUNDLE a v\r\nm=audio 5000 X 0\r\n" C "a=mid:a\r\n" CANDS "m=video 5000 X 0\r\n" C "a=mid:v\r\n" },
   { "last line without end", "v=0\no=a 1 1 IN IP6 ::1\nc=IN IP4 127.0.0.1\na=group:BUNDLE a v\nm=audio 1 X 0\na=mid:a\na=candidate:1 1 UDP 5 192.0.2.1 5000 typ host\na=candidate:1 2 UDP 5 192.0.2.1 9 typ host",
-    "v=0\no=a 1 1 IN IP6 ::\nc=IN IP4 0.0.0.0\na=group:BUNDLE a v\nm=audio 5000 X 0\nc=IN IP4 192.0.2.1\na=mid:a\na=candidate:1 1 UDP 5 192.0.2.1 5000 typ host\na=candidate:1 2 UDP 5 192.0.2.1 9 typ host\r\na=rtcp:9 IN IP4 192.0.2.1\r\n" },
+    "v=0\no=a 1 1 IN IP6 ::\nc=IN IP4 192.0.2.1\na=group:BUNDLE a v\nm=audio 5000 X 0\nc=IN IP4 192.0.2.1\na=mid:a\na=candidate:1 1 UDP 5 192.0.2.1 5000 typ host\na=candidate:1 2 UDP 5 192.0.2.1 9 typ host\r\na=rtcp:9 IN IP4 192.0.2.1\r\n" },
   { "fingerprint is not ours, not even a bad one", HEAD "a=fingerprint:md5 127.0.0.1\r\n" FP DTLS_M CANDS, NULL },
 };
 
