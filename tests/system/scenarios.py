@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The scenarios of check-system. Each makes a world, checks, and takes it down again."""
 import contextlib
+import os
+import shutil
 import socket
 import statistics
 import time
@@ -9,6 +11,7 @@ import net
 from audio import tone_bytes
 from capture import Capture, judge, longest_gap, media_flows
 from lab import World
+from linphone import Linphone
 from net import LabError, Network, STRANGER, several_uids, wait_until
 from phone import Answering, Baresip, Meddler, ScriptPhone, plain_sdp, secure_sdp
 from tap import ScenarioOver
@@ -362,6 +365,35 @@ def ring_survives(tap, w, alice, bob):
         wait_until(f'{boot.name}: a peer again', lambda: w.state(boot) == 'peer', 30)
 
 
+# --- the other phone ---
+
+def linphones(tap, folder, builddir):
+    if not shutil.which('linphonec'):
+        tap.skip('unmodified linphones call', 'linphonec is not installed')
+        return
+    with world(tap, folder, builddir, 'linphone') as w:
+        with tap.check('linphone: three bootstrap peers make a ring', vital=True):
+            w.make_bootstraps(capture=False)
+        alice, bob, carol = (w.person(n, w.network.public_host(n, i, '4'), capture=False) for n, i in (('alice', 31), ('bob', 32), ('carol', 33)))
+        with tap.check('two linphones (UDP from port 5060, and TCP) and a baresip register', vital=True):
+            for who in (alice, bob, carol):
+                w.connected(who)
+            bob.start_phone(800)
+            for who, tone, how in ((alice, 500, {'port': ''}), (carol, 1000, {'transport': 'tcp'})):
+                who.phone = Linphone(who.machine, who.name, who.aor, os.path.join(w.folder, f'phone-{who.name}'), tone=tone, **how).start()
+                w.started.append(who.phone)
+            for who in (alice, bob, carol):
+                who.phone.registered()
+                who.registered()
+        for caller, callee in ((alice, bob), (bob, alice), (alice, carol), (carol, alice)):
+            with tap.check(f'{type(caller.phone).__name__} calls {type(callee.phone).__name__}: both hear the other\'s tone, '
+                           f'BYE from {caller.name} ends both'):
+                hang_up(caller, callee, call(caller, callee, 1.0))
+        for caller, callee in ((alice, bob), (alice, carol)):
+            with tap.check(f'{type(caller.phone).__name__} calls {type(callee.phone).__name__}: BYE from {callee.name} ends both'):
+                hang_up(callee, caller, call(caller, callee, 1.0))
+
+
 # --- figures ---
 
 CALLERS = 10
@@ -454,4 +486,4 @@ def control(tap, folder, builddir):
         network.remove()
 
 
-ALL = {'control': control, 'nat': behind_nat, 'flat': flat, 'ipv6': over_ipv6, 'figures': figures, 'outage': outage}
+ALL = {'control': control, 'nat': behind_nat, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage}
