@@ -86,6 +86,10 @@ def judge_links(tap, world):
     with tap.check('the daemons report their SIP links, and each was seen on the wire'):
         reported = {pair for pairs in links.values() for pair in pairs}
         assert reported, 'no SIP link reported'
+        for name, pairs in links.items():
+            seen = {p.flow for p in world.captures[name].packets() if p.kind == 'udp'} if name in world.captures else pairs
+            unseen = [pair for pair in pairs if pair not in seen and pair[::-1] not in seen]
+            assert not unseen, f'{name} reports SIP links that nobody saw: {unseen}'
         tap.say(f'SIP links left out: {sorted(reported)}')
     for name, capture in sorted(world.captures.items()):
         with tap.check(f'all overlay links of {name} decode in Wireshark\'s RELOAD dissector'):
