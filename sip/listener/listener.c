@@ -374,7 +374,7 @@ add_port (PlListener *listener, GKeyFile *kept, const char *wanted, GError **err
 
 /* Without the kernel's answers nothing would ever get through; better to say so at once. */
 static gboolean
-check_owner_works (PlListener *listener, GError **error)
+owner_works (PlListener *listener, GError **error)
 {
   static const int protocols[] = { IPPROTO_UDP, IPPROTO_TCP };
   const Port *port = listener->ports->pdata[0];
@@ -393,6 +393,16 @@ check_owner_works (PlListener *listener, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_owner_works (PlListener *listener, GError **error)
+{
+  if (owner_works (listener, NULL))
+    return TRUE;
+  pl_owner_use_proc (listener->owner);
+  pl_notice (ROOM, "the kernel does not answer who owns a socket, its tables are read instead", NULL);
+  return owner_works (listener, error);
+}
+
 PlListener *
 pl_listener_new (PlEnv *env, GMainContext *context, PlHub *hub, const PlListenerOptions *options, GError **error)
 {
@@ -407,9 +417,7 @@ pl_listener_new (PlEnv *env, GMainContext *context, PlHub *hub, const PlListener
   listener->state_path = g_strdup (options->state_path);
   listener->ports = g_ptr_array_new_with_free_func (port_free);
   listener->listening = g_ptr_array_new ();
-  listener->owner = pl_owner_new (error);
-  if (!listener->owner)
-    return NULL;
+  listener->owner = pl_owner_new ();
   if (state)
     g_key_file_load_from_bytes (kept, state, G_KEY_FILE_NONE, NULL);
   for (guint i = 0; options->listen && options->listen[i] && i < PL_LISTEN_MAX; i++)

@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,24 +17,19 @@
 #define REPLY_MAX 4096
 
 struct PlOwner {
-  int fd;
+  int fd;           /* -1: /proc/net is read instead */
   guint32 sequence;
 };
 
 PlOwner *
-pl_owner_new (GError **error)
+pl_owner_new (void)
 {
   PlOwner *owner;
   struct timeval patience = { .tv_sec = 1 };
   int fd = socket (AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 
-  if (fd < 0)
-    {
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "asking the kernel for socket owners: %s",
-                   g_strerror (errno));
-      return NULL;
-    }
-  setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (fd >= 0)
+    setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   owner = g_new0 (PlOwner, 1);
   owner->fd = fd;
   return owner;
@@ -44,7 +40,8 @@ pl_owner_free (PlOwner *owner)
 {
   if (!owner)
     return;
-  close (owner->fd);
+  if (owner->fd >= 0)
+    close (owner->fd);
   g_free (owner);
 }
 
@@ -115,6 +112,126 @@ read_reply (PlOwner *owner, guint32 sequence, __be16 port, uid_t *uid)
     }
 }
 
+/* --- /proc/net: for kernels without udp_diag and tcp_diag --- */
+
+#define TCP_TIME_WAIT_STATE 6   /* neither this nor the next has an owner: the kernel says 0 */
+#define TCP_NEW_SYN_STATE 12
+
+typedef struct {
+  struct in6_addr address;      /* IPv4 as mapped */
+  guint port;
+} End;
+
+static void
+end_of_address (const PlAddress *address, End *end)
+{
+  const struct sockaddr_in *in = (const struct sockaddr_in *) &address->storage;
+
+  if (address->storage.ss_family == AF_INET6)
+    end->address = ((const struct sockaddr_in6 *) &address->storage)->sin6_addr;
+  else
+    {
+      static const guint8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+      memcpy (end->address.s6_addr, mapped, sizeof mapped);
+      memcpy (end->address.s6_addr + sizeof mapped, &in->sin_addr, sizeof in->sin_addr);
+    }
+  end->port = pl_address_port (address);
+}
+
+/* "0100007F:13D8", or four such words: each as this machine holds it. */
+static gboolean
+end_of_text (const char *text, End *end)
+{
+  gsize words = strcspn (text, ":") / 8;
+  guint32 word[4] = { 0, 0, GUINT32_TO_BE (0xffff), 0 };
+
+  if ((words != 1 && words != 4) || text[words * 8] != ':')
+    return FALSE;
+  for (gsize i = 0; i < words; i++)
+    if (sscanf (text + 8 * i, "%8x", &word[words == 1 ? 3 : i]) != 1)
+      return FALSE;
+  memcpy (&end->address, word, sizeof word);
+  return sscanf (text + words * 8, ":%4x", &end->port) == 1;
+}
+
+static gboolean
+is_anywhere (const End *end)
+{
+  static const guint8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+  static const guint8 zero[4];
+
+  return IN6_IS_ADDR_UNSPECIFIED (&end->address)
+         || (memcmp (end->address.s6_addr, mapped, 12) == 0 && memcmp (end->address.s6_addr + 12, zero, 4) == 0);
+}
+
+static gboolean
+same_end (const End *a, const End *b)
+{
+  return a->port == b->port && IN6_ARE_ADDR_EQUAL (&a->address, &b->address);
+}
+
+/* Could this socket have sent it? Any UDP socket on the sender's port can, also one that is
+ * connected elsewhere; a connection is told by both its ends. */
+static gboolean
+could_send (int protocol, const End *its, const End *peer, const End ends[2])
+{
+  if (protocol == IPPROTO_TCP)
+    return same_end (its, &ends[1]) && same_end (peer, &ends[0]);
+  return its->port == ends[1].port && (same_end (its, &ends[1]) || is_anywhere (its));
+}
+
+/* Whose are the sockets of one table that could have sent it? FALSE when they are of several. */
+static gboolean
+read_table (const char *path, int protocol, const End ends[2], guint *found, uid_t *uid)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) lines = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return TRUE; /* no IPv6 here */
+  lines = g_strsplit (text, "\n", -1);
+  for (char **line = lines; *line; line++)
+    {
+      char its_text[48], peer_text[48];
+      guint state, owner;
+      gulong inode; /* 0: closed by its owner, who is no longer told */
+      End its, peer;
+
+      if (sscanf (*line, " %*u: %47s %47s %x %*s %*s %*s %u %*d %lu", its_text, peer_text, &state, &owner, &inode) != 5 || inode == 0
+          || !end_of_text (its_text, &its) || !end_of_text (peer_text, &peer) || !could_send (protocol, &its, &peer, ends)
+          || (protocol == IPPROTO_TCP && (state == TCP_TIME_WAIT_STATE || state == TCP_NEW_SYN_STATE)))
+        continue;
+      if ((*found)++ && owner != *uid)
+        return FALSE;
+      *uid = owner;
+    }
+  return TRUE;
+}
+
+/* Stricter than the kernel, which knows the one socket: a port that sockets of two users
+ * share (SO_REUSEADDR) is nobody's. */
+static gboolean
+lookup_in_proc (int protocol, const PlAddress *local, const PlAddress *remote, uid_t *uid)
+{
+  End ends[2];
+  guint found = 0;
+
+  end_of_address (local, &ends[0]);
+  end_of_address (remote, &ends[1]);
+  return read_table (protocol == IPPROTO_TCP ? "/proc/net/tcp" : "/proc/net/udp", protocol, ends, &found, uid)
+         && read_table (protocol == IPPROTO_TCP ? "/proc/net/tcp6" : "/proc/net/udp6", protocol, ends, &found, uid)
+         && found > 0;
+}
+
+void
+pl_owner_use_proc (PlOwner *owner)
+{
+  if (owner->fd >= 0)
+    close (owner->fd);
+  owner->fd = -1;
+}
+
 gboolean
 pl_owner_lookup (PlOwner *owner, int protocol, const PlAddress *local, const PlAddress *remote, uid_t *uid)
 {
@@ -123,6 +240,8 @@ pl_owner_lookup (PlOwner *owner, int protocol, const PlAddress *local, const PlA
   __be16 port;
   __be32 ignored[4];
 
+  if (owner->fd < 0)
+    return lookup_in_proc (protocol, local, remote, uid);
   memset (&request, 0, sizeof request);
   request_fill (&request, protocol, local, remote);
   request.header.nlmsg_seq = ++owner->sequence;

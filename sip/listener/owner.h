@@ -18,12 +18,16 @@ typedef struct {
   socklen_t len;
 } PlAddress;
 
-PlOwner *pl_owner_new (GError **error);
+PlOwner *pl_owner_new (void);
 void pl_owner_free (PlOwner *owner);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlOwner, pl_owner_free)
 /* The uid of the socket at `remote` that talks to `local` of ours; FALSE when there is none
  * (closed meanwhile, or not on this machine). `protocol`: IPPROTO_UDP or IPPROTO_TCP. */
 gboolean pl_owner_lookup (PlOwner *owner, int protocol, const PlAddress *local, const PlAddress *remote, uid_t *uid);
+
+/* From now on reads /proc/net, for kernels that do not answer; costs more, and refuses a port
+ * that sockets of two users share. */
+void pl_owner_use_proc (PlOwner *owner);
 
 /* "127.0.0.1:5080", "[::1]:5080"; FALSE for anything else. */
 gboolean pl_address_parse (const char *text, PlAddress *address);
