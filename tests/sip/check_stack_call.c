@@ -235,6 +235,45 @@ START_TEST (other_methods_pass_inside_and_outside)
 }
 END_TEST
 
+START_TEST (reliable_provisional_answer_is_acknowledged) /* RFC 3262 */
+{
+  Pair p;
+
+  pair_start (&p, FALSE);
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .ring = 180, .headers = "Require: 100rel\r\nRSeq: 7\r\n" });
+  p.call = pl_phone_request (p.alice, "INVITE", "sip:" BOB, "Supported: 100rel\r\n", p.offer);
+  expect_contains (expect_message (p.alice, "180 INVITE"), "RSeq: 7");
+  expect_contains (expect_message (p.bob, "INVITE"), "100rel");
+  ck_assert (pl_phone_in_dialog (p.alice, p.call, "PRACK", "RAck: 7 1 INVITE\r\n", NULL));
+  expect_contains (expect_message (p.bob, "PRACK"), "RAck: 7 1 INVITE");
+  pair_stop (&p);
+}
+END_TEST
+
+START_TEST (invite_repeated_during_a_slow_look_up_is_one_call)
+{
+  Pair p;
+  g_autofree char *repeat = NULL;
+
+  pair_start (&p, FALSE);
+  pl_fake_net_set_delays (p.w.net, 1500 * PL_USEC_PER_MSEC, 500 * PL_USEC_PER_MSEC, 1000);
+  repeat = g_strdup_printf ("INVITE sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKslow;rport\r\nMax-Forwards: 70\r\n"
+                            "From: <sip:%s>;tag=s\r\nTo: <sip:%s>\r\nCall-ID: slow\r\nCSeq: 1 INVITE\r\nContact: <%s>\r\n"
+                            "Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
+                            BOB, pl_phone_port (p.alice), ALICE, BOB, pl_phone_contact (p.alice), strlen (p.offer), p.offer);
+  for (guint i = 0; i < 3; i++)
+    {
+      pl_phone_send_raw (p.alice, repeat, strlen (repeat));
+      pl_phone_idle (p.alice, 400);
+    }
+  ck_assert_uint_ge (pl_phone_count (p.alice, "100 INVITE"), 1);
+  expect_message (p.alice, "200 INVITE");
+  ck_assert_uint_eq (pl_phone_count (p.bob, "INVITE"), 1);
+  expect_state (&p.w.a, "established");
+  pair_stop (&p);
+}
+END_TEST
+
 /* --- media policy --- */
 
 static char *
@@ -505,6 +544,8 @@ suite (void)
   tcase_add_loop_test (c, call_passes_repeated_answers_and_acks, 0, 2);
   tcase_add_test (c, call_changes_by_reinvite_from_both_sides);
   tcase_add_test (c, other_methods_pass_inside_and_outside);
+  tcase_add_test (c, reliable_provisional_answer_is_acknowledged);
+  tcase_add_test (c, invite_repeated_during_a_slow_look_up_is_one_call);
   tcase_add_test (c, offer_without_ice_and_encryption_is_refused_with_advice);
   tcase_add_test (c, answer_without_encryption_ends_the_branch);
   tcase_add_test (c, late_offer_is_judged_and_so_is_its_answer);
