@@ -82,7 +82,8 @@ def enter():
     folder afterwards, and exits. Returns the folder when already inside."""
     if os.environ.get(INSIDE):
         subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
         return os.environ[INSIDE]
     for tool in ('unshare', 'nsenter', 'setpriv', 'ip', 'nft'):
         if not shutil.which(tool, path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin'):
@@ -98,7 +99,7 @@ def enter():
     try:
         child = subprocess.Popen(command + [sys.executable, '-u', '-B'] + sys.argv, env=dict(os.environ, **{INSIDE: folder}))
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: child.terminate())
+            signal.signal(number, lambda *_: child.kill())    # unshare waits for its child through anything less
         signal.signal(signal.SIGINT, signal.SIG_IGN)    # the terminal sends it to the child, too
         code = child.wait()
     finally:
