@@ -77,6 +77,19 @@ def unshare_command():
     return [user + ['--map-auto'] + common, user + common, user + ['--map-auto'] + less, user + less]
 
 
+def works(command):
+    """Does it end well? An unshare that may not map users leaves a child behind that waits for
+    ever and would keep a pipe open."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+    code = process.wait()
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    return code == 0
+
+
 def enter():
     """Runs this program again inside namespaces of its own and a folder of its own, removes that
     folder afterwards, and exits. Returns the folder when already inside."""
@@ -89,9 +102,9 @@ def enter():
         if not shutil.which(tool, path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin'):
             sys.exit(f'Bail out! {tool} is missing: ./bootstrap check installs it')
     os.environ['PATH'] = os.environ.get('PATH', '/usr/bin:/bin') + ':/usr/sbin:/sbin'
-    command = next((c for c in unshare_command() if subprocess.run(c + ['true'], capture_output=True).returncode == 0), None)
+    command = next((c for c in unshare_command() if works(c + ['true'])), None)
     if not command:
-        sys.exit('Bail out! no namespaces: needs root, or user namespaces for everybody')
+        sys.exit('Bail out! no namespaces: this needs root (sudo), or user namespaces for everybody')
     folder = tempfile.mkdtemp(prefix='peerline-lab-')
     os.chmod(folder, 0o711)
     keep = os.environ.get('PEERLINE_LAB_KEEP')
