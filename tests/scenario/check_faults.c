@@ -415,8 +415,8 @@ keep_first_store (gpointer user, const PlNodeId *from, const PlNodeId *to, GByte
           liar->old_from = *from;
           liar->old_to = *to;
         }
-      pl_forwarding_header_clear (&seen.header);
     }
+  pl_forwarding_header_clear (&seen.header);
   return TRUE;
 }
 
