@@ -436,6 +436,7 @@ START_TEST (an_old_store_replayed_changes_nothing) /* S2-02, S2-66, S2-92 */
   pl_node_withdraw (pl_world_node (world, 6), pl_world_aor (world, 6));
   pl_world_run (world, 10 * SEC);
   ck_assert_int_eq (pl_world_lookup (world, 2, pl_world_aor (world, 6), NULL), PL_LOOKUP_OFFLINE);
+  pl_vnet_set_tap (pl_world_net (world), NULL, NULL);
   again = g_bytes_unref_to_data (g_steal_pointer (&liar.old_store), &len);
   held = pl_world_holders (world, 6); /* copies that nobody asks any more, waiting to be dropped */
   again[1] ^= 0x40; /* a sequence number never used */
