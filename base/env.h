@@ -3,7 +3,7 @@
  * The environment an engine lives in: clock, wall clock, random source and timers.
  * Engines take a PlEnv in their constructor and never ask the system for any of these
  * (no I/O in engines); the daemon makes one over GLib (base/loop.h), tests and the
- * simulator make them over virtual time (tests/support/fakeenv.h). Many envs may share
+ * simulator make them over virtual time (base/universe.h). Many envs may share
  * one PlTimers, so that a whole universe of nodes advances together.
  */
 #pragma once

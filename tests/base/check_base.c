@@ -6,7 +6,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/test.h"
 
 #include <glib/gstdio.h>

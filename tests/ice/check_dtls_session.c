@@ -3,7 +3,7 @@
 
 #include "base/loop.h"
 #include "ice/dtls/session.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/test.h"
 
 #include <gnutls/abstract.h>

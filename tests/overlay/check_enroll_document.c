@@ -4,7 +4,7 @@
 #include <string.h>
 #include "overlay/enroll/authority.h"
 #include "overlay/enroll/document.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/test.h"
 
 #define NAME "friends.example.org"

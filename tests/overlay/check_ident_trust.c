@@ -8,7 +8,7 @@
 #include "overlay/ident/trust.h"
 #include "overlay/wire/message.h"
 #include "tests/overlay/testcert.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/test.h"
 
 #define OVERLAY "interop.example.org"

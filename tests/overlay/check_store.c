@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "overlay/ident/aor.h"
 #include "overlay/wire/routing.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/pki.h"
 #include "tests/support/test.h"
 

@@ -10,7 +10,7 @@
 #include "base/hex.h"
 #include "overlay/wire/message.h"
 #include "overlay/wire/routing.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/test.h"
 
 #include <json-glib/json-glib.h>

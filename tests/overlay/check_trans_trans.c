@@ -4,7 +4,7 @@
 #include "overlay/trans/trans.h"
 #include "overlay/wire/body.h"
 #include "overlay/wire/routing.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/pki.h"
 #include "tests/support/test.h"
 

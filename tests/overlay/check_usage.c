@@ -8,7 +8,7 @@
 #include "overlay/ident/aor.h"
 #include "overlay/wire/routing.h"
 #include "overlay/wire/sip.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/pki.h"
 #include "tests/support/test.h"
 

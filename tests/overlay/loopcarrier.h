@@ -4,7 +4,7 @@
  */
 #pragma once
 #include "overlay/link/carrier.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 
 typedef struct PlLoopPair PlLoopPair;
 struct PlLoopPair {

@@ -5,7 +5,7 @@
  */
 #pragma once
 #include "overlay/link/carrier.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 
 typedef struct PlPipe PlPipe;
 

@@ -4,7 +4,7 @@
 #include "sip/dialog/token.h"
 
 #include "base/file.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/test.h"
 
 #include <glib/gstdio.h>

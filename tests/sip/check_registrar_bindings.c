@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "sip/registrar/registrar.h"
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/test.h"
 
 #include <glib/gstdio.h>

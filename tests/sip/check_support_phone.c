@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 #include "tests/support/fakeresolver.h"
 #include "tests/support/siptext.h"
 #include "tests/support/test.h"

@@ -1,48 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A transport over a virtual network in virtual time: records with delay, loss, duplication
- * and reordering, nodes that die without a word. The real framing engine (overlay/link/link.h)
- * runs above it, certificates are checked as the real one does.
+ * Moved to overlay/sim/vnet.h.
  */
 #pragma once
-#include "overlay/link/transport.h"
-#include "tests/support/fakeenv.h"
-
-G_BEGIN_DECLS
-
-typedef struct PlVNet PlVNet;
-
-#define PL_VNET_DATAGRAM_MAX 1163   /* what a DTLS record over a 1200-byte MTU holds */
-#define PL_VNET_STREAM_MAX 16384
-
-typedef struct {
-  gint64 delay_min, delay_max;  /* one way, microseconds, uniform; default 10 .. 40 ms */
-  guint loss;                   /* lost, of 10000 records of datagram carriers */
-  guint duplicate;              /* delivered twice, of 10000 */
-  guint reorder;                /* held back by up to 50 ms more, of 10000 */
-} PlVNetConditions;
-
-/* Looks at each record before it leaves; may change it in place (resize too). FALSE drops it. */
-typedef gboolean (*PlVNetTap) (gpointer user, const PlNodeId *from, const PlNodeId *to, GByteArray *record);
-
-/* `universe` is borrowed and outlives it; so do the transports: free them first. */
-PlVNet *pl_vnet_new (PlUniverse *universe);
-void pl_vnet_free (PlVNet *net);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlVNet, pl_vnet_free)
-void pl_vnet_set (PlVNet *net, const PlVNetConditions *conditions);
-void pl_vnet_set_tap (PlVNet *net, PlVNetTap tap, gpointer user);
-
-/* `host` NULL: no listener, only Attach. Otherwise dial (host, port) reaches it. `identity`
- * and `trust` are borrowed. */
-PlTransport *pl_vnet_transport (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust *trust,
-                                const char *host, guint16 port);
-/* From now on nothing gets in or out of this node, and nobody is told. */
-void pl_vnet_kill (PlVNet *net, const PlNodeId *node);
-void pl_vnet_revive (PlVNet *net, const PlNodeId *node);
-/* A record out of nowhere arrives at `to` on its newest path from `from`. FALSE: no path. */
-gboolean pl_vnet_inject (PlVNet *net, const PlNodeId *from, const PlNodeId *to, const guint8 *data, gsize len);
-/* Records given to carriers so far. */
-guint64 pl_vnet_records (PlVNet *net);
-guint64 pl_vnet_bytes (PlVNet *net);
-
-G_END_DECLS
+#include "overlay/sim/vnet.h"

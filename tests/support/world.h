@@ -6,8 +6,8 @@
  */
 #pragma once
 #include "overlay/node.h"
-#include "tests/support/fakeenv.h"
-#include "tests/support/vtransport.h"
+#include "base/universe.h"
+#include "overlay/sim/vnet.h"
 
 G_BEGIN_DECLS
 

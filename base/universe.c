@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "tests/support/fakeenv.h"
+#include "base/universe.h"
 
 #define START_WALL (G_GINT64_CONSTANT (1767225600) * PL_USEC_PER_SEC)
 
@@ -16,23 +16,23 @@ struct PlUniverse {
 typedef struct {
   PlUniverse *universe;
   guint64 state;
-} FakeImpl;
+} VirtualImpl;
 
 static gint64
-fake_now (gpointer impl)
+virtual_now (gpointer impl)
 {
-  return ((FakeImpl *) impl)->universe->now;
+  return ((VirtualImpl *) impl)->universe->now;
 }
 
 static gint64
-fake_wall (gpointer impl)
+virtual_wall (gpointer impl)
 {
-  PlUniverse *universe = ((FakeImpl *) impl)->universe;
+  PlUniverse *universe = ((VirtualImpl *) impl)->universe;
 
   return universe->now + universe->wall_offset;
 }
 
-/* splitmix64: small, seeded, good enough for tests. */
+/* splitmix64: small, seeded, good enough where nothing has to be secret. */
 static guint64
 next_random (guint64 *state)
 {
@@ -44,12 +44,12 @@ next_random (guint64 *state)
 }
 
 static void
-fake_random (gpointer impl, void *buf, gsize len)
+virtual_random (gpointer impl, void *buf, gsize len)
 {
   guint8 *p = buf;
 
   for (gsize i = 0; i < len; i++)
-    p[i] = next_random (&((FakeImpl *) impl)->state) >> 32;
+    p[i] = next_random (&((VirtualImpl *) impl)->state) >> 32;
 }
 
 PlUniverse *
@@ -78,8 +78,8 @@ pl_universe_free (PlUniverse *universe)
 PlEnv *
 pl_universe_env (PlUniverse *universe)
 {
-  static const PlEnvFuncs funcs = { fake_now, fake_wall, fake_random };
-  FakeImpl *impl = g_new0 (FakeImpl, 1);
+  static const PlEnvFuncs funcs = { virtual_now, virtual_wall, virtual_random };
+  VirtualImpl *impl = g_new0 (VirtualImpl, 1);
   PlEnv *env;
 
   impl->universe = universe;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "tests/support/vtransport.h"
+#include "overlay/sim/vnet.h"
 
 #include <string.h>
 
