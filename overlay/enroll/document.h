@@ -77,6 +77,9 @@ gboolean pl_document_check_time (const PlDocument *document, PlEnv *env, GError 
 gboolean pl_document_verify (const PlDocument *document, PlTrust *trust, const PlDocument *previous, GError **error);
 /* The definition of a Kind, NULL when unknown. */
 const PlKind *pl_document_kind (const PlDocument *document, guint32 id);
+/* "0xf0000001:SINGLE:USER-MATCH:1:1000", a private Kind (14.6) with its data model, access policy,
+ * max-count and max-size; a NODE-MULTIPLE gets 20 places. */
+gboolean pl_kind_parse (const char *text, PlKind *kind, GError **error);
 /* Roots, overlay name and bad nodes as a trust store. */
 PlTrust *pl_document_trust_new (const PlDocument *document, PlEnv *env, GError **error);
 

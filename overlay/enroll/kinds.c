@@ -3,6 +3,10 @@
 
 #include "overlay/enroll/enroll-priv.h"
 
+#define PRIVATE_KIND_MIN 0xf0000001u /* 14.6 */
+#define PRIVATE_KIND_MAX 0xfffffffeu
+#define NODE_MULTIPLE 20             /* as TURN-SERVICE has it (9) */
+
 /* What the registry says (RFC 6940 14.6 with 8 and 9, RFC 7904 section 9) and what our own
  * documents give them room for: count, bytes of one value, iterations. */
 static const struct { const char *name; PlKind kind; } registered[] = {
@@ -69,4 +73,52 @@ pl_model_name (PlDataModel model)
       return "DICTIONARY";
     }
   return "";
+}
+
+static gboolean
+find_model (const char *name, PlDataModel *model)
+{
+  for (*model = PL_DATA_SINGLE; *model <= PL_DATA_DICTIONARY; (*model)++)
+    if (g_ascii_strcasecmp (pl_model_name (*model), name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+find_access (const char *name, PlAccess *access)
+{
+  for (*access = PL_ACCESS_USER_MATCH; *access <= PL_ACCESS_NODE_MULTIPLE; (*access)++)
+    if (g_ascii_strcasecmp (pl_access_name (*access), name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+find_number (const char *text, guint32 min, guint32 max, guint32 *number)
+{
+  const char *digits = g_ascii_strncasecmp (text, "0x", 2) == 0 ? text + 2 : text;
+  guint64 value;
+
+  if (!g_ascii_string_to_unsigned (digits, digits == text ? 10 : 16, min, max, &value, NULL))
+    return FALSE;
+  *number = value;
+  return TRUE;
+}
+
+gboolean
+pl_kind_parse (const char *text, PlKind *kind, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (text, ":", 0);
+
+  *kind = (PlKind){ 0 };
+  if (g_strv_length (parts) == 5 && find_number (parts[0], PRIVATE_KIND_MIN, PRIVATE_KIND_MAX, &kind->id)
+      && find_model (parts[1], &kind->model) && find_access (parts[2], &kind->access)
+      && find_number (parts[3], 1, G_MAXINT32, &kind->max_count) && find_number (parts[4], 1, G_MAXINT32, &kind->max_size))
+    {
+      kind->max_node_multiple = kind->access == PL_ACCESS_NODE_MULTIPLE ? NODE_MULTIPLE : 0;
+      return TRUE;
+    }
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+               "'%s' is no ID:MODEL:POLICY:COUNT:SIZE, for example 0xf0000001:SINGLE:USER-MATCH:1:1000", text);
+  return FALSE;
 }

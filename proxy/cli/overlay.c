@@ -13,7 +13,7 @@
 #define BOOTSTRAP_PORT 6084 /* RFC 6940, section 11.1 */
 #define STUN_PORT 3478      /* RFC 8489, section 18.6 */
 
-static char **bootstrap_option, **stun_option;
+static char **bootstrap_option, **stun_option, **kind_option;
 static char *name_option;
 static gboolean force_option;
 
@@ -64,6 +64,25 @@ add_hosts (PlDocument *document, GError **error)
   for (guint i = 0; stun_option && stun_option[i]; i++)
     if (!add_host (document->stun_servers, stun_option[i], STUN_PORT, FALSE, error))
       return FALSE;
+  return TRUE;
+}
+
+static gboolean
+add_kinds (PlDocument *document, GError **error)
+{
+  for (guint i = 0; kind_option && kind_option[i]; i++)
+    {
+      PlKind kind;
+
+      if (!pl_kind_parse (kind_option[i], &kind, error))
+        return FALSE;
+      if (pl_document_kind (document, kind.id))
+        {
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "Kind 0x%08x is given twice", kind.id);
+          return FALSE;
+        }
+      g_array_append_val (document->kinds, kind);
+    }
   return TRUE;
 }
 
@@ -224,7 +243,8 @@ run_create (PlCli *cli, GError **error)
   g_autofree char *name = pl_cli_overlay_name (g_ptr_array_index (cli->args, 0), error);
   g_autoptr (PlDocument) document = name ? pl_document_new (name) : NULL;
 
-  return document && check_new (cli, name, error) && add_hosts (document, error) && make_overlay (cli, document, error);
+  return document && check_new (cli, name, error) && add_hosts (document, error) && add_kinds (document, error)
+         && make_overlay (cli, document, error);
 }
 
 /* --- join --- */
@@ -380,6 +400,7 @@ run_list (PlCli *cli, GError **error)
 static const GOptionEntry create_options[] = {
   { "bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bootstrap_option, "A machine of the overlay that all can reach (repeat for more)", "HOST:PORT" },
   { "stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &stun_option, "A STUN server (repeat for more)", "HOST:PORT" },
+  { "kind", 0, 0, G_OPTION_ARG_STRING_ARRAY, &kind_option, "A private Kind, as 0xf0000001:SINGLE:USER-MATCH:1:1000 (repeat for more)", "ID:MODEL:POLICY:COUNT:SIZE" },
   { NULL }
 };
 

@@ -390,6 +390,32 @@ static const char *const unsupported[] = {
   WITH (KIND ("id=\"4026531841\"", "NODE-MULTIPLE")),
 };
 
+static const char *const no_kinds[] = {
+  "", "0xf0000001", "0xf0000001:SINGLE:USER-MATCH:1", "0xf0000001:SINGLE:USER-MATCH:1:1000:2", "0x10:SINGLE:USER-MATCH:1:1000",
+  "0xffffffff:SINGLE:USER-MATCH:1:1000", "0xf0000001:HEAP:USER-MATCH:1:1000", "0xf0000001:SINGLE:ANYBODY:1:1000",
+  "0xf0000001:SINGLE:USER-MATCH:0:1000", "0xf0000001:SINGLE:USER-MATCH:1:-1", "0xf0000001:SINGLE:USER-MATCH:1:4294967296",
+};
+
+START_TEST (kind_of_ones_own_is_read_from_a_line)
+{
+  PlKind kind;
+
+  ck_assert (pl_kind_parse ("0xf0000001:SINGLE:USER-MATCH:1:1000", &kind, NULL));
+  ck_assert (kind.id == 0xf0000001u && kind.model == PL_DATA_SINGLE && kind.access == PL_ACCESS_USER_MATCH);
+  ck_assert (kind.max_count == 1 && kind.max_size == 1000 && kind.max_node_multiple == 0);
+  ck_assert (pl_kind_parse ("4294967294:dictionary:node-multiple:4:20", &kind, NULL));
+  ck_assert (kind.id == 0xfffffffeu && kind.model == PL_DATA_DICTIONARY && kind.access == PL_ACCESS_NODE_MULTIPLE);
+  ck_assert (kind.max_count == 4 && kind.max_size == 20 && kind.max_node_multiple == 20);
+  for (guint i = 0; i < G_N_ELEMENTS (no_kinds); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      ck_assert_msg (!pl_kind_parse (no_kinds[i], &kind, &error), "taken: %s", no_kinds[i]);
+      ck_assert_ptr_nonnull (strstr (error->message, "ID:MODEL:POLICY:COUNT:SIZE"));
+    }
+}
+END_TEST
+
 START_TEST (document_that_needs_what_we_lack_is_read_but_not_supported)
 {
   g_autoptr (GError) error = NULL;
@@ -525,6 +551,7 @@ document_case (void)
   tcase_add_test (tcase, document_of_several_overlays_is_read_by_name);
   tcase_add_loop_test (tcase, document_that_is_wrong_is_refused_with_a_reason, 0, G_N_ELEMENTS (refused));
   tcase_add_test (tcase, document_with_foreign_elements_and_attributes_is_read);
+  tcase_add_test (tcase, kind_of_ones_own_is_read_from_a_line);
   tcase_add_loop_test (tcase, document_that_needs_what_we_lack_is_read_but_not_supported, 0, G_N_ELEMENTS (unsupported));
   tcase_add_test (tcase, document_cut_off_or_with_flipped_bits_does_no_harm);
   tcase_add_test (tcase, document_too_large_or_too_deep_is_refused);
