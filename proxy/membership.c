@@ -5,12 +5,10 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "overlay/local.h"
 
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 struct PlMembership {
@@ -252,72 +250,6 @@ on_incoming (gpointer user, PlAppLink *link)
   membership->handlers.incoming (membership->user, pl_membership_wrap (membership, link));
 }
 
-static gboolean
-is_local_address (const char *host)
-{
-  g_autoptr (GInetAddress) address = g_inet_address_new_from_string (host);
-  struct ifaddrs *all = NULL;
-  gboolean found = FALSE;
-
-  if (!address || getifaddrs (&all) < 0)
-    return FALSE;
-  for (struct ifaddrs *i = all; i && !found; i = i->ifa_next)
-    {
-      g_autoptr (GSocketAddress) socket_address = NULL;
-      gsize len;
-
-      if (!i->ifa_addr || (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
-        continue;
-      len = i->ifa_addr->sa_family == AF_INET ? sizeof (struct sockaddr_in) : sizeof (struct sockaddr_in6);
-      socket_address = g_socket_address_new_from_native (i->ifa_addr, len);
-      found = g_inet_address_equal (address, g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (socket_address)));
-    }
-  freeifaddrs (all);
-  return found;
-}
-
-/* A node does not call itself for help: its own addresses leave the list of bootstrap nodes.
- * Returns TRUE when it stood first or nobody is listed: then it may start the ring. */
-static gboolean
-remove_self (PlDocument *document, guint16 port)
-{
-  gboolean first = document->bootstrap_nodes->len == 0;
-
-  for (guint i = document->bootstrap_nodes->len; i-- > 0;)
-    {
-      const PlHostPort *node = &g_array_index (document->bootstrap_nodes, PlHostPort, i);
-
-      if (node->port != port || !is_local_address (node->host))
-        continue;
-      first = first || i == 0;
-      g_array_remove_index (document->bootstrap_nodes, i);
-    }
-  return first;
-}
-
-static GPtrArray *
-list_stun (const PlDocument *document, const PlSettings *config)
-{
-  GPtrArray *list = g_ptr_array_new_with_free_func (g_free);
-
-  for (guint i = 0; config->stun[i]; i++)
-    g_ptr_array_add (list, g_strdup (config->stun[i]));
-  for (guint pass = 0; pass < 2; pass++)
-    {
-      GArray *from = pass ? document->bootstrap_nodes : document->stun_servers;
-
-      for (guint i = 0; i < from->len; i++)
-        {
-          const PlHostPort *server = &g_array_index (from, PlHostPort, i);
-          gboolean six = strchr (server->host, ':') != NULL;
-
-          g_ptr_array_add (list, g_strdup_printf ("%s%s%s:%u", six ? "[" : "", server->host, six ? "]" : "", server->port));
-        }
-    }
-  g_ptr_array_add (list, NULL);
-  return list;
-}
-
 /* What to do follows what is wrong. */
 static void
 add_hint (GError **error, const char *hint)
@@ -411,7 +343,7 @@ static PlTransport *
 make_transport (PlMembership *membership, const PlMembershipOptions *options, GError **error)
 {
   const PlSettings *config = options->config;
-  g_autoptr (GPtrArray) stun = list_stun (membership->document, config);
+  g_autoptr (GPtrArray) stun = pl_local_dup_stun (membership->document, config->stun);
   PlTransportOptions transport = {
     .listen_address = config->overlay_listen,
     .listen_port = options->listen ? config->overlay_port : 0,
@@ -431,7 +363,7 @@ make_node (PlMembership *membership, const PlMembershipOptions *options, GError 
   PlNodeOptions node = { .role = membership->role, .promote_after = options->config->promote_after };
   PlTransport *transport;
 
-  node.may_start_ring = remove_self (membership->document, options->listen ? options->config->overlay_port : 0);
+  node.may_start_ring = pl_local_remove_self (membership->document, options->listen ? options->config->overlay_port : 0);
   transport = make_transport (membership, options, error);
   if (!transport)
     {
