@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "overlay/trans/answers.h"
 #include "overlay/wire/body.h"
+#include "overlay/wire/diagnostics.h"
 #include "overlay/wire/routing.h"
 
 #include <string.h>
@@ -89,6 +90,7 @@ open_free (Open *open)
   g_clear_pointer (&open->incoming.body, g_bytes_unref);
   g_clear_pointer (&open->incoming.cert, pl_cert_unref);
   g_clear_pointer (&open->incoming.certs, g_ptr_array_unref);
+  g_clear_pointer (&open->incoming.extensions, g_array_unref);
   g_free (open);
 }
 
@@ -141,9 +143,9 @@ der_list (PlTrans *trans, GPtrArray *certs)
 
 /* Every message is signed and has our certificate with it (6.3.4, S1-33). */
 static GBytes *
-make_message (PlTrans *trans, PlForwardingHeader *header, guint16 code, GBytes *body, GPtrArray *certs)
+make_message (PlTrans *trans, PlForwardingHeader *header, guint16 code, GBytes *body, GPtrArray *certs, GArray *extensions)
 {
-  g_autoptr (GBytes) contents = pl_message_contents_write (code, body, NULL);
+  g_autoptr (GBytes) contents = pl_message_contents_write (code, body, extensions);
   g_autoptr (GPtrArray) ders = der_list (trans, certs);
   g_autoptr (GError) error = NULL;
   PlSignature signature = { 0 };
@@ -234,7 +236,15 @@ request_message (PlTrans *trans, const PlTransRequest *request, guint64 id)
       g_array_append_val (header.destination_list, via);
     }
   g_array_append_vals (header.destination_list, &request->to, 1);
-  return make_message (trans, &header, request->code, request->body, request->certs);
+  header.max_response_length = request->max_response_length;
+  for (guint i = 0; request->options && i < request->options->len; i++)
+    {
+      PlForwardingOption option = g_array_index (request->options, PlForwardingOption, i);
+
+      option.option = option.option ? g_bytes_ref (option.option) : NULL;
+      g_array_append_val (header.options, option);
+    }
+  return make_message (trans, &header, request->code, request->body, request->certs, request->extensions);
 }
 
 PlTransaction *
@@ -322,6 +332,8 @@ on_answer (PlTrans *trans, PlMessage *message, PlTransAnswer *answer)
       return;
     }
   answer->body = message->body;
+  answer->extensions = message->extensions;
+  answer->header = &message->header;
   if (message->message_code == PL_MESSAGE_ERROR)
     {
       if (pl_body_read (pl_body_type (PL_MESSAGE_ERROR), message->body, NULL, NULL, &failure) != PL_WIRE_OK
@@ -365,12 +377,12 @@ send_answer (PlTrans *trans, const PlForwardingHeader *request, const PlNodeId *
 
 /* Makes the answer with an empty header: its way is put in front for each sending. */
 static GBytes *
-make_answer (PlTrans *trans, guint64 transaction_id, guint16 code, GBytes *body, GPtrArray *certs)
+make_answer (PlTrans *trans, guint64 transaction_id, guint16 code, GBytes *body, GPtrArray *certs, GArray *extensions)
 {
   g_auto (PlForwardingHeader) header = { 0 };
 
   header_init (trans, &header, transaction_id);
-  return make_message (trans, &header, code, body, certs);
+  return make_message (trans, &header, code, body, certs, extensions);
 }
 
 static GBytes *
@@ -379,7 +391,7 @@ make_error (PlTrans *trans, guint64 transaction_id, guint16 error, GBytes *info)
   PlErrorResponse response = { .error_code = error, .error_info = info };
   g_autoptr (GBytes) body = pl_body_write (pl_body_type (PL_MESSAGE_ERROR), &response);
 
-  return make_answer (trans, transaction_id, PL_MESSAGE_ERROR, body, NULL);
+  return make_answer (trans, transaction_id, PL_MESSAGE_ERROR, body, NULL, NULL);
 }
 
 static void
@@ -415,7 +427,13 @@ pl_trans_refuse_text (PlTrans *trans, PlIncoming *incoming, guint16 error, const
 void
 pl_trans_answer (PlTrans *trans, PlIncoming *incoming, GBytes *body, GPtrArray *certs)
 {
-  g_autoptr (GBytes) answer = make_answer (trans, incoming->header.transaction_id, incoming->code + 1, body, certs);
+  pl_trans_answer_extended (trans, incoming, body, certs, NULL);
+}
+
+void
+pl_trans_answer_extended (PlTrans *trans, PlIncoming *incoming, GBytes *body, GPtrArray *certs, GArray *extensions)
+{
+  g_autoptr (GBytes) answer = make_answer (trans, incoming->header.transaction_id, incoming->code + 1, body, certs, extensions);
   gsize size = answer ? g_bytes_get_size (answer) : G_MAXSIZE;
 
   if (size > trans->document->max_message_size
@@ -452,6 +470,13 @@ sequence_older (guint16 a, guint16 b)
   return ahead != 0 && ahead < 32768;
 }
 
+/* May be critical. */
+static gboolean
+is_known_extension (const PlMessageExtension *extension)
+{
+  return !extension->critical || extension->type == PL_EXTENSION_DIAGNOSTIC_PING;
+}
+
 /* 0, or the error that this request gets before its method is looked at. */
 static guint16
 check_request (PlTrans *trans, const PlMessage *message, const char **text)
@@ -466,7 +491,7 @@ check_request (PlTrans *trans, const PlMessage *message, const char **text)
         return PL_ERROR_UNSUPPORTED_FORWARDING_OPTION;
       }
   for (guint i = 0; message->extensions && i < message->extensions->len; i++)
-    if (g_array_index (message->extensions, PlMessageExtension, i).critical)
+    if (!is_known_extension (&g_array_index (message->extensions, PlMessageExtension, i)))
       {
         *text = "critical extension is not known";
         return PL_ERROR_UNKNOWN_EXTENSION;
@@ -520,6 +545,7 @@ on_request (PlTrans *trans, PlMessage *message, const PlTransAnswer *proof, cons
   incoming->signer = proof->signer;
   incoming->cert = pl_cert_ref (proof->cert);
   incoming->certs = proof->certs ? g_ptr_array_ref (proof->certs) : NULL;
+  incoming->extensions = message->extensions ? g_array_ref (message->extensions) : NULL;
   incoming->from = *from;
   g_hash_table_add (trans->open, open);
   pl_answers_open (trans->answers, key);

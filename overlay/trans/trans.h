@@ -35,6 +35,9 @@ typedef struct {
   guint16 code;
   GBytes *body;             /* borrowed; NULL is empty */
   GPtrArray *certs;         /* PlCert, beside our own; borrowed, may be NULL */
+  GArray *extensions;       /* of PlMessageExtension; borrowed, may be NULL */
+  GArray *options;          /* of PlForwardingOption (6.3.2.3); borrowed, may be NULL */
+  guint32 max_response_length; /* 0: any (6.3.2) */
   gint64 timeout;           /* microseconds, 0: as long as the RFC has it, at most 15 s */
 } PlTransRequest;
 
@@ -44,6 +47,8 @@ typedef struct {
   PlNodeId signer;
   PlCert *cert;
   GPtrArray *certs;         /* GBytes, DER, of the security block */
+  GArray *extensions;       /* of PlMessageExtension */
+  const PlForwardingHeader *header;
 } PlTransAnswer;
 
 /* `answer` (borrowed) is proven to come from whom it was asked; NULL: nobody answered. */
@@ -59,6 +64,7 @@ typedef struct {
   PlNodeId signer;
   PlCert *cert;
   GPtrArray *certs;         /* GBytes, DER, of the security block */
+  GArray *extensions;       /* of PlMessageExtension; uncritical, or of a type we know */
   PlNodeId from;            /* the node whose link it came over */
 } PlIncoming;
 
@@ -95,6 +101,8 @@ void pl_trans_refuse_transit (PlTrans *trans, const PlForwardingHeader *header, 
 
 /* Frees the incoming request. `certs` beside our own, may be NULL. */
 void pl_trans_answer (PlTrans *trans, PlIncoming *incoming, GBytes *body, GPtrArray *certs);
+/* With `extensions` (of PlMessageExtension, borrowed, may be NULL). */
+void pl_trans_answer_extended (PlTrans *trans, PlIncoming *incoming, GBytes *body, GPtrArray *certs, GArray *extensions);
 /* `info` may be NULL; text otherwise, unless the error has a format of its own. */
 void pl_trans_refuse (PlTrans *trans, PlIncoming *incoming, guint16 error, GBytes *info);
 void pl_trans_refuse_text (PlTrans *trans, PlIncoming *incoming, guint16 error, const char *text);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "overlay/wire/attach.h"
+#include "overlay/wire/diagnostics.h"
 #include "overlay/wire/routing.h"
 #include "overlay/wire/store.h"
 
@@ -47,6 +48,8 @@ static const PlBodyType types[] = {
     (WriteFunc) pl_app_attach_write, (ClearFunc) pl_attach_req_ans_clear },
   BODY (PL_MESSAGE_CONFIG_UPDATE_REQ, "ConfigUpdateReq", PlConfigUpdateReq, pl_config_update_req),
   EMPTY (PL_MESSAGE_CONFIG_UPDATE_ANS, "ConfigUpdateAns"),
+  BODY (PL_MESSAGE_PATH_TRACK_REQ, "PathTrackReq", PlPathTrackReq, pl_path_track_req),
+  BODY (PL_MESSAGE_PATH_TRACK_ANS, "PathTrackAns", PlPathTrackAns, pl_path_track_ans),
   BODY (PL_MESSAGE_ERROR, "ErrorResponse", PlErrorResponse, pl_error_response),
 };
 

@@ -46,6 +46,27 @@ pl_message_extension_list_new (void)
   return pl_wire_list_new (sizeof (PlMessageExtension), (GDestroyNotify) pl_message_extension_clear);
 }
 
+void
+pl_message_extension_list_add (GArray *list, guint16 type, GBytes *contents)
+{
+  PlMessageExtension extension = { .type = type, .extension_contents = g_bytes_ref (contents) };
+
+  g_array_append_val (list, extension);
+}
+
+GBytes *
+pl_message_extension_list_find (GArray *list, guint16 type)
+{
+  for (guint i = 0; list && i < list->len; i++)
+    {
+      PlMessageExtension *extension = &g_array_index (list, PlMessageExtension, i);
+
+      if (extension->type == type)
+        return extension->extension_contents;
+    }
+  return NULL;
+}
+
 static void
 read_contents (PlReader *reader, PlMessage *message)
 {

@@ -29,6 +29,7 @@ typedef enum {
   PL_MESSAGE_STAT_REQ = 0x19, PL_MESSAGE_STAT_ANS = 0x1a,
   PL_MESSAGE_APP_ATTACH_REQ = 0x1d, PL_MESSAGE_APP_ATTACH_ANS = 0x1e,
   PL_MESSAGE_CONFIG_UPDATE_REQ = 0x21, PL_MESSAGE_CONFIG_UPDATE_ANS = 0x22,
+  PL_MESSAGE_PATH_TRACK_REQ = 0x23, PL_MESSAGE_PATH_TRACK_ANS = 0x24, /* RFC 7851 */
   PL_MESSAGE_ERROR = 0xffff,
 } PlMessageCode;
 
@@ -45,6 +46,10 @@ gboolean pl_message_extension_read (PlReader *reader, PlMessageExtension *extens
 void pl_message_extension_write (PlWriter *writer, const PlMessageExtension *extension);
 void pl_message_extension_clear (PlMessageExtension *extension);
 GArray *pl_message_extension_list_new (void);
+/* An uncritical one at the end. */
+void pl_message_extension_list_add (GArray *list, guint16 type, GBytes *contents);
+/* Contents of the first one of this type, borrowed; NULL when there is none. `list` may be NULL. */
+GBytes *pl_message_extension_list_find (GArray *list, guint16 type);
 
 typedef struct {
   PlForwardingHeader header;

@@ -30,6 +30,12 @@ static const char *const error_names[] = {
   [PL_ERROR_EXP_A] = "Error_Exp_A",
   [PL_ERROR_EXP_B] = "Error_Exp_B",
   [PL_ERROR_INVALID_MESSAGE] = "Error_Invalid_Message",
+  [PL_ERROR_UNDERLAY_DESTINATION_UNREACHABLE] = "Error_Underlay_Destination_Unreachable",
+  [PL_ERROR_UNDERLAY_TIME_EXCEEDED] = "Error_Underlay_Time_Exceeded",
+  [PL_ERROR_MESSAGE_EXPIRED] = "Error_Message_Expired",
+  [PL_ERROR_UPSTREAM_MISROUTING] = "Error_Upstream_Misrouting",
+  [PL_ERROR_LOOP_DETECTED] = "Error_Loop_Detected",
+  [PL_ERROR_TTL_HOPS_EXCEEDED] = "Error_TTL_Hops_Exceeded",
 };
 
 const char *

@@ -376,6 +376,20 @@ ping_ans (PlJsonOut *out, const PlPingAns *ans)
 }
 
 static void
+path_track_req (PlJsonOut *out, const PlPathTrackReq *req)
+{
+  pl_fields_destination (out, "destination", &req->destination);
+  pl_fields_diagnostics_request (out, "request", &req->request);
+}
+
+static void
+path_track_ans (PlJsonOut *out, const PlPathTrackAns *ans)
+{
+  pl_fields_destination (out, "next_hop", &ans->next_hop);
+  pl_fields_diagnostics_response (out, "response", &ans->response);
+}
+
+static void
 config_update_req (PlJsonOut *out, const PlConfigUpdateReq *req)
 {
   pl_fields_enum (out, "type", PL_ENUM_CONFIG_UPDATE, req->type);
@@ -427,6 +441,8 @@ static const struct {
   { PL_MESSAGE_APP_ATTACH_ANS, "AppAttachResponse", (BodyFunc) app_attach },
   { PL_MESSAGE_CONFIG_UPDATE_REQ, "ConfigUpdateRequest", (BodyFunc) config_update_req },
   { PL_MESSAGE_CONFIG_UPDATE_ANS, "ConfigUpdateResponse", NULL },
+  { PL_MESSAGE_PATH_TRACK_REQ, "PathTrackRequest", (BodyFunc) path_track_req },
+  { PL_MESSAGE_PATH_TRACK_ANS, "PathTrackResponse", (BodyFunc) path_track_ans },
   { PL_MESSAGE_ERROR, "ErrorResponse", (BodyFunc) error_response },
 };
 

@@ -7,6 +7,7 @@
 #pragma once
 #include "overlay/wire/attach.h"
 #include "overlay/wire/body.h"
+#include "overlay/wire/diagnostics.h"
 #include "overlay/wire/framing.h"
 #include "overlay/wire/routing.h"
 #include "overlay/wire/sip.h"
@@ -43,6 +44,8 @@ void pl_fields_chord_leave (PlJsonOut *out, const char *name, const PlChordLeave
 void pl_fields_frame (PlJsonOut *out, const char *name, const PlFrame *frame);
 void pl_fields_sip_registration (PlJsonOut *out, const char *name, const PlSipRegistration *registration);
 void pl_fields_turn_server (PlJsonOut *out, const char *name, const PlTurnServer *server);
+void pl_fields_diagnostics_request (PlJsonOut *out, const char *name, const PlDiagnosticsRequest *request);
+void pl_fields_diagnostics_response (PlJsonOut *out, const char *name, const PlDiagnosticsResponse *response);
 /* The struct that pl_body_type (code) reads. */
 void pl_fields_body (PlJsonOut *out, const char *name, guint16 code, gconstpointer body);
 

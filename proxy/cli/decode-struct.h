@@ -35,6 +35,8 @@ typedef union {
   PlFrame frame;
   PlSipRegistration registration;
   PlTurnServer server;
+  PlDiagnosticsRequest diagnostics_request;
+  PlDiagnosticsResponse diagnostics_response;
 } PlDecodeAny;
 
 G_END_DECLS

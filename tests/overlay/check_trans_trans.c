@@ -13,6 +13,7 @@
 /* Two nodes whose messages pass through the test's hands. */
 
 #define CONTENTS_LEN 12    /* of the request in captured_request */
+#define EXTENSION 0x6001   /* of nobody */
 #define SIGNATURE_LEN 60   /* at least, at the end of a message */
 
 typedef struct Peer Peer;
@@ -38,6 +39,7 @@ static PlTestPki *pki;
 static Peer peer[2];
 static guint answers;
 static guint16 last_error;
+static GBytes *last_extension;
 static gboolean last_answered;
 
 /* As forward does, never inside the call that sent it. */
@@ -83,7 +85,7 @@ on_request (gpointer user, PlIncoming *incoming)
   if (me->keep)
     me->kept = incoming;
   else
-    pl_trans_answer (me->trans, incoming, incoming->body, NULL);
+    pl_trans_answer_extended (me->trans, incoming, incoming->body, NULL, incoming->extensions);
 }
 
 static void
@@ -127,6 +129,7 @@ teardown (void)
       g_ptr_array_unref (peer[i].out);
       pl_timer_clear (&peer[i].timer);
     }
+  g_clear_pointer (&last_extension, g_bytes_unref);
   pl_test_pki_free (pki);
   pl_universe_free (universe);
 }
@@ -137,6 +140,9 @@ on_answer (gpointer user, const PlTransAnswer *answer)
   answers++;
   last_answered = answer != NULL;
   last_error = answer ? answer->error_code : 0;
+  g_clear_pointer (&last_extension, g_bytes_unref);
+  if (answer && pl_message_extension_list_find (answer->extensions, EXTENSION))
+    last_extension = g_bytes_ref (pl_message_extension_list_find (answer->extensions, EXTENSION));
 }
 
 static PlTransaction *
@@ -493,6 +499,35 @@ START_TEST (unknown_critical_extension_is_refused) /* 68 */
 }
 END_TEST
 
+START_TEST (request_carries_extensions_options_and_the_length_it_takes) /* 33-36, 52, 69 */
+{
+  g_autoptr (GArray) extensions = pl_message_extension_list_new (), options = g_array_new (FALSE, FALSE, sizeof (PlForwardingOption));
+  g_autoptr (GBytes) contents = g_bytes_new_static ("told", 4), large = g_bytes_new_take (g_malloc0 (2000), 2000);
+  PlForwardingOption option = { .type = 77, .flags = PL_OPTION_RESPONSE_COPY, .option = contents };
+  PlTransRequest request = { .code = PL_MESSAGE_PING_REQ, .to = pl_destination_node (bob ()), .extensions = extensions,
+                             .options = options, .max_response_length = 2000 };
+  g_auto (PlForwardingHeader) header = { 0 };
+  gsize header_len;
+
+  pl_message_extension_list_add (extensions, EXTENSION, contents);
+  g_array_append_val (options, option);
+  pl_trans_request (peer[0].trans, &request, on_answer, NULL, NULL);
+  ck_assert_int_eq (pl_forwarding_peek (g_ptr_array_index (peer[0].sent, 0), &header, &header_len), PL_WIRE_OK);
+  ck_assert_uint_eq (header.max_response_length, 2000);
+  ck_assert_uint_eq (g_array_index (header.options, PlForwardingOption, 0).flags, PL_OPTION_RESPONSE_COPY);
+  ck_assert (g_bytes_equal (g_array_index (header.options, PlForwardingOption, 0).option, contents));
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (answers, 1);
+  ck_assert_uint_eq (last_error, 0);
+  ck_assert (last_extension && g_bytes_equal (last_extension, contents));
+  request.body = large;
+  pl_trans_request (peer[0].trans, &request, on_answer, NULL, NULL);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (answers, 2);
+  ck_assert_uint_eq (last_error, PL_ERROR_RESPONSE_TOO_LARGE);
+}
+END_TEST
+
 START_TEST (cancelled_request_calls_nobody)
 {
   peer[1].deaf = TRUE;
@@ -546,6 +581,7 @@ suite (void)
   tcase_add_test (c, newer_configuration_is_told);
   tcase_add_test (c, config_update_passes_whatever_the_sequence);
   tcase_add_test (c, unknown_critical_extension_is_refused);
+  tcase_add_test (c, request_carries_extensions_options_and_the_length_it_takes);
   tcase_add_test (c, cancelled_request_calls_nobody);
   tcase_add_test (c, request_that_cannot_be_made_fails_or_is_cancelled);
   suite_add_tcase (s, c);

@@ -18,6 +18,7 @@
 
 #define NODE_A "1d5c66db8f5ab6b9d0bdf31a20158175"
 #define NODE_B "79586a23fda537ddfe86bb98a2f2719b"
+#define TIMES "0000019774226560 000001977420dc7c 0000000000000000"
 #define SIGNATURE_NONE "0000 030000 0000"
 #define SIGNATURE_TWO_IDS "0401 020005 04 03 a1a2a3 0002 beef"
 
@@ -102,6 +103,16 @@ static const struct {
   { PL_MESSAGE_CONFIG_UPDATE_REQ, "01 00000003 000000" },
   { PL_MESSAGE_CONFIG_UPDATE_REQ, "02 0000000c 000009 0002 6b31 0003 6b3233" },
   { PL_MESSAGE_CONFIG_UPDATE_REQ, "07 00000002 abcd" },
+  /* RFC 7851, after its structures: nothing asked; version and uptime, and an extension of another */
+  { PL_MESSAGE_PATH_TRACK_REQ, "01 10" NODE_A "0000019774226560 000001977420dc7c 0000000000000000 00000000 00000000" },
+  { PL_MESSAGE_PATH_TRACK_REQ, "02 11 10" NODE_A "0000019774226560 000001977420dc7c 0000000000000140 00000009 00000009"
+                               "8001 00000003 010203" },
+  { PL_MESSAGE_PATH_TRACK_ANS, "01 10" NODE_B "0000019774226560 000001977420dc7c 000001977420dd01 63 00000000 00000000" },
+  /* one of each form: a byte, a word, text, both tables, a kind of the future */
+  { PL_MESSAGE_PATH_TRACK_ANS, "01 10" NODE_B "0000019774226560 000001977420dc7c 000001977420dd01 63 0000004e 0000004e"
+                               "0001 0001 07" "0002 0004 00000011" "0006 0005 302e322e30" "0008 0008 0000000000000e10"
+                               "000b 000c 00000001 0000000000000005" "000c 0012 0017 0000000000000002 0000000000000003"
+                               "0011 0002 beef" },
   { PL_MESSAGE_ERROR, "0002 0000" },
   { PL_MESSAGE_ERROR, "1234 0002 6f6b" },
 };
@@ -145,7 +156,7 @@ END_TEST
 /* checklist 75 */
 START_TEST (bodies_are_known_for_every_code_of_section_14_8)
 {
-  static const guint16 requests[] = { 0x01, 0x03, 0x07, 0x09, 0x0d, 0x0f, 0x11, 0x13, 0x15, 0x17, 0x19, 0x1d, 0x21 };
+  static const guint16 requests[] = { 0x01, 0x03, 0x07, 0x09, 0x0d, 0x0f, 0x11, 0x13, 0x15, 0x17, 0x19, 0x1d, 0x21, 0x23 };
   guint n = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS (requests); i++)
@@ -187,6 +198,11 @@ START_TEST (bodies_are_refused_with_the_reason)
   ck_assert_int_eq (status_of (PL_MESSAGE_ATTACH_REQ, "00 00 00 0000 02"), PL_WIRE_BOOLEAN);
   ck_assert_int_eq (status_of (PL_MESSAGE_CONFIG_UPDATE_REQ, "00 00000000"), PL_WIRE_TYPE);
   ck_assert_int_eq (status_of (PL_MESSAGE_FIND_REQ, "00 03 000000"), PL_WIRE_TRUNCATED);
+  /* the two lengths of a list in RFC 7851 differ; a number of no bytes, and of nine */
+  ck_assert_int_eq (status_of (PL_MESSAGE_PATH_TRACK_REQ, "80 05" TIMES "00000001 00000000"), PL_WIRE_LENGTH);
+  ck_assert_int_eq (status_of (PL_MESSAGE_PATH_TRACK_ANS, "80 05" TIMES "01 00000004 00000004 0001 0000"), PL_WIRE_LENGTH);
+  ck_assert_int_eq (status_of (PL_MESSAGE_PATH_TRACK_ANS, "80 05" TIMES "01 0000000d 0000000d 0001 0009 000000000000000000"),
+                    PL_WIRE_LENGTH);
 }
 END_TEST
 

@@ -436,6 +436,19 @@ static const struct {
   { PL_MESSAGE_FETCH_ANS, "00000012 12345678 0000000000000001 00000002 abcd",
     "{'_type':'FetchResponse','kind_responses':[{'_type':'FetchKindResponse','kind_id':305419896,'generation':1,"
     "'values':{'hex':'abcd'}}]}" },
+  { PL_MESSAGE_PATH_TRACK_REQ, "80 05 0000000000000002 0000000000000001 0000000000020102 00000006 00000006 8001 00000000",
+    "{'_type':'PathTrackRequest','destination':{'_type':'Destination','type':{'name':'opaque_id_type','value':3},"
+    "'data':{'hex':'8005'}},'request':{'_type':'DiagnosticsRequest','expiration':2,'timestamp_initiated':1,'dMFlags':131330,"
+    "'kinds':['STATUS_INFO','APP_UPTIME'],'extensions':[{'_type':'DiagnosticExtension','type':32769,'contents':{'hex':''}}]}}" },
+  { PL_MESSAGE_PATH_TRACK_ANS, "80 05 0000000000000002 0000000000000001 0000000000000003 63 0000001d 0000001d"
+                               "0002 0004 00000011 0006 0001 78 000b 000c 00000001 0000000000000005",
+    "{'_type':'PathTrackResponse','next_hop':{'_type':'Destination','type':{'name':'opaque_id_type','value':3},"
+    "'data':{'hex':'8005'}},'response':{'_type':'DiagnosticsResponse','expiration':2,'timestamp_initiated':1,"
+    "'timestamp_received':3,'hop_counter':99,'diagnostic_info_list':["
+    "{'_type':'DiagnosticInfo','kind':2,'kind_name':'ROUTING_TABLE_SIZE','value':17},"
+    "{'_type':'DiagnosticInfo','kind':6,'kind_name':'SOFTWARE_VERSION','value':'x'},"
+    "{'_type':'DiagnosticInfo','kind':11,'kind_name':'INSTANCES_STORED','entries':[{'id':1,'first':5,'second':0}]}]}}" },
+  { PL_MESSAGE_ERROR, "0017 0000", "{'_type':'ErrorResponse','code':{'name':'MessageExpired','value':23},'info':{'hex':''}}" },
   { PL_MESSAGE_ERROR, "7fff 0000", "{'_type':'ErrorResponse','code':32767,'info':{'hex':''}}" },
   { 0x7001, "0102", "null" }, /* a method nobody knows */
 };
