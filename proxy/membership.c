@@ -28,7 +28,7 @@ struct PlMembership {
 };
 
 /* After this long without an overlay a person wants to know why. */
-#define PATIENCE (10 * PL_USEC_PER_SEC)
+#define PATIENCE (3 * PL_USEC_PER_SEC)
 
 /* A SIP link as the SIP side sees it. */
 typedef struct {
