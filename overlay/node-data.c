@@ -3,6 +3,7 @@
 
 #include "overlay/node-priv.h"
 
+#include "overlay/diagnostics.h"
 #include "overlay/wire/body.h"
 #include "overlay/wire/routing.h"
 #include "overlay/wire/store.h"
@@ -14,6 +15,8 @@ typedef struct {
   PlResourceId resource;
   guint32 kind;
   PlTransaction *transaction;
+  PlTrace *trace;            /* looks for the node to go through, `fetch` waits for it */
+  GBytes *fetch;
   PlStoreFunc stored;        /* one of these two, or neither: a merge */
   PlFetchFunc fetched;
   gpointer user;
@@ -29,6 +32,7 @@ static void
 operation_free (Operation *operation)
 {
   g_hash_table_remove (operation->node->operations, operation);
+  g_clear_pointer (&operation->fetch, g_bytes_unref);
   g_free (operation);
 }
 
@@ -43,6 +47,7 @@ pl_node_data_free (PlNode *node)
   while (g_hash_table_iter_next (&iter, &key, NULL))
     {
       g_hash_table_iter_steal (&iter);
+      g_clear_pointer (&((Operation *) key)->fetch, g_bytes_unref);
       g_free (key);
     }
   g_hash_table_unref (node->operations);
@@ -237,6 +242,7 @@ net_cancel (gpointer impl, gpointer handle)
     return;
   if (operation->transaction)
     pl_trans_cancel (operation->transaction);
+  pl_trace_cancel (operation->trace);
   operation_free (operation);
 }
 
@@ -265,6 +271,45 @@ void
 pl_node_fetch (PlNode *node, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user)
 {
   net_fetch (node, resource, kind, func, user);
+}
+
+/* --- iterative routing (4.3) --- */
+
+static void
+on_way (gpointer user, const PlHop *hop, gboolean last)
+{
+  Operation *operation = user;
+  PlTransRequest request = { .code = PL_MESSAGE_FETCH_REQ, .body = operation->fetch, .has_via = TRUE, .via = hop->node };
+
+  if (!last)
+    return;
+  operation->trace = NULL;
+  if (hop->error)
+    {
+      report_error (operation, hop->error == PL_HOP_NO_ANSWER ? 0 : hop->error);
+      operation_free (operation);
+      return;
+    }
+  request.to = pl_destination_resource (&operation->resource);
+  operation->transaction = pl_trans_request (operation->node->trans, &request, on_answer, operation, NULL);
+}
+
+gboolean
+pl_node_fetch_iteratively (PlNode *node, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user)
+{
+  Operation *operation = operation_new (node, resource, kind, user);
+  PlDestination to = pl_destination_resource (resource);
+  g_auto (PlFetchReq) fetch = { .resource = *resource };
+
+  operation->fetched = func;
+  fetch.specifiers = pl_stored_data_specifier_list_new ();
+  add_specifier (node, &fetch, kind);
+  operation->fetch = pl_body_write (pl_body_type (PL_MESSAGE_FETCH_REQ), &fetch);
+  operation->trace = pl_node_route_iteratively (node, &to, on_way, operation);
+  if (operation->trace)
+    return TRUE;
+  operation_free (operation);
+  return FALSE;
 }
 
 /* --- what another holder has newer (7.4.1.1) --- */

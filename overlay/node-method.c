@@ -30,13 +30,16 @@ static void
 on_ping (PlNode *node, PlIncoming *incoming)
 {
   g_auto (PlPingReq) ping = { 0 };
+  g_autoptr (GArray) extensions = pl_message_extension_list_new ();
+  g_autoptr (GBytes) body = NULL;
   PlPingAns answer;
 
-  if (!read_body (node, incoming, &ping))
+  if (!read_body (node, incoming, &ping) || !pl_node_diagnose_ping (node, incoming, extensions))
     return;
   answer.response_id = pl_env_random64 (node->env);
   answer.time = pl_env_wall (node->env) / PL_USEC_PER_MSEC;
-  answer_body (node, incoming, &answer, NULL);
+  body = pl_body_write (pl_body_type (PL_MESSAGE_PING_ANS), &answer);
+  pl_trans_answer_extended (node->trans, incoming, body, NULL, extensions);
 }
 
 /* What was asked and is known, in that order, and nothing else (6.4.2.5.2). */
@@ -255,6 +258,8 @@ method_of (guint16 code)
     case PL_MESSAGE_UPDATE_REQ:
     case PL_MESSAGE_ROUTE_QUERY_REQ:
       return on_topology;
+    case PL_MESSAGE_PATH_TRACK_REQ:
+      return pl_node_on_path_track;
     case PL_MESSAGE_CONFIG_UPDATE_REQ:
       return on_config_update;
     default:

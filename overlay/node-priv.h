@@ -52,6 +52,7 @@ struct PlNode {
   GPtrArray *attaches;       /* node-attach.c: Attaching */
   GPtrArray *connects;       /* node-app.c: AppExchange */
   GHashTable *operations;    /* node-data.c: set of Operation */
+  GPtrArray *traces;         /* node-trace.c: PlTrace */
 
   PlTimer *promote_timer, *stop_timer;
   void (*stopped) (gpointer data);
@@ -85,6 +86,16 @@ void pl_node_on_app_attach (PlNode *node, PlIncoming *incoming);
 
 /* --- node-method.c --- */
 void pl_node_on_request (PlNode *node, PlIncoming *incoming);
+
+/* --- node-diagnose.c --- */
+/* Answers the diagnostics extension of a Ping, where there is one, into `extensions`. FALSE: the
+ * request has been refused. */
+gboolean pl_node_diagnose_ping (PlNode *node, PlIncoming *incoming, GArray *extensions);
+void pl_node_on_path_track (PlNode *node, PlIncoming *incoming);
+
+/* --- node-trace.c --- */
+void pl_node_trace_init (PlNode *node);
+void pl_node_trace_free (PlNode *node);
 
 /* --- node-data.c --- */
 void pl_node_data_init (PlNode *node);

@@ -20,10 +20,13 @@ typedef struct PlNode PlNode;
 typedef enum { PL_ROLE_AUTO, PL_ROLE_CLIENT, PL_ROLE_PEER, PL_ROLE_BOOTSTRAP } PlRole;
 typedef enum { PL_NODE_OFFLINE, PL_NODE_CONNECTING, PL_NODE_CLIENT, PL_NODE_JOINING, PL_NODE_PEER, PL_NODE_LEAVING, PL_NODE_LEFT } PlNodeState;
 
+typedef struct _PlDiagnosticsPolicy PlDiagnosticsPolicy; /* overlay/diagnostics.h */
+
 typedef struct {
   PlRole role;
   gint64 promote_after;  /* auto: microseconds as a client before joining */
   gboolean may_start_ring; /* starts the ring when no bootstrap node answers (the first one listed does) */
+  const PlDiagnosticsPolicy *diagnostics; /* what others may ask; borrowed; NULL: the defaults */
 } PlNodeOptions;
 
 /* A link of an application (SIP), up and mutually certified. */
@@ -99,5 +102,8 @@ GPtrArray *pl_node_dup_peers (PlNode *node);
 void pl_node_store (PlNode *node, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value,
                     guint32 lifetime, PlStoreFunc func, gpointer user);
 void pl_node_fetch (PlNode *node, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user);
+/* By iterative routing (4.3): this node itself asks hop by hop for the way, then fetches through
+ * its end. Slower, but a node on the way that drops messages is noticed. FALSE: too many at once. */
+gboolean pl_node_fetch_iteratively (PlNode *node, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user);
 
 G_END_DECLS

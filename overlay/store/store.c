@@ -179,6 +179,31 @@ pl_store_n_resources (PlStore *store)
   return g_hash_table_size (store->resources);
 }
 
+guint64
+pl_store_n_values (PlStore *store, guint32 kind)
+{
+  GHashTableIter iter;
+  gpointer value;
+  guint64 n = 0;
+
+  pl_store_sweep (store);
+  g_hash_table_iter_init (&iter, store->resources);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      PlKindData *data = pl_resource_kind (value, kind);
+
+      n += data ? data->entries->len : 0;
+    }
+  return n;
+}
+
+guint64
+pl_store_n_bytes (PlStore *store)
+{
+  pl_store_sweep (store);
+  return store->bytes;
+}
+
 /* --- disk --- */
 
 static void

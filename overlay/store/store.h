@@ -48,6 +48,8 @@ guint pl_store_merge (PlStore *store, const PlResourceId *resource, const PlFetc
 /* Forgets one resource. */
 void pl_store_drop (PlStore *store, const PlResourceId *resource);
 guint pl_store_n_resources (PlStore *store);
+guint64 pl_store_n_values (PlStore *store, guint32 kind);
+guint64 pl_store_n_bytes (PlStore *store);
 /* Writes what changed to disk now (also done by itself after at most a second). */
 gboolean pl_store_flush (PlStore *store, GError **error);
 

@@ -14,6 +14,8 @@
 /* With no way out now, look again this soon. */
 #define NO_WAY_RETRY (200 * PL_USEC_PER_MSEC)
 
+#define CODES 64              /* counted apart; errors at 0, others not at all */
+
 /* An incoming request with what is needed to answer it. */
 typedef struct {
   PlIncoming incoming;      /* first: handlers hold a pointer to it */
@@ -48,6 +50,7 @@ struct PlTrans {
   GHashTable *requests;     /* &id -> PlTransaction */
   GHashTable *open;         /* set of Open */
   PlAnswers *answers;
+  guint64 sent[CODES], received[CODES];
   GQueue *failed;           /* PlTransaction that could not even be made */
   PlTimer *failed_timer;
 };
@@ -122,6 +125,27 @@ pl_trans_free (PlTrans *trans)
   g_free (trans);
 }
 
+/* --- counting --- */
+
+static guint
+counter (guint16 code)
+{
+  return code == PL_MESSAGE_ERROR ? 0 : MIN (code, CODES - 1);
+}
+
+void
+pl_trans_count (PlTrans *trans, guint16 code, guint64 *sent, guint64 *received)
+{
+  *sent = trans->sent[counter (code)];
+  *received = trans->received[counter (code)];
+}
+
+guint8
+pl_trans_load (PlTrans *trans)
+{
+  return (guint8) (255 * g_hash_table_size (trans->open) / PL_TRANS_INCOMING_MAX);
+}
+
 /* --- making messages --- */
 
 static GPtrArray *
@@ -157,7 +181,10 @@ make_message (PlTrans *trans, PlForwardingHeader *header, guint16 code, GBytes *
     return NULL;
   data = g_bytes_get_data (contents, &len);
   if (pl_identity_sign_message (trans->identity, trans->overlay, header->transaction_id, data, len, &signature, &error))
-    message = pl_message_write (header, contents, ders, &signature);
+    {
+      message = pl_message_write (header, contents, ders, &signature);
+      trans->sent[counter (code)]++;
+    }
   else
     pl_warn ("trans", "cannot sign a message", "reason", error->message, NULL);
   pl_signature_clear (&signature);
@@ -583,6 +610,7 @@ verify_and_handle (PlTrans *trans, PlMessage *message, const PlAnswerKey *key, c
 
   if (prove (trans, message, &proof))
     {
+      trans->received[counter (message->message_code)]++;
       if (pl_message_code_is_request (message->message_code))
         on_request (trans, message, &proof, key, from);
       else

@@ -54,15 +54,15 @@ pl_message_extension_list_add (GArray *list, guint16 type, GBytes *contents)
   g_array_append_val (list, extension);
 }
 
-GBytes *
+const PlMessageExtension *
 pl_message_extension_list_find (GArray *list, guint16 type)
 {
   for (guint i = 0; list && i < list->len; i++)
     {
-      PlMessageExtension *extension = &g_array_index (list, PlMessageExtension, i);
+      const PlMessageExtension *extension = &g_array_index (list, PlMessageExtension, i);
 
       if (extension->type == type)
-        return extension->extension_contents;
+        return extension;
     }
   return NULL;
 }

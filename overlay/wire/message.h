@@ -48,8 +48,8 @@ void pl_message_extension_clear (PlMessageExtension *extension);
 GArray *pl_message_extension_list_new (void);
 /* An uncritical one at the end. */
 void pl_message_extension_list_add (GArray *list, guint16 type, GBytes *contents);
-/* Contents of the first one of this type, borrowed; NULL when there is none. `list` may be NULL. */
-GBytes *pl_message_extension_list_find (GArray *list, guint16 type);
+/* The first one of this type; NULL when there is none. `list` may be NULL. */
+const PlMessageExtension *pl_message_extension_list_find (GArray *list, guint16 type);
 
 typedef struct {
   PlForwardingHeader header;

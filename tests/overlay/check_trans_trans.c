@@ -142,7 +142,7 @@ on_answer (gpointer user, const PlTransAnswer *answer)
   last_error = answer ? answer->error_code : 0;
   g_clear_pointer (&last_extension, g_bytes_unref);
   if (answer && pl_message_extension_list_find (answer->extensions, EXTENSION))
-    last_extension = g_bytes_ref (pl_message_extension_list_find (answer->extensions, EXTENSION));
+    last_extension = g_bytes_ref (pl_message_extension_list_find (answer->extensions, EXTENSION)->extension_contents);
 }
 
 static PlTransaction *

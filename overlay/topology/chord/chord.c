@@ -184,6 +184,23 @@ chord_link_down (PlTopology *topology, const PlNodeId *id)
     pl_chord_fingers_run (chord, FALSE);
 }
 
+static guint
+chord_hops (PlTopology *topology, const PlNodeId *place, PlNodeId *hops, guint max)
+{
+  PlChord *chord = (PlChord *) topology;
+  guint n = pl_ring_hops (chord->ring, place, hops, max);
+  GHashTableIter iter;
+  gpointer key;
+
+  if (n > 0 || chord->state == PL_TOPOLOGY_JOINED)
+    return n;
+  /* Nobody has told us about himself yet: the bootstrap node is all there is. */
+  g_hash_table_iter_init (&iter, chord->links);
+  while (n < max && g_hash_table_iter_next (&iter, &key, NULL))
+    hops[n++] = *(PlNodeId *) key;
+  return n;
+}
+
 static gboolean
 destination_place (const PlDestination *destination, PlNodeId *place)
 {
@@ -201,12 +218,18 @@ on_route_query (PlChord *chord, const PlNodeId *signer, GBytes *body, GBytes **a
   PlNodeId place, hop;
   PlChordRouteQueryAns reply = { .next_peer = chord->config.self };
 
-  if (pl_body_read (type, body, NULL, NULL, &request) != PL_WIRE_OK
-      || !destination_place (&request.destination, &place))
+  if (pl_body_read (type, body, NULL, NULL, &request) != PL_WIRE_OK)
     return PL_ERROR_INVALID_MESSAGE;
-  if (!(chord->state == PL_TOPOLOGY_JOINED && pl_ring_owns (chord->ring, &place))
-      && pl_ring_hops (chord->ring, &place, &hop, 1))
-    reply.next_peer = hop;
+  if (request.destination.type == PL_DESTINATION_OPAQUE)
+    return PL_ERROR_FORBIDDEN; /* whose messages we carry is nobody's business (6.4.2.4.1) */
+  if (!destination_place (&request.destination, &place))
+    return PL_ERROR_INVALID_MESSAGE;
+  if (!(chord->state == PL_TOPOLOGY_JOINED && pl_ring_owns (chord->ring, &place)))
+    {
+      if (!chord_hops (&chord->topology, &place, &hop, 1))
+        return PL_ERROR_NOT_FOUND;
+      reply.next_peer = hop;
+    }
   if (request.send_update && pl_chord_link (chord, signer) && chord->state == PL_TOPOLOGY_JOINED)
     pl_chord_update_send (chord, signer, TRUE);
   *answer = pl_body_write (pl_body_type (PL_MESSAGE_ROUTE_QUERY_ANS), &reply);
@@ -239,23 +262,6 @@ chord_responsible (PlTopology *topology, const PlNodeId *place)
   PlChord *chord = (PlChord *) topology;
 
   return chord->state == PL_TOPOLOGY_JOINED && pl_ring_owns (chord->ring, place);
-}
-
-static guint
-chord_hops (PlTopology *topology, const PlNodeId *place, PlNodeId *hops, guint max)
-{
-  PlChord *chord = (PlChord *) topology;
-  guint n = pl_ring_hops (chord->ring, place, hops, max);
-  GHashTableIter iter;
-  gpointer key;
-
-  if (n > 0 || chord->state == PL_TOPOLOGY_JOINED)
-    return n;
-  /* Nobody has told us about himself yet: the bootstrap node is all there is. */
-  g_hash_table_iter_init (&iter, chord->links);
-  while (n < max && g_hash_table_iter_next (&iter, &key, NULL))
-    hops[n++] = *(PlNodeId *) key;
-  return n;
 }
 
 /* A peer we know lies between the place and who claims it. One that was quiet for long may be
