@@ -429,7 +429,9 @@ on_message (gpointer user, const PlNodeId *from, const guint8 *data, gsize len)
   Transit transit = { .forward = forward, .bytes = bytes, .from = *from };
   PlWireStatus status = pl_forwarding_peek (bytes, &transit.header, &transit.header_len);
 
-  if (status != PL_WIRE_OK)
+  if (status == PL_WIRE_VERSION)
+    refuse (&transit, PL_ERROR_INCOMPATIBLE_WITH_OVERLAY, pl_wire_status_text (status));
+  else if (status != PL_WIRE_OK)
     pl_info ("forward", "message discarded", "reason", pl_wire_status_text (status), NULL);
   else if (check (&transit) && !is_duplicate (forward, &transit))
     route (&transit);

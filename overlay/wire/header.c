@@ -116,8 +116,6 @@ pl_forwarding_header_read (PlReader *reader, PlForwardingHeader *header)
   header->overlay = pl_reader_u32 (reader);
   header->configuration_sequence = pl_reader_u16 (reader);
   header->version = pl_reader_u8 (reader);
-  if (pl_reader_ok (reader) && header->version != PL_RELOAD_VERSION)
-    pl_reader_fail (reader, PL_WIRE_VERSION);
   header->ttl = pl_reader_u8 (reader);
   header->fragment = pl_reader_u32 (reader);
   if (pl_reader_ok (reader) && !(header->fragment & PL_FRAGMENT_ALWAYS))
@@ -128,6 +126,8 @@ pl_forwarding_header_read (PlReader *reader, PlForwardingHeader *header)
   for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
     lengths[i] = pl_reader_u16 (reader);
   read_lists (reader, header, lengths);
+  if (header->version != PL_RELOAD_VERSION) /* last: who is to be told stands in the lists */
+    pl_reader_fail (reader, PL_WIRE_VERSION);
   return pl_reader_ok (reader);
 }
 

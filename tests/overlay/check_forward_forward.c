@@ -325,6 +325,23 @@ START_TEST (another_overlay_and_double_destinations_are_refused) /* 1, 2, 38 */
 }
 END_TEST
 
+START_TEST (another_version_is_refused) /* 1, 2, 44 */
+{
+  Recipe recipe = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9 };
+  g_autoptr (GBytes) good = make (&recipe);
+  gsize len;
+  guint8 *copy = g_memdup2 (g_bytes_get_data (good, &len), g_bytes_get_size (good));
+  g_autoptr (GBytes) other = NULL;
+
+  copy[10] = 0x0b;
+  other = g_bytes_new_take (copy, len);
+  ck_assert (pl_link_send (far[0].link, other));
+  pl_universe_run (universe, 100 * PL_USEC_PER_MSEC);
+  ck_assert_uint_eq (refused_code, PL_ERROR_INCOMPATIBLE_WITH_OVERLAY);
+  ck_assert_uint_eq (far[1].got->len, 0);
+}
+END_TEST
+
 START_TEST (opaque_id_that_we_never_gave_is_dropped) /* 22, 32 */
 {
   Recipe recipe = { .to = { pl_destination_compact (5), pl_destination_node (&far[1].id) }, .n = 2, .ttl = 9 };
@@ -471,6 +488,7 @@ suite (void)
   tcase_add_test (c, used_up_and_excessive_ttl_are_refused);
   tcase_add_test (c, forward_critical_option_is_refused_others_travel_on);
   tcase_add_test (c, another_overlay_and_double_destinations_are_refused);
+  tcase_add_test (c, another_version_is_refused);
   tcase_add_test (c, opaque_id_that_we_never_gave_is_dropped);
   tcase_add_test (c, same_message_twice_from_a_link_is_carried_once_a_repetition_again);
   tcase_add_test (c, message_never_goes_back_and_loops_end);

@@ -6,12 +6,14 @@ import glob
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import tempfile
 
 TOP, BUILD = os.environ['srcdir'], os.environ['builddir']
+sys.dont_write_bytecode = True
+sys.path.insert(0, TOP + '/tests/support')
+import loopback  # noqa: E402
 NAME, ALICE, BOB = 'notes.example.org', 'alice@example.org', 'bob@example.org'
 KIND = '0xf0000001'
 
@@ -79,57 +81,23 @@ def example_builds_from_what_is_installed(folder):
     run(*shlex.split(os.environ['PL_COMPILER']), '-Werror', '-o', folder + '/note', TOP + '/doc/examples/overlay-note.c', *flags(folder))
 
 
-class Daemon:
-    """A peer that starts the ring, on ports that were free a moment ago."""
-
-    def __init__(self, folder):
-        self.home, self.env = folder + '/home', dict(os.environ, PEERLINE_HOME=folder + '/home', G_DEBUG='fatal-criticals')
-        held = [socket.create_server(('127.0.0.1', 0)) for _ in range(2)]
-        self.port, sip = [s.getsockname()[1] for s in held]
-        os.makedirs(self.home + '/config', 0o700)
-        with open(self.home + '/config/peerline.conf', 'w', encoding='utf-8') as f:
-            f.write(f'[sip]\nlisten=127.0.0.1:{sip}\n[overlay]\nrole=peer\nlisten=127.0.0.1\nport={self.port}\n')
-        self.peerline('overlay', 'create', NAME, '--bootstrap', f'127.0.0.1:{self.port}', '--kind', KIND + ':SINGLE:USER-MATCH:1:1000')
-        self.peerline('identity', 'create', ALICE, '--overlay', NAME)
-        for s in held:
-            s.close()
-        self.process = subprocess.Popen([BUILD + '/proxy/peerlined'], env=self.env, stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            if 'phones may use' in line:
-                break
-
-    def peerline(self, *args, home=None):
-        return run(BUILD + '/proxy/peerline', *args, env=dict(self.env, PEERLINE_HOME=home or self.home)).stdout
-
-    def admit(self, folder, aor):
-        """Document, key and certificate of somebody with a home of his own."""
-        home = folder + '/other'
-        os.mkdir(home, 0o700)
-        self.peerline('overlay', 'join', f'{self.home}/data/overlays/{NAME}.xml', home=home)
-        for step, args, where in (('request', ['request', aor, '--overlay', NAME], home), ('sign', ['sign', folder + '/request'], None)):
-            with open(f'{folder}/{step}', 'w', encoding='utf-8') as f:
-                f.write(self.peerline('identity', *args, home=where))
-        self.peerline('identity', 'import', folder + '/sign', home=home)
-        base = f'{home}/data/identities/{NAME}/{aor}'
-        return [f'{home}/data/overlays/{NAME}.xml', base + '.key', base + '.crt']
-
-    def end(self):
-        self.process.terminate()
-        self.process.communicate(timeout=10)
-
-
 def example_leaves_a_note_in_the_overlay_of_a_daemon(folder):
-    library = os.path.dirname(glob.glob(folder + '/root/**/libpeerline-overlay.so.0', recursive=True)[0])
-    daemon = Daemon(folder)
+    environment = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(glob.glob(folder + '/root/**/libpeerline-overlay.so.0', recursive=True)[0]))
+    daemon, other = loopback.Home(BUILD, folder + '/daemon'), loopback.Home(BUILD, folder + '/other')
+    sip, port = loopback.free_ports(2)
+    daemon.configure(sip, port)
+    daemon.peerline('overlay', 'create', NAME, '--bootstrap', f'127.0.0.1:{port}', '--kind', KIND + ':SINGLE:USER-MATCH:1:1000')
+    daemon.peerline('identity', 'create', ALICE, '--overlay', NAME)
+    daemon.admit(other, NAME, BOB)
+    files = [other.document(NAME), *other.identity(NAME, BOB)]
+    daemon.start()
     try:
-        files = daemon.admit(folder, BOB)
-        environment = dict(os.environ, LD_LIBRARY_PATH=library)
         first = run(folder + '/note', *files, KIND, 'milk and bread', '127.0.0.1', env=environment)
         assert first.stdout == f'{BOB}: milk and bread\n', first
         wrong = run(folder + '/note', *files, '0xf0000002', 'nothing', '127.0.0.1', env=environment, check=False)
         assert wrong.returncode == 1 and 'no Kind 0xf0000002' in wrong.stderr, wrong
     finally:
-        daemon.end()
+        daemon.stop()
 
 
 TESTS = (exports_what_the_map_lists, documents_every_symbol, installs_library_header_and_pkg_config_file,
