@@ -20,7 +20,7 @@ G_BEGIN_DECLS
    | PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_APP_UPTIME))
 
 /* Who may ask what; a bit per kind, as in dMFlags. What is not allowed or not known is left out
- * of the answer. All borrowed for the life of the node. */
+ * of the answer. */
 struct _PlDiagnosticsPolicy {
   gboolean closed;                      /* nobody but `names` gets diagnostics or PathTrack at all */
   guint64 everybody;

@@ -4,7 +4,6 @@
 #include "overlay/node-priv.h"
 
 #include <string.h>
-#include "overlay/diagnostics.h"
 #include "overlay/wire/body.h"
 #include "overlay/wire/routing.h"
 
@@ -13,12 +12,20 @@
 /* "between 1 and 600 seconds in the future" of when it was made (RFC 7851 5.3). */
 #define LIFETIME_MAX (600 * G_GUINT64_CONSTANT (1000))
 
-static const PlDiagnosticsPolicy default_policy = { .everybody = PL_DIAGNOSTICS_EVERYBODY };
-
-static const PlDiagnosticsPolicy *
-policy_of (PlNode *node)
+void
+pl_node_diagnose_init (PlNode *node)
 {
-  return node->options.diagnostics ? node->options.diagnostics : &default_policy;
+  node->diagnostics.everybody = PL_DIAGNOSTICS_EVERYBODY;
+  if (node->options.diagnostics)
+    node->diagnostics = *node->options.diagnostics;
+  node->options.diagnostics = NULL;
+  node->diagnostics.names = (const char *const *) g_strdupv ((char **) node->diagnostics.names);
+}
+
+void
+pl_node_diagnose_free (PlNode *node)
+{
+  g_strfreev ((char **) node->diagnostics.names);
 }
 
 static gboolean
@@ -128,7 +135,7 @@ add_kind (PlDiagnosticsResponse *response, PlNode *node, const PlDiagnosticsPoli
 static guint16
 diagnose (PlNode *node, const PlIncoming *incoming, const PlDiagnosticsRequest *request, PlDiagnosticsResponse *response)
 {
-  const PlDiagnosticsPolicy *policy = policy_of (node);
+  const PlDiagnosticsPolicy *policy = &node->diagnostics;
   guint64 now = (guint64) (pl_env_wall (node->env) / PL_USEC_PER_MSEC), allowed = policy->everybody;
   gboolean trusted = is_trusted (policy, incoming);
 

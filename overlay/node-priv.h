@@ -7,6 +7,7 @@
 #pragma once
 #include "overlay/node.h"
 
+#include "overlay/diagnostics.h"
 #include "overlay/forward/forward.h"
 #include "overlay/topology/topology.h"
 #include "overlay/trans/trans.h"
@@ -52,6 +53,7 @@ struct PlNode {
   GPtrArray *attaches;       /* node-attach.c: Attaching */
   GPtrArray *connects;       /* node-app.c: AppExchange */
   GHashTable *operations;    /* node-data.c: set of Operation */
+  PlDiagnosticsPolicy diagnostics; /* node-diagnose.c; `names` is ours */
   GPtrArray *traces;         /* node-trace.c: PlTrace */
 
   PlTimer *promote_timer, *stop_timer;
@@ -88,6 +90,8 @@ void pl_node_on_app_attach (PlNode *node, PlIncoming *incoming);
 void pl_node_on_request (PlNode *node, PlIncoming *incoming);
 
 /* --- node-diagnose.c --- */
+void pl_node_diagnose_init (PlNode *node);
+void pl_node_diagnose_free (PlNode *node);
 /* Answers the diagnostics extension of a Ping, where there is one, into `extensions`. FALSE: the
  * request has been refused. */
 gboolean pl_node_diagnose_ping (PlNode *node, PlIncoming *incoming, GArray *extensions);

@@ -3,7 +3,6 @@
 
 #include "overlay/node-priv.h"
 
-#include "overlay/diagnostics.h"
 #include "overlay/wire/body.h"
 #include "overlay/wire/routing.h"
 

@@ -344,6 +344,7 @@ pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTru
   pl_node_attach_init (node);
   pl_node_app_init (node);
   pl_node_data_init (node);
+  pl_node_diagnose_init (node);
   pl_node_trace_init (node);
   pl_node_boot_init (node);
   node->registrations = pl_registrations_new (env, pl_node_usage_net (node), &node->self);
@@ -369,6 +370,7 @@ pl_node_free (PlNode *node)
   pl_trans_free (node->trans);
   pl_node_data_free (node);
   pl_node_trace_free (node);
+  pl_node_diagnose_free (node);
   pl_topology_free (node->topology);
   pl_forward_free (node->forward);
   pl_transport_free (node->transport);

@@ -26,7 +26,7 @@ typedef struct {
   PlRole role;
   gint64 promote_after;  /* auto: microseconds as a client before joining */
   gboolean may_start_ring; /* starts the ring when no bootstrap node answers (the first one listed does) */
-  const PlDiagnosticsPolicy *diagnostics; /* what others may ask; borrowed; NULL: the defaults */
+  const PlDiagnosticsPolicy *diagnostics; /* what others may ask; copied; NULL: the defaults */
 } PlNodeOptions;
 
 /* A link of an application (SIP), up and mutually certified. */

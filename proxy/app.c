@@ -13,6 +13,7 @@
 #include "proxy/membership.h"
 #include "proxy/notify.h"
 #include "proxy/paths.h"
+#include "proxy/diagnose.h"
 #include "proxy/report.h"
 #include "proxy/resolver/overlay.h"
 #include "sip/stack.h"
@@ -328,11 +329,24 @@ control_lookup (gpointer user, const char *aor, GDBusMethodInvocation *invocatio
   pl_report_lookup (((PlApp *) user)->memberships, pl_loop_env (((PlApp *) user)->loop), aor, invocation);
 }
 
+static void
+control_ping (gpointer user, const char *target, GDBusMethodInvocation *invocation)
+{
+  pl_diagnose_ping (((PlApp *) user)->memberships, target, invocation);
+}
+
+static void
+control_trace (gpointer user, const char *target, GDBusMethodInvocation *invocation)
+{
+  pl_diagnose_trace (((PlApp *) user)->memberships, target, invocation);
+}
+
 static gboolean
 open_control (PlApp *app, GError **error)
 {
   static const PlControlFuncs funcs = {
     control_status, control_peers, control_registrations, control_calls, control_reload, control_lookup,
+    control_ping, control_trace,
   };
   g_autofree char *path = pl_paths_dup_control (app->paths);
 

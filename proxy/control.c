@@ -56,7 +56,12 @@ on_call (GDBusConnection *connection, const char *sender, const char *path, cons
     { "Registrations", control->funcs.registrations },
     { "Calls", control->funcs.calls },
   };
-  const char *aor;
+  const struct { const char *name; void (*func) (gpointer user, const char *text, GDBusMethodInvocation *invocation); } questions[] = {
+    { "Lookup", control->funcs.lookup },
+    { "Ping", control->funcs.ping },
+    { "Trace", control->funcs.trace },
+  };
+  const char *text;
 
   for (guint i = 0; i < G_N_ELEMENTS (queries); i++)
     if (g_str_equal (method, queries[i].name))
@@ -67,13 +72,14 @@ on_call (GDBusConnection *connection, const char *sender, const char *path, cons
         return_variant (invocation, value, error);
         return;
       }
-  if (g_str_equal (method, "Reload"))
-    call_reload (control, invocation);
-  else
-    {
-      g_variant_get (parameters, "(&s)", &aor);
-      control->funcs.lookup (control->user, aor, invocation);
-    }
+  for (guint i = 0; i < G_N_ELEMENTS (questions); i++)
+    if (g_str_equal (method, questions[i].name))
+      {
+        g_variant_get (parameters, "(&s)", &text);
+        questions[i].func (control->user, text, invocation);
+        return;
+      }
+  call_reload (control, invocation);
 }
 
 static const GDBusInterfaceVTable vtable = { .method_call = on_call };

@@ -19,6 +19,9 @@ typedef struct {
   gboolean (*reload) (gpointer user, GError **error);
   /* Ends with pl_control_return on `invocation`, now or later. */
   void (*lookup) (gpointer user, const char *aor, GDBusMethodInvocation *invocation);
+  /* The same; a Node-ID in hex or an AoR. */
+  void (*ping) (gpointer user, const char *target, GDBusMethodInvocation *invocation);
+  void (*trace) (gpointer user, const char *target, GDBusMethodInvocation *invocation);
 } PlControlFuncs;
 
 PlControl *pl_control_new (const char *socket_path, const PlControlFuncs *funcs, gpointer user, GError **error);

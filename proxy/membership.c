@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "overlay/local.h"
+#include "proxy/diagnose.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -361,8 +362,11 @@ make_node (PlMembership *membership, const PlMembershipOptions *options, GError 
 {
   static const PlNodeHandlers handlers = { on_state_changed, on_incoming };
   PlNodeOptions node = { .role = membership->role, .promote_after = options->config->promote_after };
+  PlDiagnosticsPolicy diagnostics = options->config->diagnostics;
   PlTransport *transport;
 
+  diagnostics.measure = pl_diagnose_measure;
+  node.diagnostics = &diagnostics;
   node.may_start_ring = pl_local_remove_self (membership->document, options->listen ? options->config->overlay_port : 0);
   transport = make_transport (membership, options, error);
   if (!transport)

@@ -3,6 +3,7 @@
 
 #include "proxy/settings.h"
 
+#include "base/aor.h"
 #include "base/file.h"
 
 #include <stdlib.h>
@@ -191,6 +192,49 @@ read_turn (Loader *loader, const char *group, const char *key)
   read_addresses (loader, group, key, TRUE, &loader->config->turn);
 }
 
+/* Nobody, or everybody the harmless things. */
+static void
+read_answer (Loader *loader, const char *group, const char *key)
+{
+  g_autofree char *text = get_text (loader, group, key);
+
+  loader->config->diagnostics.closed = g_str_equal (text, "trusted");
+  if (!loader->config->diagnostics.closed && !g_str_equal (text, "everybody"))
+    problem (loader, group, key, "must be everybody or trusted");
+}
+
+static gboolean
+is_node_id (const char *text)
+{
+  return strlen (text) == 2 * PL_NODE_ID_LEN && strspn (text, "0123456789abcdefABCDEF") == 2 * PL_NODE_ID_LEN;
+}
+
+static void
+read_trusted (Loader *loader, const char *group, const char *key)
+{
+  g_auto (GStrv) list = g_key_file_get_string_list (loader->file, group, key, NULL, NULL);
+  g_autoptr (GPtrArray) good = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; list && list[i]; i++)
+    {
+      const char *item = g_strstrip (list[i]);
+      char *name = is_node_id (item) ? g_strdup (item) : pl_aor_canonical (item);
+      g_autofree char *what = NULL;
+
+      if (name)
+        g_ptr_array_add (good, name);
+      else if (*item)
+        {
+          what = g_strdup_printf ("\"%s\" is neither an address, as alice@example.org, nor a Node-ID", item);
+          problem (loader, group, key, what);
+        }
+    }
+  g_ptr_array_add (good, NULL);
+  g_strfreev (loader->config->diagnostics_for);
+  loader->config->diagnostics_for = (char **) g_ptr_array_free (g_steal_pointer (&good), FALSE);
+  loader->config->diagnostics.names = (const char *const *) loader->config->diagnostics_for;
+}
+
 static void
 read_log_level (Loader *loader, const char *group, const char *key)
 {
@@ -214,6 +258,8 @@ static const Key keys[] = {
   { "overlay", "promote-after", read_promote_after },
   { "overlay", "stun", read_stun },
   { "overlay", "turn", read_turn },
+  { "diagnostics", "answer", read_answer },
+  { "diagnostics", "trusted", read_trusted },
   { "log", "level", read_log_level },
 };
 
@@ -250,7 +296,7 @@ read_groups (Loader *loader)
       if (known)
         read_group (loader, groups[i]);
       else
-        problem (loader, groups[i], NULL, "there is no such group; known are [sip], [overlay] and [log]");
+        problem (loader, groups[i], NULL, "there is no such group; known are [sip], [overlay], [diagnostics] and [log]");
     }
 }
 
@@ -266,6 +312,8 @@ pl_settings_new (void)
   config->promote_after = DEFAULT_PROMOTE_AFTER * PL_USEC_PER_SEC;
   config->stun = g_new0 (char *, 1);
   config->turn = g_new0 (char *, 1);
+  config->diagnostics.everybody = PL_DIAGNOSTICS_EVERYBODY;
+  config->diagnostics.trusted = G_MAXUINT64;
   config->log_level = PL_LOG_NOTICE;
   return config;
 }
@@ -278,6 +326,7 @@ pl_settings_free (PlSettings *config)
   g_strfreev (config->sip_listen);
   g_strfreev (config->stun);
   g_strfreev (config->turn);
+  g_strfreev (config->diagnostics_for);
   g_free (config->overlay_listen);
   g_free (config);
 }

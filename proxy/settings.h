@@ -6,7 +6,7 @@
 #pragma once
 #include <gio/gio.h>
 #include "base/log.h"
-#include "overlay/node.h"
+#include "overlay/diagnostics.h"
 
 G_BEGIN_DECLS
 
@@ -17,6 +17,8 @@ typedef struct {
   PlRole role;
   gint64 promote_after;       /* microseconds */
   char **stun, **turn;        /* besides what the document offers; "host:port", "user:password@host:port" */
+  PlDiagnosticsPolicy diagnostics; /* what other nodes may ask; its names are `diagnostics_for` */
+  char **diagnostics_for;     /* AoRs and Node-IDs that are told more */
   PlLogLevel log_level;
 } PlSettings;
 

@@ -36,6 +36,7 @@ typedef struct {
 extern const PlCliCommand pl_cli_overlay_commands[];
 extern const PlCliCommand pl_cli_identity_commands[];
 extern const PlCliCommand pl_cli_daemon_commands[];
+extern const PlCliCommand pl_cli_diagnose_commands[];
 
 /* --- output --- */
 

@@ -8,7 +8,7 @@
 
 #define OBJECT_PATH "/org/peerline/Control1"
 #define INTERFACE "org.peerline.Control1"
-#define CALL_TIMEOUT 10000 /* ms; a look-up takes 5 s at most */
+#define CALL_TIMEOUT 60000 /* ms; a look-up takes 5 s at most, a trace with silent nodes longer */
 
 /* --- calling --- */
 

@@ -7,7 +7,6 @@
 
 #include "overlay/node-priv.h"
 
-#include "overlay/diagnostics.h"
 #include "overlay/ident/aor.h"
 #include "overlay/wire/body.h"
 #include "overlay/wire/routing.h"
@@ -237,16 +236,19 @@ START_TEST (only_those_named_are_told_private_things) /* RFC 7851 access control
 {
   const char *names[] = { pl_world_aor (world, 1), NULL };
   PlDiagnosticsPolicy policy = { .everybody = PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_APP_UPTIME), .trusted = EVERY_KIND, .names = names, .measure = measure };
+  PlNode *asked = pl_world_node (world, 3);
   PlDestination to = node_of (3);
 
-  pl_world_node (world, 3)->options.diagnostics = &policy;
+  pl_node_diagnose_free (asked);
+  asked->options.diagnostics = &policy;
+  pl_node_diagnose_init (asked);
   look (1, PING, &to);
   ck_assert_uint_eq (seen[0].kinds, PL_DIAGNOSTICS_EVERYBODY | PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_SOFTWARE_VERSION)
                      | PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_MACHINE_UPTIME) | PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_DATASIZE_STORED)
                      | PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_INSTANCES_STORED) | PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_MESSAGES_SENT_RCVD));
   look (2, PING, &to);
   ck_assert_uint_eq (seen[0].kinds, policy.everybody);
-  policy.closed = TRUE;
+  asked->diagnostics.closed = TRUE;
   look (2, PING, &to);
   ck_assert_uint_eq (seen[0].error, PL_ERROR_FORBIDDEN);
   look (2, TRACE, &to);

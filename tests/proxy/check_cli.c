@@ -297,6 +297,10 @@ static const struct { const char *line; int code; const char *said; } wrong[] = 
   { "identity import " PL_SRCDIR "/COPYING", 1, "COPYING" },
   { "identity import " PL_SRCDIR "/tests/data/vectors/pki/alice.crt", 1, "no overlay interop.example.org" },
   { "lookup nobody", 1, "no address" },
+  { "ping nobody", 1, "neither a Node-ID" },
+  { "trace 1d5c66db8f5ab6b9d0bdf31a2015817", 1, "neither a Node-ID" },
+  { "ping -c 0 alice@example.org", 1, "1 to 1000" },
+  { "trace alice@example.org", 1, "not running|same PEERLINE_HOME" },
   { "lookup alice@example.org", 1, "not running|same PEERLINE_HOME" },
   { "status", 1, "not running|peerlined" },
   { "peers --json", 1, "not running" },
@@ -520,10 +524,32 @@ fake_lookup (gpointer user, const char *aor, GDBusMethodInvocation *invocation)
   g_dbus_method_invocation_return_value (invocation, g_variant_new ("(a{sv})", &dict));
 }
 
+static void
+fake_ping (gpointer user, const char *target, GDBusMethodInvocation *invocation)
+{
+  const char *rows = g_str_has_prefix (target, "bob")
+                     ? "[{'node': <'1d5c66db8f5ab6b9d0bdf31a20158175'>, 'aor': <'bob@example.net'>, 'rtt': <int64 12300>, 'hops': <int64 2>, 'error': <''>}]"
+                     : "[{'node': <'1d5c66db8f5ab6b9d0bdf31a20158175'>, 'aor': <'\\033[m'>, 'rtt': <int64 -1>, 'hops': <int64 -1>, 'error': <'no answer'>}]";
+  GVariant *list = g_variant_new_parsed (rows);
+
+  g_dbus_method_invocation_return_value (invocation, g_variant_new_tuple (&list, 1));
+}
+
+static void
+fake_trace (gpointer user, const char *target, GDBusMethodInvocation *invocation)
+{
+  GVariant *list = g_variant_new_parsed ("[{'target': <%s>, 'hop': <int64 0>, 'node': <'aa'>, 'aor': <''>, 'rtt': <int64 100>, 'error': <''>},"
+                                         " {'target': <%s>, 'hop': <int64 1>, 'node': <'bb'>, 'aor': <'\\033[mx'>, 'rtt': <int64 20000>, 'error': <%s>}]",
+                                         target, target, g_str_has_prefix (target, "bob") ? "" : "no answer");
+
+  g_dbus_method_invocation_return_value (invocation, g_variant_new_tuple (&list, 1));
+}
+
 static PlControl *
 fake_daemon (void)
 {
-  static const PlControlFuncs funcs = { fake_status, fake_peers, fake_none, fake_calls, fake_reload, fake_lookup };
+  static const PlControlFuncs funcs = { fake_status, fake_peers, fake_none, fake_calls, fake_reload, fake_lookup,
+                                        fake_ping, fake_trace };
   g_autofree char *folder = in_home ("runtime");
   g_autofree char *path = in_home ("runtime/control");
   g_autoptr (GError) error = NULL;
@@ -568,6 +594,27 @@ START_TEST (cli_looks_people_up)
 }
 END_TEST
 
+START_TEST (cli_pings_and_traces)
+{
+  g_autoptr (PlControl) control = fake_daemon ();
+  g_auto (Result) ping = peerline (NULL, "ping -c 2 bob@example.net");
+  g_auto (Result) silent = peerline (NULL, "ping 1d5c66db8f5ab6b9d0bdf31a20158175");
+  g_auto (Result) trace = peerline (NULL, "trace bob@example.net");
+  g_autoptr (JsonParser) json = json_of ("ping bob@example.net --json");
+
+  ck_assert_int_eq (ping.code, 0);
+  ck_assert_ptr_nonnull (strstr (ping.out, "1d5c66db8f5ab6b9d0bdf31a20158175      12.3 ms   2 hops  bob@example.net\n"));
+  ck_assert_ptr_nonnull (strstr (ping.out, "2 sent, 2 answered, least/mean/most 12.3/12.3/12.3 ms"));
+  ck_assert_int_eq (silent.code, 1);
+  ck_assert_ptr_nonnull (strstr (silent.err, "peerline trace 1d5c66db8f5ab6b9d0bdf31a20158175"));
+  ck_assert (!strchr (silent.out, '\033') && !strchr (trace.out, '\033'));
+  ck_assert_int_eq (trace.code, 0);
+  ck_assert_ptr_nonnull (strstr (trace.out, "1    bb    20 ms"));
+  must_fail ("trace alice@example.org", 1, "ends at hop 1");
+  ck_assert_uint_eq (json_array_get_length (json_node_get_array (json_parser_get_root (json))), 1);
+}
+END_TEST
+
 START_TEST (cli_tells_a_running_daemon_to_reload)
 {
   g_autoptr (PlControl) control = fake_daemon ();
@@ -583,7 +630,7 @@ START_TEST (cli_has_help_for_every_command)
   static const char *const lines[] = {
     "--help", "--version", "overlay --help", "overlay create --help", "overlay join --help", "overlay list --help",
     "identity --help", "identity create --help", "identity request --help", "identity sign --help",
-    "identity import --help", "identity list --help", "status --help", "peers --help", "lookup --help",
+    "identity import --help", "identity list --help", "status --help", "peers --help", "lookup --help", "ping --help", "trace --help",
     "registrations --help", "calls --help", "decode --help",
   };
 
@@ -618,6 +665,7 @@ main (void)
   tcase_add_test (tcase, paths_follow_the_environment);
   tcase_add_test (tcase, cli_prints_what_the_daemon_says_without_control_characters);
   tcase_add_test (tcase, cli_looks_people_up);
+  tcase_add_test (tcase, cli_pings_and_traces);
   tcase_add_test (tcase, cli_tells_a_running_daemon_to_reload);
   tcase_add_test (tcase, cli_has_help_for_every_command);
   suite_add_tcase (suite, tcase);

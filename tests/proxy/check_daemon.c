@@ -355,6 +355,27 @@ START_TEST (daemon_takes_over_a_renewed_certificate)
 }
 END_TEST
 
+START_TEST (daemon_traces_an_address_to_where_it_would_be_registered) /* RFC 7851 */
+{
+  g_autofree char *out = NULL;
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  JsonObject *hop;
+  Daemon *daemon;
+
+  make_identity ();
+  daemon = start ();
+  wait_for (daemon, "starting it");
+  out = peerline ("trace bob@example.org --json");
+  ck_assert_msg (json_parser_load_from_data (parser, out, -1, NULL), "no JSON: %s", out);
+  ck_assert_uint_eq (json_array_get_length (json_node_get_array (json_parser_get_root (parser))), 1);
+  hop = json_array_get_object_element (json_node_get_array (json_parser_get_root (parser)), 0);
+  ck_assert_str_eq (json_object_get_string_member (hop, "aor"), ALICE); /* alone in the ring */
+  ck_assert_str_eq (json_object_get_string_member (hop, "target"), "bob@example.org");
+  ck_assert_int_ge (json_object_get_int_member (hop, "uptime"), 0);
+  stop (daemon);
+}
+END_TEST
+
 START_TEST (daemon_runs_one_at_a_time)
 {
   Daemon *daemon;
@@ -383,6 +404,7 @@ main (void)
   tcase_add_test (tcase, daemon_without_an_identity_stays_up_and_says_what_is_next);
   tcase_add_test (tcase, daemon_says_after_a_while_that_no_bootstrap_node_answers);
   tcase_add_test (tcase, daemon_takes_over_a_renewed_certificate);
+  tcase_add_test (tcase, daemon_traces_an_address_to_where_it_would_be_registered);
   tcase_add_test (tcase, daemon_runs_one_at_a_time);
   return pl_test_run (suite, NULL);
 }

@@ -44,6 +44,7 @@ START_TEST (settings_reads_every_key)
   g_autoptr (PlSettings) config = load ("[sip]\nlisten=127.0.0.1:5090\n"
                                       "[overlay]\nlisten=192.0.2.1\nport=7000\nrole=bootstrap\npromote-after=5\n"
                                       "stun=192.0.2.9:3478;[2001:db8::9]:3478\nturn=u:p@192.0.2.9:3478\n"
+                                      "[diagnostics]\nanswer=trusted\ntrusted=sip:Ops@Example.org;1d5c66db8f5ab6b9d0bdf31a20158175\n"
                                       "[log]\nlevel=debug\n",
                                       &error);
 
@@ -56,6 +57,10 @@ START_TEST (settings_reads_every_key)
   ck_assert_int_eq (config->promote_after, 5 * PL_USEC_PER_SEC);
   ck_assert_uint_eq (g_strv_length (config->stun), 2);
   ck_assert_str_eq (config->turn[0], "u:p@192.0.2.9:3478");
+  ck_assert (config->diagnostics.closed);
+  ck_assert_str_eq (config->diagnostics.names[0], "ops@example.org");
+  ck_assert_str_eq (config->diagnostics.names[1], "1d5c66db8f5ab6b9d0bdf31a20158175");
+  ck_assert_ptr_null (config->diagnostics.names[2]);
   ck_assert_int_eq (config->log_level, PL_LOG_DEBUG);
 }
 END_TEST
@@ -63,7 +68,7 @@ END_TEST
 START_TEST (settings_tells_all_problems_with_their_lines)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (PlSettings) config = load ("[sip]\nlisten=nonsense;192.0.2.1:5080\nlisten-on=x\n\n[overlay]\nport=70000\nrole=king\nlisten=host\n[extra]\na=b\n", &error);
+  g_autoptr (PlSettings) config = load ("[sip]\nlisten=nonsense;192.0.2.1:5080\nlisten-on=x\n\n[overlay]\nport=70000\nrole=king\nlisten=host\n[extra]\na=b\n[diagnostics]\nanswer=no\ntrusted=nobody\n", &error);
 
   ck_assert_ptr_null (config);
   ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:2: [sip] listen: \"nonsense\" is not ADDRESS:PORT"));
@@ -73,6 +78,8 @@ START_TEST (settings_tells_all_problems_with_their_lines)
   ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:7: [overlay] role: must be"));
   ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:8: [overlay] listen: must be an IP address"));
   ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:9: [extra] there is no such group"));
+  ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:12: [diagnostics] answer: must be everybody or trusted"));
+  ck_assert_ptr_nonnull (strstr (error->message, "peerline.conf:13: [diagnostics] trusted: \"nobody\" is neither an address"));
 }
 END_TEST
 
