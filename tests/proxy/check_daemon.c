@@ -359,10 +359,15 @@ START_TEST (daemon_traces_an_address_to_where_it_would_be_registered) /* RFC 785
 {
   g_autofree char *out = NULL;
   g_autoptr (JsonParser) parser = json_parser_new ();
+  guint16 port = free_port ();
+  g_autofree char *create = g_strdup_printf ("overlay create " OVERLAY " --bootstrap 127.0.0.1:%u", port);
+  g_autofree char *overlay = g_strdup_printf ("listen=127.0.0.1\nport=%u", port);
   JsonObject *hop;
   Daemon *daemon;
 
-  make_identity ();
+  must (create);
+  must ("identity create " ALICE " --overlay " OVERLAY);
+  configure (overlay);
   daemon = start ();
   wait_for (daemon, "starting it");
   out = peerline ("trace bob@example.org --json");
