@@ -5,16 +5,18 @@
 
 struct PlTimer {
   PlTimers *timers;
-  GSequenceIter *iter;
   PlTimer **slot;
   gint64 deadline;
   guint64 age;
   PlTimerFunc func;
   gpointer data;
+  guint at;                 /* place in the heap */
 };
 
+/* A binary heap: what is armed again and again, as most timers are, moves within it and costs
+ * no memory of its own. */
 struct PlTimers {
-  GSequence *queue;
+  GPtrArray *heap;          /* PlTimer */
   guint64 next_age;
   void (*notify) (gpointer data);
   gpointer notify_data;
@@ -27,22 +29,46 @@ struct PlEnv {
   PlTimers *timers;
 };
 
-static int
-timer_compare (gconstpointer a, gconstpointer b, gpointer user_data)
+static gboolean
+is_sooner (const PlTimer *a, const PlTimer *b)
 {
-  const PlTimer *x = a, *y = b;
+  return a->deadline != b->deadline ? a->deadline < b->deadline : a->age < b->age;
+}
 
-  if (x->deadline != y->deadline)
-    return x->deadline < y->deadline ? -1 : 1;
-  return x->age < y->age ? -1 : x->age > y->age;
+static PlTimer *
+heap_get (PlTimers *timers, guint at)
+{
+  return g_ptr_array_index (timers->heap, at);
+}
+
+static void
+heap_put (PlTimers *timers, guint at, PlTimer *timer)
+{
+  timers->heap->pdata[at] = timer;
+  timer->at = at;
+}
+
+/* Brings `timer` from the free place `at` to where it belongs. */
+static void
+heap_settle (PlTimers *timers, guint at, PlTimer *timer)
+{
+  for (; at > 0 && is_sooner (timer, heap_get (timers, (at - 1) / 2)); at = (at - 1) / 2)
+    heap_put (timers, at, heap_get (timers, (at - 1) / 2));
+  for (guint child; (child = 2 * at + 1) < timers->heap->len; at = child)
+    {
+      if (child + 1 < timers->heap->len && is_sooner (heap_get (timers, child + 1), heap_get (timers, child)))
+        child++;
+      if (!is_sooner (heap_get (timers, child), timer))
+        break;
+      heap_put (timers, at, heap_get (timers, child));
+    }
+  heap_put (timers, at, timer);
 }
 
 static PlTimer *
 timers_first (PlTimers *timers)
 {
-  GSequenceIter *iter = g_sequence_get_begin_iter (timers->queue);
-
-  return g_sequence_iter_is_end (iter) ? NULL : g_sequence_get (iter);
+  return timers->heap->len ? heap_get (timers, 0) : NULL;
 }
 
 static void
@@ -57,7 +83,7 @@ pl_timers_new (void)
 {
   PlTimers *timers = g_new0 (PlTimers, 1);
 
-  timers->queue = g_sequence_new (NULL);
+  timers->heap = g_ptr_array_new ();
   return timers;
 }
 
@@ -71,7 +97,7 @@ pl_timers_free (PlTimers *timers)
   timers->notify = NULL;
   while ((timer = timers_first (timers)))
     pl_timer_clear (timer->slot);
-  g_sequence_free (timers->queue);
+  g_ptr_array_unref (timers->heap);
   g_free (timers);
 }
 
@@ -181,30 +207,38 @@ void
 pl_env_arm (PlEnv *env, PlTimer **slot, gint64 delay, PlTimerFunc func, gpointer data)
 {
   PlTimers *timers = env->timers;
-  PlTimer *timer;
+  PlTimer *timer = *slot;
 
-  pl_timer_clear (slot);
-  timer = g_new0 (PlTimer, 1);
-  timer->timers = timers;
-  timer->slot = slot;
+  if (!timer)
+    {
+      timer = g_new0 (PlTimer, 1);
+      timer->timers = timers;
+      timer->slot = slot;
+      timer->at = timers->heap->len;
+      g_ptr_array_add (timers->heap, timer);
+      *slot = timer;
+    }
   timer->deadline = pl_env_now (env) + MAX (delay, 0);
   timer->age = timers->next_age++;
   timer->func = func;
   timer->data = data;
-  *slot = timer;
-  timer->iter = g_sequence_insert_sorted (timers->queue, timer, timer_compare, NULL);
-  if (g_sequence_iter_is_begin (timer->iter))
+  heap_settle (timers, timer->at, timer);
+  if (timer->at == 0)
     timers_changed (timers);
 }
 
 void
 pl_timer_clear (PlTimer **slot)
 {
-  PlTimer *timer = *slot;
+  PlTimer *timer = *slot, *last;
+  PlTimers *timers;
 
   if (!timer)
     return;
+  timers = timer->timers;
   *slot = NULL;
-  g_sequence_remove (timer->iter);
+  last = g_ptr_array_steal_index_fast (timers->heap, timers->heap->len - 1);
+  if (last != timer)
+    heap_settle (timers, timer->at, last);
   g_free (timer);
 }

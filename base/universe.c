@@ -10,7 +10,7 @@ struct PlUniverse {
   GPtrArray *envs;
   gint64 now;
   gint64 wall_offset;
-  guint64 seed;
+  guint64 seed, events;
 };
 
 typedef struct {
@@ -101,6 +101,12 @@ pl_universe_now (PlUniverse *universe)
   return universe->now;
 }
 
+guint64
+pl_universe_events (PlUniverse *universe)
+{
+  return universe->events;
+}
+
 void
 pl_universe_step_wall (PlUniverse *universe, gint64 usec)
 {
@@ -121,7 +127,7 @@ pl_universe_run_until (PlUniverse *universe, gboolean (*done) (gpointer data), g
       if (next < 0 || next > end)
         break;
       universe->now = MAX (universe->now, next);
-      pl_timers_dispatch (universe->timers, universe->now);
+      universe->events += pl_timers_dispatch (universe->timers, universe->now);
     }
   universe->now = end;
   return done ? done (data) : FALSE;

@@ -16,6 +16,8 @@ void pl_universe_free (PlUniverse *universe);
 PlEnv *pl_universe_env (PlUniverse *universe);
 PlTimers *pl_universe_timers (PlUniverse *universe);
 gint64 pl_universe_now (PlUniverse *universe);
+/* Timers run so far. */
+guint64 pl_universe_events (PlUniverse *universe);
 /* Moves the wall clock only (a step). */
 void pl_universe_step_wall (PlUniverse *universe, gint64 usec);
 /* Runs timers in order until `usec` of virtual time have passed. */
