@@ -449,7 +449,8 @@ pl_authority_issue (PlAuthority *authority, const char *request, const char *aor
       || !set_names (authority, crt, aor, node_id, error)
       || !set_usage (crt, error)
       || !set_key_ids (authority, crt, error)
-      || !good (gnutls_x509_crt_sign2 (crt, authority->crt, authority->key, GNUTLS_DIG_SHA256, 0), "sign the certificate", error))
+      || !good (gnutls_x509_crt_sign2 (crt, authority->crt, authority->key, GNUTLS_DIG_SHA256,
+                                       GNUTLS_PRIVKEY_FLAG_REPRODUCIBLE), "sign the certificate", error))
     return NULL;
   return checked_pem (crt, error);
 }

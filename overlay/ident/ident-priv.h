@@ -39,5 +39,7 @@ void pl_lru_free (PlLru *lru);
 gpointer pl_lru_get (PlLru *lru, const guint8 *key);
 /* Takes `value` (not NULL); the oldest goes when there are too many. */
 void pl_lru_put (PlLru *lru, const guint8 *key, gpointer value);
+/* For what is put later. */
+void pl_lru_set_max (PlLru *lru, guint max);
 void pl_lru_clear (PlLru *lru);
 guint pl_lru_size (PlLru *lru);

@@ -11,12 +11,25 @@
 
 #define KEY_FILE_MAX 16384
 
+typedef struct {
+  gatomicrefcount refs;
+  gnutls_privkey_t handle;
+} Key;
+
 struct PlIdentity {
   gatomicrefcount refs;
-  gnutls_privkey_t key;
-  gnutls_x509_crt_t crt;
+  Key *key;
   PlCert *cert;
 };
+
+static void
+key_unref (Key *key)
+{
+  if (!key || !g_atomic_ref_count_dec (&key->refs))
+    return;
+  g_clear_pointer (&key->handle, gnutls_privkey_deinit);
+  g_free (key);
+}
 
 static gboolean
 refuse (GError **error, const char *what, int rc)
@@ -39,8 +52,10 @@ take_key (PlIdentity *identity, const char *pem, GError **error)
   rc = gnutls_x509_privkey_import2 (key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
   if (rc < 0)
     return refuse (error, "cannot read the private key", rc);
-  gnutls_privkey_init (&identity->key);
-  rc = gnutls_privkey_import_x509 (identity->key, key, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE);
+  identity->key = g_new0 (Key, 1);
+  g_atomic_ref_count_init (&identity->key->refs);
+  gnutls_privkey_init (&identity->key->handle);
+  rc = gnutls_privkey_import_x509 (identity->key->handle, key, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE);
   if (rc < 0)
     return refuse (error, "cannot use the private key", rc);
   key = NULL;
@@ -50,19 +65,7 @@ take_key (PlIdentity *identity, const char *pem, GError **error)
 static gboolean
 take_cert (PlIdentity *identity, const char *pem, GError **error)
 {
-  gnutls_datum_t datum = { (guint8 *) pem, strlen (pem) }, der = { NULL, 0 };
-  g_autoptr (GBytes) bytes = NULL;
-  int rc;
-
-  gnutls_x509_crt_init (&identity->crt);
-  rc = gnutls_x509_crt_import (identity->crt, &datum, GNUTLS_X509_FMT_PEM);
-  if (rc >= 0)
-    rc = gnutls_x509_crt_export2 (identity->crt, GNUTLS_X509_FMT_DER, &der);
-  if (rc < 0)
-    return refuse (error, "cannot read the certificate", rc);
-  bytes = g_bytes_new (der.data, der.size);
-  gnutls_free (der.data);
-  identity->cert = pl_cert_new (bytes, error);
+  identity->cert = pl_cert_new_from_pem (pem, error);
   return identity->cert != NULL;
 }
 
@@ -75,7 +78,7 @@ check_pair (PlIdentity *identity, GError **error)
   int rc;
 
   gnutls_pubkey_init (&own);
-  rc = gnutls_pubkey_import_privkey (own, identity->key, 0, 0);
+  rc = gnutls_pubkey_import_privkey (own, identity->key->handle, 0, 0);
   if (rc < 0)
     return refuse (error, "cannot use the private key", rc);
   if (gnutls_pubkey_get_key_id (own, GNUTLS_KEYID_USE_SHA256, a, &a_len) < 0
@@ -93,6 +96,19 @@ pl_identity_new (const char *key_pem, const char *cert_pem, GError **error)
   g_atomic_ref_count_init (&identity->refs);
   if (!take_key (identity, key_pem, error) || !take_cert (identity, cert_pem, error)
       || !check_pair (identity, error))
+    return NULL;
+  return g_steal_pointer (&identity);
+}
+
+PlIdentity *
+pl_identity_with_cert (PlIdentity *other, const char *cert_pem, GError **error)
+{
+  g_autoptr (PlIdentity) identity = g_new0 (PlIdentity, 1);
+
+  g_atomic_ref_count_init (&identity->refs);
+  g_atomic_ref_count_inc (&other->key->refs);
+  identity->key = other->key;
+  if (!take_cert (identity, cert_pem, error) || !check_pair (identity, error))
     return NULL;
   return g_steal_pointer (&identity);
 }
@@ -139,8 +155,7 @@ pl_identity_unref (PlIdentity *identity)
 {
   if (!identity || !g_atomic_ref_count_dec (&identity->refs))
     return;
-  g_clear_pointer (&identity->key, gnutls_privkey_deinit);
-  g_clear_pointer (&identity->crt, gnutls_x509_crt_deinit);
+  key_unref (identity->key);
   pl_cert_unref (identity->cert);
   g_free (identity);
 }
@@ -160,7 +175,7 @@ pl_identity_node_id (PlIdentity *identity)
 gpointer
 pl_identity_gnutls_key (PlIdentity *identity)
 {
-  return identity->key;
+  return identity->key->handle;
 }
 
 /* --- signing --- */
@@ -198,7 +213,7 @@ sign (PlIdentity *identity, GBytes *input, PlSignature *signature, GError **erro
   /* Nonces from key and data (RFC 6979): a bad random source cannot give the key away, and
    * the simulator repeats itself. */
   unsigned flags = signature->sign_alg == PL_SIGN_ECDSA ? GNUTLS_PRIVKEY_FLAG_REPRODUCIBLE : 0;
-  int rc = gnutls_privkey_sign_data2 (identity->key, pl_sign_algorithm (signature->sign_alg), flags, &datum, &value);
+  int rc = gnutls_privkey_sign_data2 (identity->key->handle, pl_sign_algorithm (signature->sign_alg), flags, &datum, &value);
 
   if (rc < 0)
     {

@@ -101,6 +101,12 @@ pl_lru_put (PlLru *lru, const guint8 *key, gpointer value)
     drop (lru, lru->order.tail->data);
 }
 
+void
+pl_lru_set_max (PlLru *lru, guint max)
+{
+  lru->max = max;
+}
+
 guint
 pl_lru_size (PlLru *lru)
 {

@@ -80,6 +80,14 @@ pl_trust_free (PlTrust *trust)
   g_free (trust);
 }
 
+void
+pl_trust_expect (PlTrust *trust, guint nodes)
+{
+  pl_lru_set_max (trust->certs, MAX (nodes, CERT_CACHE_MAX));
+  pl_lru_set_max (trust->nodes, MAX (2 * nodes, NODE_INDEX_MAX));
+  pl_lru_set_max (trust->values, MAX (8 * nodes, VALUE_CACHE_MAX));
+}
+
 static void
 forget (PlTrust *trust)
 {

@@ -30,6 +30,9 @@ void pl_trust_free (PlTrust *trust);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTrust, pl_trust_free)
 gboolean pl_trust_add_root (PlTrust *trust, GBytes *der, GError **error);
 void pl_trust_set_bad_nodes (PlTrust *trust, const PlNodeId *ids, guint n);
+/* The caches have room for so many nodes, when more than the usual some hundred: for a trust that
+ * many nodes of one process share. */
+void pl_trust_expect (PlTrust *trust, guint nodes);
 /* Certificates that sign themselves are good when their Node-IDs are the digest of the key
  * (11.3.1); G_CHECKSUM_SHA1 or G_CHECKSUM_SHA256. Names prove nothing there. */
 void pl_trust_allow_self_signed (PlTrust *trust, GChecksumType digest);

@@ -24,11 +24,14 @@ struct PlVNet {
   GHashTable *attachments;  /* token -> PlAttachment */
   GHashTable *ends;         /* id -> VEnd */
   GHashTable *dead;         /* PlNodeId */
-  GHashTable *events;       /* set of VEvent */
+  VEvent *events;           /* all under way */
   guint64 next_id;
   guint64 records, bytes;
   PlVNetTap tap;
   gpointer tap_user;
+  PlVNetCut cut;
+  gpointer cut_user;
+  gint64 charged_at, charged; /* work done at this very moment delays what it leads to */
 };
 
 struct VHost {
@@ -37,6 +40,7 @@ struct VHost {
   PlIdentity *identity;
   PlTrust *trust;
   PlNodeId node;
+  PlVNetNat nat;
   char *listener;
   PlAcceptFunc accept;
   gpointer accept_user;
@@ -67,26 +71,47 @@ struct VEnd {
 
 struct VEvent {
   PlVNet *net;
+  VEvent *previous, *next;
   PlTimer *timer;
-  PlTimerFunc func;
-  guint64 end;              /* records */
-  GBytes *record;           /* NULL: the far side closed */
-  VHost *host;              /* dials */
+  void (*func) (VEvent *event);
+};
+
+typedef struct {
+  VEvent event;
+  guint64 end;
+  gsize len;                /* 0: the far side closed */
+  guint8 data[];
+} VRecord;
+
+typedef struct {
+  VEvent event;
+  VHost *host;
   char *target;
   PlDialHandlers handlers;
   gpointer user;
-};
+} VDial;
 
 /* --- events --- */
 
 static void
-event_free (gpointer data)
+event_unlink (VEvent *event)
 {
-  VEvent *event = data;
+  if (event->previous)
+    event->previous->next = event->next;
+  else
+    event->net->events = event->next;
+  if (event->next)
+    event->next->previous = event->previous;
+}
 
+static void finish_dial (VEvent *event);
+
+static void
+event_free (VEvent *event)
+{
   pl_timer_clear (&event->timer);
-  g_clear_pointer (&event->record, g_bytes_unref);
-  g_free (event->target);
+  if (event->func == finish_dial)
+    g_free (((VDial *) event)->target);
   g_free (event);
 }
 
@@ -95,21 +120,22 @@ fire_event (gpointer data)
 {
   VEvent *event = data;
 
-  g_hash_table_steal (event->net->events, event);
+  event_unlink (event);
   event->func (event);
   event_free (event);
 }
 
-static VEvent *
-schedule (PlVNet *net, gint64 delay, PlTimerFunc func)
+/* `event` is zeroed memory of the caller's type, taken. */
+static void
+schedule (PlVNet *net, VEvent *event, gint64 delay, void (*func) (VEvent *event))
 {
-  VEvent *event = g_new0 (VEvent, 1);
-
   event->net = net;
   event->func = func;
-  g_hash_table_add (net->events, event);
+  event->next = net->events;
+  if (event->next)
+    event->next->previous = event;
+  net->events = event;
   pl_env_arm (net->env, &event->timer, delay, fire_event, event);
-  return event;
 }
 
 static gboolean
@@ -129,46 +155,64 @@ one_way (PlVNet *net)
 static gboolean
 is_dead (PlVNet *net, const PlNodeId *node)
 {
-  return g_hash_table_contains (net->dead, node);
+  return g_hash_table_size (net->dead) > 0 && g_hash_table_contains (net->dead, node);
+}
+
+static gboolean
+is_cut (PlVNet *net, const PlNodeId *a, const PlNodeId *b)
+{
+  return net->cut && net->cut (net->cut_user, a, b);
+}
+
+static gint64
+charged (PlVNet *net)
+{
+  return net->charged_at == pl_env_now (net->env) ? net->charged : 0;
 }
 
 /* --- carriers --- */
 
 static void
-deliver_record (gpointer data)
+deliver_record (VEvent *event)
 {
-  VEvent *event = data;
-  VEnd *end = g_hash_table_lookup (event->net->ends, &event->end);
-  gsize len;
-  const guint8 *bytes;
+  VRecord *record = (VRecord *) event;
+  VEnd *end = g_hash_table_lookup (event->net->ends, &record->end);
 
   if (!end || is_dead (event->net, &end->self))
     return;
-  if (!event->record)
-    {
-      pl_carrier_lost (end->carrier, NULL);
-      return;
-    }
-  bytes = g_bytes_get_data (event->record, &len);
-  pl_carrier_deliver (end->carrier, bytes, len);
+  if (record->len == 0)
+    pl_carrier_lost (end->carrier, NULL);
+  else
+    pl_carrier_deliver (end->carrier, record->data, record->len);
 }
 
-/* `record` is taken; NULL closes. */
+/* No bytes: it closes. */
 static void
-send_event (VEnd *end, GBytes *record)
+send_event (VEnd *end, const guint8 *data, gsize len)
 {
   gint64 now = pl_env_now (end->net->env);
-  gint64 delay = one_way (end->net);
-  VEvent *event;
+  gint64 delay = one_way (end->net) + charged (end->net);
+  VRecord *record = g_malloc (sizeof *record + len);
 
-  if (!end->reliable && record && chance (end->net, end->net->conditions.reorder))
+  memset (record, 0, sizeof *record);
+  if (!end->reliable && len > 0 && chance (end->net, end->net->conditions.reorder))
     delay += (gint64) pl_env_random_below (end->net->env, REORDER_MAX);
-  if (end->reliable || !record)
+  if (end->reliable || len == 0)
     delay = MAX (delay, end->last_arrival - now);
   end->last_arrival = MAX (end->last_arrival, now + delay);
-  event = schedule (end->net, delay, deliver_record);
-  event->end = end->peer;
-  event->record = record;
+  record->end = end->peer;
+  record->len = len;
+  if (len > 0)
+    memcpy (record->data, data, len);
+  schedule (end->net, &record->event, delay, deliver_record);
+}
+
+static void
+send_copies (VEnd *end, const guint8 *data, gsize len)
+{
+  if (!end->reliable && chance (end->net, end->net->conditions.duplicate))
+    send_event (end, data, len);
+  send_event (end, data, len);
 }
 
 static gboolean
@@ -176,20 +220,23 @@ end_send (gpointer impl, const guint8 *data, gsize len)
 {
   VEnd *end = impl;
   PlVNet *net = end->net;
-  g_autoptr (GByteArray) record = g_byte_array_new ();
 
   net->records++;
   net->bytes += len;
-  if (is_dead (net, &end->self) || is_dead (net, &end->far))
+  if (is_dead (net, &end->self) || is_dead (net, &end->far) || is_cut (net, &end->self, &end->far))
     return TRUE;
   if (!end->reliable && chance (net, net->conditions.loss))
     return TRUE;
-  g_byte_array_append (record, data, len);
-  if (net->tap && !net->tap (net->tap_user, &end->self, &end->far, record))
-    return TRUE;
-  if (!end->reliable && chance (net, net->conditions.duplicate))
-    send_event (end, g_bytes_new (record->data, record->len));
-  send_event (end, g_bytes_new (record->data, record->len));
+  if (net->tap)
+    {
+      g_autoptr (GByteArray) record = g_byte_array_sized_new (len);
+
+      g_byte_array_append (record, data, len);
+      if (net->tap (net->tap_user, &end->self, &end->far, record))
+        send_copies (end, record->data, record->len);
+    }
+  else
+    send_copies (end, data, len);
   return TRUE;
 }
 
@@ -198,9 +245,8 @@ end_close (gpointer impl)
 {
   VEnd *end = impl;
 
-  if (is_dead (end->net, &end->self) || is_dead (end->net, &end->far))
-    return;
-  send_event (end, NULL);
+  if (!is_dead (end->net, &end->self) && !is_dead (end->net, &end->far) && !is_cut (end->net, &end->self, &end->far))
+    send_event (end, NULL, 0);
 }
 
 static void
@@ -220,9 +266,6 @@ end_new (VHost *host, VHost *far, gboolean reliable)
   PlVNet *net = host->net;
   VEnd *end = g_new0 (VEnd, 1);
   PlCarrierInfo info = { 0 };
-  g_autofree char *description = NULL;
-  g_autofree char *self_hex = pl_node_id_dup_hex (&host->node);
-  g_autofree char *far_hex = pl_node_id_dup_hex (&far->node);
 
   end->net = net;
   end->id = ++net->next_id;
@@ -235,8 +278,7 @@ end_new (VHost *host, VHost *far, gboolean reliable)
   info.reliable = reliable;
   info.max_record = reliable ? PL_VNET_STREAM_MAX : PL_VNET_DATAGRAM_MAX;
   info.rtt = 2 * one_way (net);
-  description = g_strdup_printf ("virtual %s %.8s -> %.8s", reliable ? "tcp" : "udp", self_hex, far_hex);
-  info.description = description;
+  info.description = reliable ? (char *) "virtual tcp" : (char *) "virtual udp";
   end->carrier = pl_carrier_new (&end_funcs, end, &info);
   return end;
 }
@@ -370,6 +412,14 @@ finish_pair (PlAttachment *a, PlAttachment *b)
   attachment_free (b);
 }
 
+/* A symmetric NAT shows each far side another port: hole punching reaches only who has none. */
+static gboolean
+is_reachable (const VHost *a, const VHost *b)
+{
+  return a->nat == PL_VNET_OPEN || b->nat == PL_VNET_OPEN
+         || (a->nat == PL_VNET_CONE && b->nat == PL_VNET_CONE);
+}
+
 static void
 on_connect (gpointer data)
 {
@@ -378,7 +428,8 @@ on_connect (gpointer data)
   g_autoptr (GError) error = NULL;
 
   a->connecting = FALSE;
-  if (!b || is_dead (a->host->net, &a->host->node) || is_dead (a->host->net, &b->host->node))
+  if (!b || is_dead (a->host->net, &a->host->node) || is_dead (a->host->net, &b->host->node)
+      || is_cut (a->host->net, &a->host->node, &b->host->node) || !is_reachable (a->host, b->host))
     return; /* the timeouts say so */
   b->connecting = FALSE;
   if (!pl_node_id_equal (&a->remote_node, &b->host->node) || !pl_node_id_equal (&b->remote_node, &a->host->node))
@@ -425,31 +476,31 @@ vhost_cancel (gpointer impl, PlAttachment *attachment)
 /* --- dialling --- */
 
 static void
-dial_fail (VEvent *event, int code, const char *text)
+dial_fail (VDial *dial, int code, const char *text)
 {
-  g_autoptr (GError) error = g_error_new (G_IO_ERROR, code, "cannot reach %s: %s", event->target, text);
+  g_autoptr (GError) error = g_error_new (G_IO_ERROR, code, "cannot reach %s: %s", dial->target, text);
 
-  event->handlers.failed (event->user, error);
+  dial->handlers.failed (dial->user, error);
 }
 
 static void
-finish_dial (gpointer data)
+finish_dial (VEvent *event)
 {
-  VEvent *event = data;
-  VHost *host = event->host;
-  VHost *far = g_hash_table_lookup (event->net->listeners, event->target);
+  VDial *dial = (VDial *) event;
+  VHost *host = dial->host;
+  VHost *far = g_hash_table_lookup (event->net->listeners, dial->target);
   g_autoptr (GError) error = NULL;
   VEnd *end, *far_end;
 
-  g_hash_table_remove (host->dials, event);
+  g_hash_table_remove (host->dials, dial);
   if (is_dead (event->net, &host->node))
     return;
   if (!far)
-    dial_fail (event, G_IO_ERROR_CONNECTION_REFUSED, "connection refused");
-  else if (is_dead (event->net, &far->node))
-    dial_fail (event, G_IO_ERROR_TIMED_OUT, "timed out");
+    dial_fail (dial, G_IO_ERROR_CONNECTION_REFUSED, "connection refused");
+  else if (is_dead (event->net, &far->node) || is_cut (event->net, &host->node, &far->node))
+    dial_fail (dial, G_IO_ERROR_TIMED_OUT, "timed out");
   else if (!far->accept || !check_pair (host, far, &error))
-    event->handlers.failed (event->user, error);
+    dial->handlers.failed (dial->user, error);
   else
     {
       end = end_new (host, far, TRUE);
@@ -457,7 +508,7 @@ finish_dial (gpointer data)
       end->peer = far_end->id;
       far_end->peer = end->id;
       far->accept (far->accept_user, far_end->carrier);
-      event->handlers.connected (event->user, end->carrier);
+      dial->handlers.connected (dial->user, end->carrier);
     }
 }
 
@@ -466,16 +517,18 @@ vhost_dial (gpointer impl, const char *name, guint16 port, const PlDialHandlers 
 {
   VHost *host = impl;
   PlVNet *net = host->net;
-  g_autofree char *target = g_strdup_printf ("%s:%u", name, port);
-  VHost *far = g_hash_table_lookup (net->listeners, target);
-  gboolean silent = far && is_dead (net, &far->node);
-  VEvent *event = schedule (net, silent ? DIAL_TIMEOUT : HANDSHAKE_TRIPS * one_way (net), finish_dial);
+  VDial *dial = g_new0 (VDial, 1);
+  VHost *far;
+  gboolean silent;
 
-  event->host = host;
-  event->target = g_steal_pointer (&target);
-  event->handlers = *handlers;
-  event->user = user;
-  g_hash_table_add (host->dials, event);
+  dial->host = host;
+  dial->target = g_strdup_printf ("%s:%u", name, port);
+  dial->handlers = *handlers;
+  dial->user = user;
+  far = g_hash_table_lookup (net->listeners, dial->target);
+  silent = far && (is_dead (net, &far->node) || is_cut (net, &host->node, &far->node));
+  g_hash_table_add (host->dials, dial);
+  schedule (net, &dial->event, silent ? DIAL_TIMEOUT : HANDSHAKE_TRIPS * one_way (net), finish_dial);
 }
 
 static void
@@ -503,7 +556,10 @@ vhost_free (gpointer impl)
     }
   g_hash_table_iter_init (&iter, host->dials);
   while (g_hash_table_iter_next (&iter, &key, NULL))
-    g_hash_table_remove (host->net->events, key);
+    {
+      event_unlink (key);
+      event_free (key);
+    }
   if (host->listener && g_hash_table_lookup (host->net->listeners, host->listener) == host)
     g_hash_table_remove (host->net->listeners, host->listener);
   g_hash_table_unref (host->attachments);
@@ -515,6 +571,13 @@ vhost_free (gpointer impl)
 PlTransport *
 pl_vnet_transport (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust *trust, const char *host, guint16 port)
 {
+  return pl_vnet_transport_behind (net, env, identity, trust, host, port, PL_VNET_OPEN);
+}
+
+PlTransport *
+pl_vnet_transport_behind (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust *trust, const char *host,
+                          guint16 port, PlVNetNat nat)
+{
   static const PlTransportFuncs funcs = {
     vhost_attach, vhost_remote, vhost_cancel, vhost_dial, vhost_set_accept, vhost_free,
   };
@@ -524,6 +587,7 @@ pl_vnet_transport (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust *trust
   vhost->env = env;
   vhost->identity = identity;
   vhost->trust = trust;
+  vhost->nat = nat;
   vhost->node = *pl_identity_node_id (identity);
   vhost->attachments = g_hash_table_new (NULL, NULL);
   vhost->dials = g_hash_table_new (NULL, NULL);
@@ -550,7 +614,6 @@ pl_vnet_new (PlUniverse *universe)
   net->attachments = g_hash_table_new (g_int64_hash, g_int64_equal);
   net->ends = g_hash_table_new (g_int64_hash, g_int64_equal);
   net->dead = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, NULL);
-  net->events = g_hash_table_new_full (NULL, NULL, event_free, NULL);
   return net;
 }
 
@@ -559,7 +622,13 @@ pl_vnet_free (PlVNet *net)
 {
   if (!net)
     return;
-  g_hash_table_unref (net->events);
+  while (net->events)
+    {
+      VEvent *event = net->events;
+
+      event_unlink (event);
+      event_free (event);
+    }
   g_hash_table_unref (net->listeners);
   g_hash_table_unref (net->attachments);
   g_hash_table_unref (net->ends);
@@ -578,6 +647,20 @@ pl_vnet_set_tap (PlVNet *net, PlVNetTap tap, gpointer user)
 {
   net->tap = tap;
   net->tap_user = user;
+}
+
+void
+pl_vnet_set_cut (PlVNet *net, PlVNetCut cut, gpointer user)
+{
+  net->cut = cut;
+  net->cut_user = user;
+}
+
+void
+pl_vnet_charge (PlVNet *net, gint64 usec)
+{
+  net->charged = charged (net) + usec;
+  net->charged_at = pl_env_now (net->env);
 }
 
 void

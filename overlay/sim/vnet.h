@@ -25,6 +25,12 @@ typedef struct {
 /* Looks at each record before it leaves; may change it in place (resize too). FALSE drops it. */
 typedef gboolean (*PlVNetTap) (gpointer user, const PlNodeId *from, const PlNodeId *to, GByteArray *record);
 
+/* TRUE when nothing gets from one of these nodes to the other. */
+typedef gboolean (*PlVNetCut) (gpointer user, const PlNodeId *a, const PlNodeId *b);
+
+/* What stands before a node: hole punching fails between a symmetric NAT and any other. */
+typedef enum { PL_VNET_OPEN, PL_VNET_CONE, PL_VNET_SYMMETRIC } PlVNetNat;
+
 /* `universe` is borrowed and outlives it; so do the transports: free them first. */
 PlVNet *pl_vnet_new (PlUniverse *universe);
 void pl_vnet_free (PlVNet *net);
@@ -36,6 +42,12 @@ void pl_vnet_set_tap (PlVNet *net, PlVNetTap tap, gpointer user);
  * and `trust` are borrowed. */
 PlTransport *pl_vnet_transport (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust *trust,
                                 const char *host, guint16 port);
+PlTransport *pl_vnet_transport_behind (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust *trust,
+                                       const char *host, guint16 port, PlVNetNat nat);
+/* A partition; NULL heals it. */
+void pl_vnet_set_cut (PlVNet *net, PlVNetCut cut, gpointer user);
+/* The node that runs now has worked for so long: what it sends at this moment leaves later. */
+void pl_vnet_charge (PlVNet *net, gint64 usec);
 /* From now on nothing gets in or out of this node, and nobody is told. */
 void pl_vnet_kill (PlVNet *net, const PlNodeId *node);
 void pl_vnet_revive (PlVNet *net, const PlNodeId *node);
