@@ -254,7 +254,7 @@ pl_cert_new_from_pem (const char *pem, GError **error)
 
   if (rc < 0)
     {
-      refuse (error, gnutls_strerror (rc));
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "cannot read the certificate: %s", gnutls_strerror (rc));
       return NULL;
     }
   bytes = g_bytes_new (der.data, der.size);
