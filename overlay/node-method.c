@@ -267,12 +267,29 @@ method_of (guint16 code)
     }
 }
 
+/* What came only because the peer of this place did not take it gets what we hold as its copy, and
+ * no word otherwise: the next repetition may find a peer that knows better. */
+static gboolean
+may_answer (PlNode *node, const PlIncoming *incoming)
+{
+  const PlDestination *to = pl_destination_list_get (incoming->header.destination_list, 0);
+  PlNodeId place;
+
+  if (to->type != PL_DESTINATION_RESOURCE || !pl_resource_id_to_node_id (&to->resource_id, &place)
+      || pl_topology_responsible (node->topology, &place))
+    return TRUE;
+  return (incoming->code == PL_MESSAGE_FETCH_REQ || incoming->code == PL_MESSAGE_STAT_REQ)
+         && pl_store_has (node->store, &to->resource_id);
+}
+
 void
 pl_node_on_request (PlNode *node, PlIncoming *incoming)
 {
   Method method = method_of (incoming->code);
 
-  if (method)
+  if (!may_answer (node, incoming))
+    pl_trans_drop (node->trans, incoming);
+  else if (method)
     method (node, incoming);
   else
     pl_trans_refuse_text (node->trans, incoming, PL_ERROR_INVALID_MESSAGE, "unknown method");

@@ -192,6 +192,14 @@ host_heard (gpointer user, const PlNodeId *id)
   return pl_forward_heard (((PlNode *) user)->forward, id);
 }
 
+static gboolean
+host_suspect (gpointer user, const PlNodeId *id)
+{
+  PlLink *link = pl_forward_link (((PlNode *) user)->forward, id);
+
+  return !link || pl_link_suspect (link);
+}
+
 static void
 host_disconnect (gpointer user, const PlNodeId *id)
 {
@@ -261,6 +269,7 @@ static const PlTopologyHost topology_host = {
   .request = host_request,
   .attach = host_attach,
   .heard = host_heard,
+  .suspect = host_suspect,
   .disconnect = host_disconnect,
   .merge = host_merge,
   .state_changed = host_state_changed,

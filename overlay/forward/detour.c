@@ -5,10 +5,8 @@
 
 #include "overlay/forward/forward.h"
 
-/* One round-trip timeout, within bounds: below it an acknowledgement may be on its way, above
- * it the originator repeats by himself. */
-#define WAIT_MIN (200 * PL_USEC_PER_MSEC)
-#define WAIT_DEFAULT (500 * PL_USEC_PER_MSEC)
+/* One round-trip timeout: below it an acknowledgement may be on its way, above this bound the
+ * originator repeats by himself. */
 #define WAIT_MAX PL_USEC_PER_SEC
 
 typedef struct {
@@ -16,7 +14,6 @@ typedef struct {
   GBytes *message;
   PlNodeId hops[PL_FORWARD_HOPS_MAX];
   guint n, at;              /* hops[at] has it */
-  guint64 received, retransmitted;
   PlTimer *timer;
   GList *node;
 } Pending;
@@ -65,14 +62,15 @@ pl_detour_free (PlDetour *detour)
 }
 
 static gboolean
-is_healthy (PlDetour *detour, const PlNodeId *hop)
+is_suspect (PlDetour *detour, const PlNodeId *hop)
 {
   PlLink *link = detour->link (detour->user, hop);
 
-  return link && pl_link_healthy (link);
+  return link && pl_link_suspect (link);
 }
 
-/* Gives the message to the first hop from `at` on that takes it: healthy links first. */
+/* Gives the message to the first hop from `at` on that takes it, to suspects when nobody else
+ * does. */
 static gboolean
 send_from (PlDetour *detour, GBytes *message, PlNodeId *hops, guint n, guint *at)
 {
@@ -81,7 +79,7 @@ send_from (PlDetour *detour, GBytes *message, PlNodeId *hops, guint n, guint *at
       {
         PlNodeId hop = hops[i];
 
-        if (is_healthy (detour, &hop) != (round == 0) || !detour->send (detour->user, &hop, message))
+        if (is_suspect (detour, &hop) != (round == 1) || !detour->send (detour->user, &hop, message))
           continue;
         /* what was passed over stays ahead as the next choice */
         for (guint j = i; j > *at; j--)
@@ -110,16 +108,9 @@ static void
 on_wait_over (gpointer data)
 {
   Pending *pending = data;
-  PlLink *link = pending->detour->link (pending->detour->user, &pending->hops[pending->at]);
-  PlLinkStats stats;
+  const PlNodeId *hop = &pending->hops[pending->at];
 
-  if (!link)
-    {
-      try_next (pending);
-      return;
-    }
-  pl_link_stats (link, &stats);
-  if (!pl_link_healthy (link) || (stats.retransmitted > pending->retransmitted && stats.received == pending->received))
+  if (!pending->detour->link (pending->detour->user, hop) || is_suspect (pending->detour, hop))
     try_next (pending);
   else
     pending_free (pending);
@@ -137,12 +128,7 @@ wait_for (Pending *pending)
       return;
     }
   pl_link_stats (link, &stats);
-  pending->received = stats.received;
-  pending->retransmitted = stats.retransmitted;
-  /* a little after the link's own timer, so that its retransmission can be seen */
-  pl_env_arm (pending->detour->env, &pending->timer,
-              stats.srtt ? CLAMP (3 * stats.srtt, WAIT_MIN, WAIT_MAX) + 50 * PL_USEC_PER_MSEC : WAIT_DEFAULT,
-              on_wait_over, pending);
+  pl_env_arm (pending->detour->env, &pending->timer, MIN (stats.rto, WAIT_MAX), on_wait_over, pending);
 }
 
 gboolean

@@ -17,7 +17,8 @@ typedef PlLink *(*PlDetourLink) (gpointer user, const PlNodeId *hop);
 
 PlDetour *pl_detour_new (PlEnv *env, guint max, PlDetourSend send, PlDetourLink link, gpointer user);
 void pl_detour_free (PlDetour *detour);
-/* Hops best first, all connected. FALSE when none took it. */
+/* Hops best first, all connected; the last may be ourselves, for which there is no link. FALSE
+ * when none took it. */
 gboolean pl_detour_send (PlDetour *detour, GBytes *message, const PlNodeId *hops, guint n);
 /* The last link to this node is gone: what waits for it takes the next hop now. */
 void pl_detour_lost (PlDetour *detour, const PlNodeId *hop);

@@ -103,6 +103,81 @@ is_duplicate (PlForward *forward, const Transit *transit)
   return FALSE;
 }
 
+/* --- for us --- */
+
+static void
+deliver (Transit *transit)
+{
+  PlForward *forward = transit->forward;
+  g_autoptr (GBytes) whole = NULL;
+  PlNodeId origin = transit->from;
+
+  if (transit->header.fragment == PL_FRAGMENT_WHOLE)
+    {
+      forward->handlers.deliver (forward->user, transit->bytes, &origin);
+      return;
+    }
+  whole = pl_reassembly_add (forward->reassembly, transit->bytes, &transit->header, transit->header_len,
+                             &transit->from, &origin);
+  if (whole)
+    forward->handlers.deliver (forward->user, whole, &origin);
+}
+
+static void
+deliver_own (gpointer data)
+{
+  PlForward *forward = data;
+  guint n = g_queue_get_length (forward->own);
+
+  while (n-- > 0)
+    {
+      Inbound *inbound = g_queue_pop_head (forward->own);
+      Transit transit = { .forward = forward, .bytes = inbound->bytes, .from = inbound->from };
+
+      if (pl_forwarding_peek (inbound->bytes, &transit.header, &transit.header_len) == PL_WIRE_OK)
+        deliver (&transit);
+      pl_forwarding_header_clear (&transit.header);
+      g_bytes_unref (inbound->bytes);
+      g_free (inbound);
+    }
+  if (!g_queue_is_empty (forward->own))
+    pl_env_arm (forward->env, &forward->own_timer, 0, deliver_own, forward);
+}
+
+/* Never inside the call that sent it. `message` is taken. */
+static void
+deliver_later (PlForward *forward, GBytes *message, const PlNodeId *from)
+{
+  Inbound *inbound = g_new0 (Inbound, 1);
+
+  inbound->bytes = message;
+  inbound->from = *from;
+  g_queue_push_tail (forward->own, inbound);
+  pl_env_arm (forward->env, &forward->own_timer, 0, deliver_own, forward);
+}
+
+/* The next hop is ourselves: what was made ready for another goes back to what came in. */
+static gboolean
+keep_here (PlForward *forward, GBytes *message)
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+  PlNodeId from = forward->config.self;
+  gsize header_len = 0;
+  GBytes *back;
+
+  if (pl_forwarding_peek (message, &header, &header_len) != PL_WIRE_OK)
+    return FALSE;
+  if (header.via_list->len > 0)
+    {
+      from = pl_destination_list_get (header.via_list, header.via_list->len - 1)->node_id;
+      g_array_set_size (header.via_list, header.via_list->len - 1);
+    }
+  back = pl_forwarding_rewrite (message, header_len, &header);
+  if (back)
+    deliver_later (forward, back, &from);
+  return back != NULL;
+}
+
 /* --- sending --- */
 
 static gboolean
@@ -113,6 +188,8 @@ send_to (gpointer user, const PlNodeId *hop, GBytes *message)
   g_autoptr (GPtrArray) pieces = NULL;
   gsize max;
 
+  if (pl_node_id_equal (hop, &forward->config.self))
+    return keep_here (forward, message);
   if (!link)
     return FALSE;
   max = pl_link_max_payload (link);
@@ -256,8 +333,9 @@ forward_toward (Transit *transit, const PlNodeId *place)
     return FALSE;
   n_candidates = forward->handlers.hops (forward->user, place, candidates, G_N_ELEMENTS (candidates));
   for (guint i = 0; i < n_candidates && n < PL_FORWARD_HOPS_MAX; i++)
-    if (pl_table_link (forward->table, &candidates[i]) && !pl_node_id_equal (&candidates[i], &transit->from)
-        && times_in_via (transit, &candidates[i]) == 0)
+    if (pl_node_id_equal (&candidates[i], &forward->config.self)
+        || (pl_table_link (forward->table, &candidates[i]) && !pl_node_id_equal (&candidates[i], &transit->from)
+            && times_in_via (transit, &candidates[i]) == 0))
       hops[n++] = candidates[i];
   if (n == 0 || !(message = outgoing (transit)))
     return FALSE;
@@ -266,59 +344,13 @@ forward_toward (Transit *transit, const PlNodeId *place)
 
 /* --- receipt (6.1, 6.1.1) --- */
 
-static void
-deliver (Transit *transit)
-{
-  PlForward *forward = transit->forward;
-  g_autoptr (GBytes) whole = NULL;
-  PlNodeId origin = transit->from;
-
-  if (transit->header.fragment == PL_FRAGMENT_WHOLE)
-    {
-      forward->handlers.deliver (forward->user, transit->bytes, &origin);
-      return;
-    }
-  whole = pl_reassembly_add (forward->reassembly, transit->bytes, &transit->header, transit->header_len,
-                             &transit->from, &origin);
-  if (whole)
-    forward->handlers.deliver (forward->user, whole, &origin);
-}
-
-static void
-deliver_own (gpointer data)
-{
-  PlForward *forward = data;
-  guint n = g_queue_get_length (forward->own);
-
-  while (n-- > 0)
-    {
-      Inbound *inbound = g_queue_pop_head (forward->own);
-
-      forward->handlers.deliver (forward->user, inbound->bytes, &inbound->from);
-      g_bytes_unref (inbound->bytes);
-      g_free (inbound);
-    }
-  if (!g_queue_is_empty (forward->own))
-    pl_env_arm (forward->env, &forward->own_timer, 0, deliver_own, forward);
-}
-
-/* What we send to ourselves arrives as all else does, but never inside the call that sent it. */
 static gboolean
 arrived (Transit *transit)
 {
-  PlForward *forward = transit->forward;
-  Inbound *inbound;
-
-  if (!transit->ours)
-    {
-      deliver (transit);
-      return TRUE;
-    }
-  inbound = g_new0 (Inbound, 1);
-  inbound->bytes = g_bytes_ref (transit->bytes);
-  inbound->from = forward->config.self;
-  g_queue_push_tail (forward->own, inbound);
-  pl_env_arm (forward->env, &forward->own_timer, 0, deliver_own, forward);
+  if (transit->ours)
+    deliver_later (transit->forward, g_bytes_ref (transit->bytes), &transit->forward->config.self);
+  else
+    deliver (transit);
   return TRUE;
 }
 

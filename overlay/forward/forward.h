@@ -32,7 +32,8 @@ typedef struct {
 typedef struct {
   /* Is this place ours? */
   gboolean (*responsible) (gpointer user, const PlNodeId *place);
-  /* Directly connected nodes to try, best first. */
+  /* Directly connected nodes to try, best first. Ourselves, at the end: when none of them takes
+   * it in time, it is delivered here. */
   guint (*hops) (gpointer user, const PlNodeId *place, PlNodeId *hops, guint max);
   /* Do we carry messages of others (a peer does, a client does not)? */
   gboolean (*transit) (gpointer user);

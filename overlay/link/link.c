@@ -326,6 +326,12 @@ pl_link_healthy (const PlLink *link)
   return !link->over && pl_sender_healthy (link->sender);
 }
 
+gboolean
+pl_link_suspect (const PlLink *link)
+{
+  return link->over || pl_sender_suspect (link->sender);
+}
+
 const char *
 pl_link_description (const PlLink *link)
 {
@@ -339,6 +345,7 @@ pl_link_stats (const PlLink *link, PlLinkStats *stats)
 
   pl_sender_stats (link->sender, &sender);
   stats->srtt = sender.srtt;
+  stats->rto = sender.rto;
   stats->since = link->since;
   stats->sent = sender.sent;
   stats->received = link->received;

@@ -33,6 +33,7 @@ typedef struct {
 
 typedef struct {
   gint64 srtt;             /* microseconds, 0 before the first sample */
+  gint64 rto;              /* microseconds */
   gint64 since;            /* env time it was made */
   guint64 sent, received, retransmitted, refused; /* frames */
   guint queued;            /* messages that wait */
@@ -53,6 +54,9 @@ gsize pl_link_max_payload (const PlLink *link);
 const PlNodeId *pl_link_node (const PlLink *link);
 PlCert *pl_link_cert (const PlLink *link);          /* borrowed */
 gboolean pl_link_healthy (const PlLink *link);      /* FALSE while an RTO plus three retransmissions went unanswered */
+/* TRUE while something has waited longer than a round-trip timeout and nothing was heard: others
+ * are the better way for now. */
+gboolean pl_link_suspect (const PlLink *link);
 const char *pl_link_description (const PlLink *link);
 void pl_link_stats (const PlLink *link, PlLinkStats *stats);
 

@@ -316,6 +316,15 @@ pl_sender_healthy (const PlSender *sender)
   return sender->healthy;
 }
 
+gboolean
+pl_sender_suspect (const PlSender *sender)
+{
+  const Item *oldest = g_queue_peek_head ((GQueue *) &sender->flight);
+
+  return !sender->healthy
+         || (oldest && sender->last_ack < oldest->first && pl_env_now (sender->env) - oldest->first >= sender->rto);
+}
+
 void
 pl_sender_stats (const PlSender *sender, PlSenderStats *stats)
 {

@@ -60,6 +60,8 @@ void pl_sender_push (PlSender *sender, GBytes *payload, gpointer tag);
 gboolean pl_sender_ack (PlSender *sender, guint32 sequence);
 /* FALSE from the third retransmission without any acknowledgement until the next one. */
 gboolean pl_sender_healthy (const PlSender *sender);
+/* TRUE once the oldest item has waited a whole RTO without any acknowledgement. */
+gboolean pl_sender_suspect (const PlSender *sender);
 void pl_sender_stats (const PlSender *sender, PlSenderStats *stats);
 
 G_END_DECLS

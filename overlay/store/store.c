@@ -158,6 +158,12 @@ pl_store_drop (PlStore *store, const PlResourceId *id)
   pl_store_changed (store);
 }
 
+gboolean
+pl_store_has (PlStore *store, const PlResourceId *resource)
+{
+  return pl_store_resource (store, resource) != NULL;
+}
+
 GArray *
 pl_store_dup_resources (PlStore *store)
 {

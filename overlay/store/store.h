@@ -40,6 +40,8 @@ GPtrArray *pl_store_dup_certs_of_answer (PlStore *store, const PlFetchAns *answe
  * does not sign these requests, 7.4.1.1), lifetimes lowered by the time held. A request holds
  * values of at most `max_bytes`, or a single larger one. */
 GArray *pl_store_dup_resources (PlStore *store);
+/* Some value, or the trace of one that is gone, is here. */
+gboolean pl_store_has (PlStore *store, const PlResourceId *resource);
 GPtrArray *pl_store_dup_transfers (PlStore *store, const PlResourceId *resource, guint8 replica_number, gsize max_bytes);
 /* Values of a FetchAns that another holder gave (after Data_Too_Old or
  * Generation_Counter_Too_Low on a pass-on, 7.4.1.1): each proven, newer ones replace ours,

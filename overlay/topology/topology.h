@@ -53,6 +53,8 @@ typedef struct {
   void (*attach) (gpointer user, const PlTopologyTarget *target, PlTopologyDone done, gpointer data, GDestroyNotify destroy);
   /* When a message last came from this connected node, env time. */
   gint64 (*heard) (gpointer user, const PlNodeId *id);
+  /* Something sent to this connected node waits for longer than a round trip takes. */
+  gboolean (*suspect) (gpointer user, const PlNodeId *id);
   /* Closes a link nobody needs any more. */
   void (*disconnect) (gpointer user, const PlNodeId *id);
   /* Fetches `resource` from `node` and merges what is newer into the store (7.4.1.1). */
@@ -119,7 +121,8 @@ void pl_topology_link_down (PlTopology *topology, const PlNodeId *id);
 guint16 pl_topology_handle (PlTopology *topology, guint16 code, const PlNodeId *signer, const PlNodeId *link,
                             GBytes *body, GBytes **answer);
 gboolean pl_topology_responsible (PlTopology *topology, const PlNodeId *place);
-/* Best first; returns how many. */
+/* Best first; returns how many. The last is ourselves where we hold the copies of what its
+ * peer, if it does not take the message, can't give. */
 guint pl_topology_hops (PlTopology *topology, const PlNodeId *place, PlNodeId *hops, guint max);
 /* `signer` may answer for `place` as far as we can see (6.3.4). */
 gboolean pl_topology_plausible (PlTopology *topology, const PlNodeId *place, const PlNodeId *signer);

@@ -13,6 +13,8 @@
 
 /* With no way out now, look again this soon. */
 #define NO_WAY_RETRY (200 * PL_USEC_PER_MSEC)
+/* Who speaks against an answer is asked; look again this soon whether it still does. */
+#define DOUBT_WAIT (50 * PL_USEC_PER_MSEC)
 
 #define CODES 64              /* counted apart; errors at 0, others not at all */
 
@@ -32,6 +34,9 @@ struct PlTransaction {
   gboolean no_way;
   gint64 deadline;
   PlTimer *timer;
+  GBytes *doubted;          /* the likeliest answer that was not plausible, NULL: none */
+  PlNodeId doubted_signer, doubted_from;
+  PlTimer *doubt_timer;
   PlTransFunc func;
   gpointer user;
   GDestroyNotify destroy;
@@ -80,6 +85,8 @@ static void
 transaction_free (PlTransaction *transaction)
 {
   pl_timer_clear (&transaction->timer);
+  pl_timer_clear (&transaction->doubt_timer);
+  g_clear_pointer (&transaction->doubted, g_bytes_unref);
   if (transaction->destroy)
     transaction->destroy (transaction->user);
   g_clear_pointer (&transaction->message, g_bytes_unref);
@@ -222,6 +229,7 @@ static void
 transaction_over (PlTransaction *transaction, const PlTransAnswer *answer)
 {
   pl_timer_clear (&transaction->timer);
+  pl_timer_clear (&transaction->doubt_timer);
   g_hash_table_remove (transaction->trans->requests, &transaction->id);
   if (transaction->func)
     transaction->func (transaction->user, answer);
@@ -348,13 +356,52 @@ is_from_whom_we_asked (PlTransaction *transaction, const PlNodeId *signer)
 }
 
 static void
-on_answer (PlTrans *trans, PlMessage *message, PlTransAnswer *answer)
+on_doubt (gpointer data)
+{
+  PlTransaction *transaction = data;
+
+  if (is_from_whom_we_asked (transaction, &transaction->doubted_signer))
+    {
+      g_autoptr (GBytes) message = g_steal_pointer (&transaction->doubted);
+      PlNodeId from = transaction->doubted_from;
+
+      pl_trans_deliver (transaction->trans, message, &from);
+    }
+  else
+    pl_env_arm (transaction->trans->env, &transaction->doubt_timer, DOUBT_WAIT, on_doubt, transaction);
+}
+
+/* A claim to the place that others speak against may come true while we wait: the nearest one is
+ * kept. */
+static void
+doubt (PlTransaction *transaction, GBytes *message, const PlNodeId *signer, const PlNodeId *from)
+{
+  PlNodeId place, theirs, kept;
+
+  if (transaction->to.type != PL_DESTINATION_RESOURCE
+      || !pl_resource_id_to_node_id (&transaction->to.resource_id, &place))
+    return;
+  theirs = pl_node_id_sub (signer, &place);
+  kept = pl_node_id_sub (&transaction->doubted_signer, &place);
+  if (transaction->doubted && pl_node_id_compare (&kept, &theirs) <= 0)
+    return;
+  g_clear_pointer (&transaction->doubted, g_bytes_unref);
+  transaction->doubted = g_bytes_ref (message);
+  transaction->doubted_signer = *signer;
+  transaction->doubted_from = *from;
+  pl_env_arm (transaction->trans->env, &transaction->doubt_timer, DOUBT_WAIT, on_doubt, transaction);
+}
+
+static void
+on_answer (PlTrans *trans, PlMessage *message, PlTransAnswer *answer, GBytes *bytes, const PlNodeId *from)
 {
   PlTransaction *transaction = g_hash_table_lookup (trans->requests, &message->header.transaction_id);
   g_auto (PlErrorResponse) failure = { 0 };
 
   if (!transaction || !is_from_whom_we_asked (transaction, &answer->signer))
     {
+      if (transaction)
+        doubt (transaction, bytes, &answer->signer, from);
       pl_info ("trans", "answer discarded", "reason", "not from whom it was asked", NULL);
       return;
     }
@@ -604,7 +651,7 @@ prove (PlTrans *trans, PlMessage *message, PlTransAnswer *proof)
 }
 
 static void
-verify_and_handle (PlTrans *trans, PlMessage *message, const PlAnswerKey *key, const PlNodeId *from)
+verify_and_handle (PlTrans *trans, PlMessage *message, GBytes *bytes, const PlAnswerKey *key, const PlNodeId *from)
 {
   PlTransAnswer proof = { 0 };
 
@@ -614,7 +661,7 @@ verify_and_handle (PlTrans *trans, PlMessage *message, const PlAnswerKey *key, c
       if (pl_message_code_is_request (message->message_code))
         on_request (trans, message, &proof, key, from);
       else
-        on_answer (trans, message, &proof);
+        on_answer (trans, message, &proof, bytes, from);
     }
   g_clear_pointer (&proof.cert, pl_cert_unref);
 }
@@ -638,7 +685,7 @@ pl_trans_deliver (PlTrans *trans, GBytes *bytes, const PlNodeId *from)
     {
       /* An answer that nobody waits for is not worth a signature check. */
       if (g_hash_table_contains (trans->requests, &message.header.transaction_id))
-        verify_and_handle (trans, &message, &key, from);
+        verify_and_handle (trans, &message, bytes, &key, from);
       return;
     }
   if (pl_forwarding_peek (bytes, &header, &header_len) != PL_WIRE_OK)
@@ -647,7 +694,7 @@ pl_trans_deliver (PlTrans *trans, GBytes *bytes, const PlNodeId *from)
   switch (pl_answers_find (trans->answers, &key, &answer, &header_len))
     {
     case PL_ANSWERS_NEW:
-      verify_and_handle (trans, &message, &key, from);
+      verify_and_handle (trans, &message, bytes, &key, from);
       break;
     case PL_ANSWERS_OPEN:
       break; /* being processed: its answer will do for both */

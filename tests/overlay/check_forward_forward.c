@@ -29,6 +29,7 @@ static PlNodeId self;
 static GPtrArray *delivered;
 static guint refused, ups, downs;
 static guint16 refused_code;
+static PlNodeId delivered_from;
 static gboolean own_range;       /* everything unconnected is ours */
 static PlNodeId hops[N_FAR];
 static guint n_hops;
@@ -73,6 +74,7 @@ static void
 on_deliver (gpointer user, GBytes *message, const PlNodeId *from)
 {
   g_ptr_array_add (delivered, g_bytes_ref (message));
+  delivered_from = *from;
 }
 
 static void
@@ -392,6 +394,33 @@ START_TEST (next_best_hop_is_taken_after_a_round_trip_timeout)
 }
 END_TEST
 
+/* We are the last choice ourselves: as it came in, and with the sender to answer. */
+START_TEST (message_nobody_acknowledges_is_delivered_here_when_we_are_the_next_hop)
+{
+  PlResourceId resource;
+  Recipe recipe = { .n = 1, .ttl = 10 };
+  g_auto (PlForwardingHeader) header = { 0 };
+
+  pl_resource_id_from_node_id (&resource, &far[3].id);
+  recipe.to[0] = pl_destination_resource (&resource);
+  hops[0] = far[1].id;
+  hops[1] = self;
+  n_hops = 2;
+  send_from (0, &recipe);
+  ck_assert_uint_eq (far[1].got->len, 1);
+  ck_assert_uint_eq (delivered->len, 0);
+  pl_universe_run (universe, 2 * PL_USEC_PER_SEC); /* acknowledged: it is the other's */
+  ck_assert_uint_eq (delivered->len, 0);
+  far[1].pair->cut = TRUE;
+  send_from (0, &recipe);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (delivered->len, 1);
+  header_of (g_ptr_array_index (delivered, 0), &header);
+  ck_assert_uint_eq (header.via_list->len, 0);
+  ck_assert (pl_node_id_equal (&delivered_from, &far[0].id));
+}
+END_TEST
+
 START_TEST (message_waiting_for_a_lost_link_goes_on_at_once)
 {
   PlNodeId nobody = node (0x99);
@@ -493,6 +522,7 @@ suite (void)
   tcase_add_test (c, same_message_twice_from_a_link_is_carried_once_a_repetition_again);
   tcase_add_test (c, message_never_goes_back_and_loops_end);
   tcase_add_test (c, next_best_hop_is_taken_after_a_round_trip_timeout);
+  tcase_add_test (c, message_nobody_acknowledges_is_delivered_here_when_we_are_the_next_hop);
   tcase_add_test (c, message_waiting_for_a_lost_link_goes_on_at_once);
   tcase_add_test (c, large_message_is_cut_into_whole_headers_and_put_together_at_its_end);
   tcase_add_test (c, newest_link_is_used_and_the_old_one_still_heard);

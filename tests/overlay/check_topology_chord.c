@@ -92,18 +92,6 @@ START_TEST (ring_keeps_copies_of_two_predecessors) /* 267, 268 */
 }
 END_TEST
 
-START_TEST (ring_believes_only_signers_at_least_as_close_as_its_neighbours) /* 93 */
-{
-  const guint8 others[] = { 0x60, 0x70, 0x90 };
-  g_autoptr (PlRing) ring = ring_of (0x50, others, 3);
-  PlNodeId k = node (0x65), close = node (0x66), known = node (0x70), far = node (0x90);
-
-  ck_assert (pl_ring_plausible (ring, &k, &close));
-  ck_assert (pl_ring_plausible (ring, &k, &known));
-  ck_assert (!pl_ring_plausible (ring, &k, &far));
-}
-END_TEST
-
 START_TEST (ring_wants_only_those_nearer_than_its_third_neighbours)
 {
   const guint8 others[] = { 0x60, 0x70, 0x80, 0xa0, 0x20, 0x30, 0x40 };
@@ -127,6 +115,7 @@ static PlTopology *topology;
 static PlTopologyTarget attached[16];
 static guint n_attached, n_requests[0x30], n_disconnected;
 static PlTopologyState state;
+static const PlNodeId *silent; /* whose link does not answer */
 
 static void
 host_request (gpointer user, const PlTopologyRequest *request, PlTopologyDone done, gpointer data, GDestroyNotify destroy)
@@ -149,6 +138,12 @@ static gint64
 host_heard (gpointer user, const PlNodeId *id)
 {
   return pl_universe_now (universe);
+}
+
+static gboolean
+host_suspect (gpointer user, const PlNodeId *id)
+{
+  return silent && pl_node_id_equal (id, silent);
 }
 
 static void
@@ -176,7 +171,7 @@ host_range (gpointer user)
 static void
 setup (void)
 {
-  static const PlTopologyHost host = { host_request, host_attach, host_heard, host_disconnect, host_merge, host_state, host_range };
+  static const PlTopologyHost host = { host_request, host_attach, host_heard, host_suspect, host_disconnect, host_merge, host_state, host_range };
   PlTopologyConfig config = { .self = node (0x50) };
 
   universe = pl_universe_new (5);
@@ -190,6 +185,7 @@ setup (void)
   n_attached = n_disconnected = 0;
   memset (n_requests, 0, sizeof n_requests);
   state = PL_TOPOLOGY_OUTSIDE;
+  silent = NULL;
   ck_assert_ptr_null (pl_topology_find ("NO-SUCH-TOPOLOGY"));
   topology = pl_topology_new (pl_topology_find ("CHORD-RELOAD"), &config, &host, NULL); /* 237 */
 }
@@ -415,6 +411,77 @@ START_TEST (only_peers_of_the_ring_may_bring_copies_and_only_of_what_we_keep) /*
 }
 END_TEST
 
+/* 182, 188: whoever is farther from the place than three peers we know can't hold a copy of it. */
+START_TEST (copies_come_only_from_the_three_holders_or_nearer_ones)
+{
+  static const guint8 ids[] = { 0x10, 0x20, 0x30, 0x40, 0x60, 0x70 };
+  PlNodeId mine = node (0x45), second = node (0x35), third = node (0x25), id;
+
+  pl_topology_start_ring (topology);
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      id = node (ids[i]);
+      pl_topology_link_up (topology, &id);
+      ck_assert_uint_eq (update_from (&id, NULL, 0), 0);
+    }
+  id = node (0x60); /* the holders of ours are we, 60 and 70 */
+  ck_assert (pl_topology_replica_ok (topology, &mine, &id));
+  id = node (0x70);
+  ck_assert (pl_topology_replica_ok (topology, &mine, &id));
+  ck_assert (!pl_topology_replica_ok (topology, &second, &id)); /* 40, we, 60 */
+  id = node (0x40);
+  ck_assert (!pl_topology_replica_ok (topology, &mine, &id)); /* before the place */
+  ck_assert (pl_topology_replica_ok (topology, &second, &id));
+  id = node (0x60);
+  ck_assert (!pl_topology_replica_ok (topology, &third, &id)); /* 30, 40, we */
+  id = node (0x30);
+  ck_assert (pl_topology_replica_ok (topology, &third, &id));
+}
+END_TEST
+
+/* What we hold a copy of goes straight to its peer; we stand in when that does not take it. */
+START_TEST (place_we_hold_a_copy_of_goes_to_its_peer_and_then_to_us)
+{
+  static const guint8 ids[] = { 0x10, 0x20, 0x30, 0x40, 0x60, 0x70 };
+  PlNodeId second = node (0x35), third = node (0x25), far = node (0x15), hops[8];
+
+  pl_topology_start_ring (topology);
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      PlNodeId id = node (ids[i]);
+
+      pl_topology_link_up (topology, &id);
+      update_from (&id, NULL, 0);
+    }
+  ck_assert_uint_eq (pl_topology_hops (topology, &second, hops, 8), 2);
+  ck_assert_uint_eq (hops[0].b[0], 0x40);
+  ck_assert_uint_eq (hops[1].b[0], 0x50);
+  ck_assert_uint_eq (pl_topology_hops (topology, &third, hops, 8), 3);
+  ck_assert_uint_eq (hops[0].b[0], 0x30);
+  ck_assert_uint_eq (hops[2].b[0], 0x50);
+  ck_assert_uint_eq (pl_topology_hops (topology, &far, hops, 8), 6);
+  ck_assert_uint_eq (hops[0].b[0], 0x10);
+}
+END_TEST
+
+/* 93, S2-08: a peer in between speaks against a claim while it answers; it is asked at once. */
+START_TEST (claim_is_doubted_while_a_nearer_peer_answers)
+{
+  PlNodeId near = node (0x30), far = node (0x90), place = node (0x25), between = node (0x28);
+
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &near);
+  update_from (&near, NULL, 0);
+  ck_assert (pl_topology_plausible (topology, &place, &near));
+  ck_assert (pl_topology_plausible (topology, &place, &between));
+  n_requests[PL_MESSAGE_PING_REQ] = 0;
+  ck_assert (!pl_topology_plausible (topology, &place, &far));
+  ck_assert_uint_eq (n_requests[PL_MESSAGE_PING_REQ], 1);
+  silent = &near;
+  ck_assert (pl_topology_plausible (topology, &place, &far));
+}
+END_TEST
+
 static void
 put_registration (void)
 {
@@ -507,7 +574,6 @@ suite (void)
   tcase_add_test (r, ring_alone_owns_everything);
   tcase_add_test (r, ring_routes_to_the_largest_before_then_the_smallest_after);
   tcase_add_test (r, ring_keeps_copies_of_two_predecessors);
-  tcase_add_test (r, ring_believes_only_signers_at_least_as_close_as_its_neighbours);
   tcase_add_test (r, ring_wants_only_those_nearer_than_its_third_neighbours);
   suite_add_tcase (s, r);
   tcase_add_checked_fixture (c, setup, teardown);
@@ -520,6 +586,9 @@ suite (void)
   tcase_add_test (c, one_that_names_many_does_not_hide_whom_others_name);
   tcase_add_test (c, lost_neighbour_leaves_the_table_and_the_others_are_told);
   tcase_add_test (c, only_peers_of_the_ring_may_bring_copies_and_only_of_what_we_keep);
+  tcase_add_test (c, copies_come_only_from_the_three_holders_or_nearer_ones);
+  tcase_add_test (c, place_we_hold_a_copy_of_goes_to_its_peer_and_then_to_us);
+  tcase_add_test (c, claim_is_doubted_while_a_nearer_peer_answers);
   tcase_add_test (c, joins_during_a_transfer_start_no_other);
   tcase_add_test (c, route_query_names_the_next_peer);
   tcase_add_test (c, malformed_bodies_are_refused);

@@ -271,9 +271,14 @@ START_TEST (answer_for_a_place_from_too_far_away_is_discarded) /* 93 */
   pl_trans_request (peer[0].trans, &request, on_answer, NULL, NULL);
   pl_universe_run (universe, 1);
   ck_assert_uint_eq (answers, 0);
+  pl_universe_run (universe, 500 * PL_USEC_PER_MSEC);
+  ck_assert_uint_eq (answers, 0);
+  ck_assert_uint_eq (peer[0].sent->len, 1);
+  /* Who spoke against it is gone: the answer that came counts, no other is asked for. */
   peer[0].implausible = FALSE;
-  pl_universe_run (universe, PL_USEC_PER_SEC + 1);
+  pl_universe_run (universe, 100 * PL_USEC_PER_MSEC);
   ck_assert_uint_eq (answers, 1);
+  ck_assert_uint_eq (peer[0].sent->len, 1);
 }
 END_TEST
 

@@ -60,34 +60,17 @@ next_alive (PlWorld *world, guint i)
   return i;
 }
 
-/* Right after deaths a first look-up may spend its 5 s on finding out who is gone, and heals the
- * way for the next: it may be asked twice, but hardly ever. */
-#define SECOND_TRIES_MAX 3
-
-static gboolean
-is_found (PlWorld *world, guint from, guint to, guint *second_tries)
-{
-  if (pl_world_finds (world, from, to))
-    return TRUE;
-  g_print ("# node %u does not find %u at once, %u holders\n", from, to, pl_world_holders (world, to));
-  ++*second_tries;
-  return pl_world_finds (world, from, to);
-}
-
 /* Looks from a changing node for each living one; a sample of all pairs is enough. */
 static void
-assert_all_found (PlWorld *world, guint second_tries_max)
+assert_all_found (PlWorld *world)
 {
-  guint second_tries = 0;
-
   for (guint k = 0; k < SAMPLE; k++)
     {
       guint from = next_alive (world, k * 7 + 3), to = next_alive (world, k);
 
-      ck_assert_msg (is_found (world, from, to, &second_tries), "node %u does not find %u, %u holders", from, to,
+      ck_assert_msg (pl_world_finds (world, from, to), "node %u does not find %u, %u holders", from, to,
                      pl_world_holders (world, to));
     }
-  ck_assert_uint_le (second_tries, second_tries_max);
 }
 
 START_TEST (everyone_finds_everyone_in_a_ring_of_64)
@@ -97,7 +80,7 @@ START_TEST (everyone_finds_everyone_in_a_ring_of_64)
   pl_world_run (world, 60 * SEC);
   for (guint i = 0; i < n_peers; i++)
     ck_assert_msg (pl_world_holders (world, i) >= 3, "node %u has %u holders", i, pl_world_holders (world, i));
-  assert_all_found (world, 0);
+  assert_all_found (world);
   ck_assert_int_eq (pl_world_lookup (world, 5, "nobody@example.org", NULL), PL_LOOKUP_UNKNOWN);
   ck_assert (pl_world_call (world, 5, n_peers - 2));
   pl_world_report (world, "all found");
@@ -115,7 +98,7 @@ START_TEST (a_third_dies_one_by_one_and_all_others_are_found) /* S2-99 */
         pl_world_run (world, 60 * SEC);
       }
   pl_world_report (world, "a third died");
-  assert_all_found (world, SECOND_TRIES_MAX);
+  assert_all_found (world);
   pl_world_report (world, "all found");
 }
 END_TEST
@@ -124,7 +107,7 @@ START_TEST (a_third_dies_at_once_and_what_has_a_holder_is_found) /* S2-99 */
 {
   PlWorld *world = grown_world ();
   gboolean held[N] = { FALSE };
-  guint n_held = 0, second_tries = 0;
+  guint n_held = 0;
 
   pl_world_run (world, 60 * SEC);
   for (guint i = 0; i < n_peers; i++)
@@ -139,12 +122,11 @@ START_TEST (a_third_dies_at_once_and_what_has_a_holder_is_found) /* S2-99 */
   /* time to see and to mend, but not for the refreshing of registrations */
   pl_world_run (world, 30 * SEC);
   for (guint i = 0; i < n_peers; i++)
-    ck_assert_msg (!held[i] || is_found (world, next_alive (world, i * 5 + 2), i, &second_tries),
+    ck_assert_msg (!held[i] || pl_world_finds (world, next_alive (world, i * 5 + 2), i),
                    "node %u is not found; %u holders", i, pl_world_holders (world, i));
-  ck_assert_uint_le (second_tries, SECOND_TRIES_MAX);
   /* everyone else has registered again by now */
   pl_world_run (world, 330 * SEC);
-  assert_all_found (world, SECOND_TRIES_MAX);
+  assert_all_found (world);
   pl_world_report (world, "all found");
 }
 END_TEST

@@ -373,6 +373,15 @@ holds (PlStore *store, const PlResourceId *place, const PlNodeId *key)
   return held;
 }
 
+gboolean
+pl_world_holds (PlWorld *world, guint who, guint i)
+{
+  PlResourceId place;
+
+  pl_aor_resource (pl_world_aor (world, i), &place);
+  return holds (pl_world_store (world, who), &place, pl_world_id (world, i));
+}
+
 guint
 pl_world_holders (PlWorld *world, guint i)
 {

@@ -52,6 +52,8 @@ PlLookupResult pl_world_lookup (PlWorld *world, guint from, const char *aor, PlN
 gboolean pl_world_finds (PlWorld *world, guint from, guint to);
 /* How many running nodes hold the registration of i. */
 guint pl_world_holders (PlWorld *world, guint i);
+/* Node `who` holds it. */
+gboolean pl_world_holds (PlWorld *world, guint who, guint i);
 /* Opens an application link and says one message; TRUE when it arrives. */
 gboolean pl_world_call (PlWorld *world, guint from, guint to);
 /* Prints nodes, links, records and the time used so far. */

@@ -124,6 +124,8 @@ gboolean pl_chord_is_finger (PlChord *chord, const PlNodeId *id);
 /* --- pulse.c --- */
 /* Pings a connected node that was quiet; its link is closed when it does not answer. */
 void pl_chord_pulse (PlChord *chord, const PlNodeId *id);
+/* The same though it was heard a moment ago: something speaks against it. */
+void pl_chord_pulse_now (PlChord *chord, const PlNodeId *id);
 /* `from` told its predecessors or (`after`) successors: who of our neighbours is missing? */
 void pl_chord_pulse_missing (PlChord *chord, const PlNodeId *from, GArray *list, gboolean after);
 void pl_chord_pulse_start (PlChord *chord);

@@ -188,10 +188,20 @@ static guint
 chord_hops (PlTopology *topology, const PlNodeId *place, PlNodeId *hops, guint max)
 {
   PlChord *chord = (PlChord *) topology;
-  guint n = pl_ring_hops (chord->ring, place, hops, max);
   GHashTableIter iter;
   gpointer key;
+  guint n;
 
+  /* We hold the copies, so that its peer is a neighbour: straight to it, and when it is gone we
+   * have what it had. */
+  if (chord->state == PL_TOPOLOGY_JOINED && max > PL_RING_REPLICAS && pl_ring_keeps (chord->ring, place)
+      && !pl_ring_owns (chord->ring, place))
+    {
+      n = pl_ring_holders (chord->ring, place, hops, PL_RING_REPLICAS);
+      hops[n++] = chord->config.self;
+      return n;
+    }
+  n = pl_ring_hops (chord->ring, place, hops, max);
   if (n > 0 || chord->state == PL_TOPOLOGY_JOINED)
     return n;
   /* Nobody has told us about himself yet: the bootstrap node is all there is. */
@@ -264,8 +274,8 @@ chord_responsible (PlTopology *topology, const PlNodeId *place)
   return chord->state == PL_TOPOLOGY_JOINED && pl_ring_owns (chord->ring, place);
 }
 
-/* A peer we know lies between the place and who claims it. One that was quiet for long may be
- * gone: it is asked, and the answer taken for now. */
+/* A peer we know lies between the place and who claims it. It is asked whether it is still there;
+ * one that does not answer, or was quiet for long, says nothing against the claim. */
 static gboolean
 is_contradicted (PlChord *chord, const PlNodeId *place, const PlNodeId *signer)
 {
@@ -274,6 +284,7 @@ is_contradicted (PlChord *chord, const PlNodeId *place, const PlNodeId *signer)
   GHashTableIter iter;
   gpointer value;
   gboolean any = FALSE;
+  guint asked = 0;
 
   g_hash_table_iter_init (&iter, chord->links);
   while (g_hash_table_iter_next (&iter, NULL, &value))
@@ -281,10 +292,12 @@ is_contradicted (PlChord *chord, const PlNodeId *place, const PlNodeId *signer)
       const PlChordLink *link = value;
       PlNodeId distance = pl_node_id_sub (&link->id, place);
 
-      if (!link->peer || pl_node_id_compare (&distance, &theirs) >= 0)
+      if (!link->peer || pl_node_id_compare (&distance, &theirs) >= 0
+          || chord->host.suspect (chord->user, &link->id))
         continue;
       any = any || now - chord->host.heard (chord->user, &link->id) < PL_CHORD_ALIVE;
-      pl_chord_pulse (chord, &link->id);
+      if (asked++ < PL_RING_NEIGHBOURS)
+        pl_chord_pulse_now (chord, &link->id);
     }
   return any;
 }
@@ -296,15 +309,7 @@ chord_plausible (PlTopology *topology, const PlNodeId *place, const PlNodeId *si
 
   if (chord->state == PL_TOPOLOGY_JOINED && pl_ring_owns (chord->ring, place))
     return pl_node_id_equal (signer, &chord->config.self);
-  if (pl_ring_plausible (chord->ring, place, signer))
-    return !is_contradicted (chord, place, signer);
-  /* One of our neighbours should have answered: is it still there? */
-  for (guint i = 0; i < PL_RING_NEIGHBOURS && pl_ring_successor (chord->ring, i); i++)
-    {
-      pl_chord_pulse (chord, pl_ring_successor (chord->ring, i));
-      pl_chord_pulse (chord, pl_ring_predecessor (chord->ring, i));
-    }
-  return FALSE;
+  return !is_contradicted (chord, place, signer);
 }
 
 static gboolean
@@ -316,8 +321,9 @@ chord_replica_ok (PlTopology *topology, const PlNodeId *place, const PlNodeId *s
   if (!link || !link->peer)
     return FALSE;
   if (chord->state == PL_TOPOLOGY_JOINING)
-    return TRUE; /* the admitting peer hands us what will be ours (10.5) */
-  return chord->state == PL_TOPOLOGY_JOINED && pl_ring_keeps (chord->ring, place);
+    return pl_ring_wants (chord->ring, sender, PL_RING_NEIGHBOURS, 0); /* the admitting peer hands us ours (10.5) */
+  return chord->state == PL_TOPOLOGY_JOINED && pl_ring_keeps (chord->ring, place)
+         && pl_ring_may_hold (chord->ring, place, sender);
 }
 
 static void

@@ -33,7 +33,7 @@ on_pulse (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *bod
 }
 
 void
-pl_chord_pulse (PlChord *chord, const PlNodeId *id)
+pl_chord_pulse_now (PlChord *chord, const PlNodeId *id)
 {
   PlChordLink *link = pl_chord_link (chord, id);
   gint64 now = pl_env_now (chord->config.env);
@@ -42,8 +42,7 @@ pl_chord_pulse (PlChord *chord, const PlNodeId *id)
   PlTopologyRequest request = { .target = { .id = *id }, .code = PL_MESSAGE_PING_REQ };
   Pulse *pulse;
 
-  if (!link || (link->asked && now - link->asked < PL_CHORD_ASK_MAX)
-      || now - chord->host.heard (chord->user, id) < ASK_AGAIN)
+  if (!link || (link->asked && now - link->asked < PL_CHORD_ASK_MAX))
     return;
   link->asked = now;
   body = pl_body_write (pl_body_type (PL_MESSAGE_PING_REQ), &ping);
@@ -52,6 +51,14 @@ pl_chord_pulse (PlChord *chord, const PlNodeId *id)
   pulse->chord = chord;
   pulse->id = *id;
   chord->host.request (chord->user, &request, on_pulse, pulse, g_free);
+}
+
+void
+pl_chord_pulse (PlChord *chord, const PlNodeId *id)
+{
+  if (pl_chord_link (chord, id)
+      && pl_env_now (chord->config.env) - chord->host.heard (chord->user, id) >= ASK_AGAIN)
+    pl_chord_pulse_now (chord, id);
 }
 
 /* Those that `list` should name, were they alive in the sender's eyes: a neighbour of ours

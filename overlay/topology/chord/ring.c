@@ -137,23 +137,18 @@ pl_ring_keeps (const PlRing *ring, const PlNodeId *k)
 }
 
 gboolean
-pl_ring_plausible (const PlRing *ring, const PlNodeId *k, const PlNodeId *who)
+pl_ring_may_hold (const PlRing *ring, const PlNodeId *k, const PlNodeId *who)
 {
-  PlNodeId theirs = pl_node_id_sub (who, k);
+  PlNodeId theirs = pl_node_id_sub (who, k), ours = pl_node_id_sub (&ring->self, k);
+  guint nearer = pl_node_id_compare (&ours, &theirs) < 0;
 
-  for (guint i = 0; i < PL_RING_NEIGHBOURS; i++)
+  for (guint i = 0; i < ring->peers->len; i++)
     {
-      const PlNodeId *pair[2] = { pl_ring_successor (ring, i), pl_ring_predecessor (ring, i) };
+      PlNodeId distance = pl_node_id_sub (peer_at (ring, i), k);
 
-      for (guint side = 0; side < 2 && pair[side]; side++)
-        {
-          PlNodeId distance = pl_node_id_sub (pair[side], k);
-
-          if (pl_node_id_compare (&distance, &theirs) < 0)
-            return FALSE;
-        }
+      nearer += pl_node_id_compare (&distance, &theirs) < 0;
     }
-  return TRUE;
+  return nearer <= PL_RING_REPLICAS;
 }
 
 guint
@@ -167,6 +162,16 @@ pl_ring_hops (const PlRing *ring, const PlNodeId *k, PlNodeId *hops, guint max)
     hops[n++] = *peer_at (ring, i - 1);
   for (guint i = after; i < ring->peers->len && n < max; i++)
     hops[n++] = *peer_at (ring, i);
+  return n;
+}
+
+guint
+pl_ring_holders (const PlRing *ring, const PlNodeId *k, PlNodeId *holders, guint max)
+{
+  guint n = 0;
+
+  for (guint i = position (ring, k); i < ring->peers->len && n < max; i++)
+    holders[n++] = *peer_at (ring, i);
   return n;
 }
 

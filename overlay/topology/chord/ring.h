@@ -36,11 +36,13 @@ gboolean pl_ring_wants (const PlRing *ring, const PlNodeId *id, guint successors
 gboolean pl_ring_owns (const PlRing *ring, const PlNodeId *k);
 /* k is ours or one of those whose replica we hold: third predecessor < k <= self (10.7.3). */
 gboolean pl_ring_keeps (const PlRing *ring, const PlNodeId *k);
-/* `who` is at least as close to k as any neighbour of ours (6.3.4). */
-gboolean pl_ring_plausible (const PlRing *ring, const PlNodeId *k, const PlNodeId *who);
+/* `who` is one of the three holders of k as we see the ring, or nearer to k than one (7.4.1.1). */
+gboolean pl_ring_may_hold (const PlRing *ring, const PlNodeId *k, const PlNodeId *who);
 /* Next hops toward k, best first (10.3): k itself, then the largest before k, then the
  * smallest after it. Returns how many of `max` were written. */
 guint pl_ring_hops (const PlRing *ring, const PlNodeId *k, PlNodeId *hops, guint max);
+/* Those that come before us as holders of k, nearest to k first. */
+guint pl_ring_holders (const PlRing *ring, const PlNodeId *k, PlNodeId *holders, guint max);
 /* Some peer lies in [from, upto]. */
 gboolean pl_ring_has_between (const PlRing *ring, const PlNodeId *from, const PlNodeId *upto);
 

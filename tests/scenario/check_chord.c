@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What changes in a ring under whole nodes in virtual time: deaths and joins at once (RFC 6940 10.4 to 10.7).
+ */
+#include "config.h"
+
+#include "overlay/ident/aor.h"
+#include "tests/support/test.h"
+#include "tests/support/world.h"
+
+#define SEC PL_USEC_PER_SEC
+#define MSEC PL_USEC_PER_MSEC
+#define N 14
+
+/* The running node whose Node-ID follows the place of i's registration. */
+static guint
+peer_of (PlWorld *world, guint n, guint i)
+{
+  PlResourceId resource;
+  PlNodeId place, best = { { 0 } };
+  guint peer = G_MAXUINT;
+
+  pl_aor_resource (pl_world_aor (world, i), &resource);
+  ck_assert (pl_resource_id_to_node_id (&resource, &place));
+  for (guint j = 0; j < n; j++)
+    {
+      PlNodeId distance = pl_node_id_sub (pl_world_id (world, j), &place);
+
+      if (!pl_world_node (world, j) || (peer != G_MAXUINT && pl_node_id_compare (&distance, &best) >= 0))
+        continue;
+      best = distance;
+      peer = j;
+    }
+  return peer;
+}
+
+static PlWorld *
+grown (guint64 seed, guint n, guint n_boot, guint n_grown)
+{
+  PlWorldOptions options = { .seed = seed, .n = n, .n_boot = n_boot };
+  PlWorld *world = pl_world_new (&options);
+
+  pl_world_grow (world, n_grown);
+  pl_world_run (world, 20 * SEC);
+  return world;
+}
+
+static gint64
+now (PlWorld *world)
+{
+  return pl_universe_now (pl_world_universe (world));
+}
+
+/* Who holds a copy answers while responsibility moves; nobody waits for the death to be sure. */
+START_TEST (first_look_up_after_the_peer_of_a_record_died_is_answered_at_once)
+{
+  g_autoptr (PlWorld) world = grown (301, N, 2, N);
+  gint64 slowest = 0;
+  guint n = 0;
+
+  for (guint i = 0; i < N && n < 4; i++)
+    {
+      guint peer = peer_of (world, N, i), from = (i + 5) % N;
+      gint64 start;
+
+      if (!pl_world_node (world, i) || !pl_world_node (world, from) || peer < 2 || peer == i || peer == from)
+        continue;
+      n++;
+      pl_world_kill (world, peer);
+      start = now (world);
+      ck_assert_msg (pl_world_finds (world, from, i), "node %u does not find %u", from, i);
+      slowest = MAX (slowest, now (world) - start);
+      pl_world_run (world, 60 * SEC);
+    }
+  g_print ("# %u deaths, slowest look-up %.0f ms\n", n, (double) slowest / MSEC);
+  ck_assert_uint_ge (n, 3);
+  ck_assert_int_lt (slowest, 1200 * MSEC);
+}
+END_TEST
+
+/* 247-250, 285: joins at once, into the same ranges too; every record stays where it is asked for. */
+START_TEST (records_follow_responsibility_while_many_join_at_once)
+{
+  g_autoptr (PlWorld) world = grown (302, 16, 2, 6);
+
+  for (guint i = 6; i < 16; i++)
+    {
+      pl_world_start (world, i, PL_ROLE_PEER);
+      pl_world_run (world, 50 * MSEC);
+    }
+  for (guint step = 0; step < 20; step++)
+    {
+      guint to = step % 6, from = (step + 1) % 6;
+
+      ck_assert_msg (pl_world_finds (world, from, to), "step %u: %u does not find %u", step, from, to);
+      pl_world_run (world, 250 * MSEC);
+    }
+  for (guint i = 0; i < 16; i++)
+    ck_assert_int_eq (pl_node_state (pl_world_node (world, i)), PL_NODE_PEER);
+  /* long before a registration is refreshed, each lies with its peer and two more */
+  for (guint i = 0; i < 6; i++)
+    {
+      ck_assert_uint_ge (pl_world_holders (world, i), 3);
+      ck_assert (pl_world_holds (world, peer_of (world, 16, i), i));
+    }
+}
+END_TEST
+
+static Suite *
+suite (void)
+{
+  Suite *s = suite_create ("scenario/chord");
+  TCase *t = tcase_create ("chord");
+
+  tcase_set_timeout (t, 60);
+  tcase_add_test (t, first_look_up_after_the_peer_of_a_record_died_is_answered_at_once);
+  tcase_add_test (t, records_follow_responsibility_while_many_join_at_once);
+  suite_add_tcase (s, t);
+  return s;
+}
+
+int
+main (void)
+{
+  return pl_test_run (suite (), NULL);
+}
