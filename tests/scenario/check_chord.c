@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What changes in a ring under whole nodes in virtual time: deaths and joins at once (RFC 6940 10.4 to 10.7).
+ * What changes in a ring under whole nodes in virtual time: deaths, joins at once, a cut and its
+ * healing (RFC 6940 10.4 to 10.7).
  */
 #include "config.h"
 
@@ -106,6 +107,77 @@ START_TEST (records_follow_responsibility_while_many_join_at_once)
 }
 END_TEST
 
+static gboolean
+is_whole (PlWorld *world, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      const PlNodeId *self = pl_world_id (world, i);
+      guint next = G_MAXUINT;
+      PlNodeId best = { { 0 } };
+      gboolean linked = FALSE;
+      g_autoptr (GPtrArray) peers = pl_node_dup_peers (pl_world_node (world, i));
+
+      for (guint j = 0; j < n; j++)
+        {
+          PlNodeId distance = pl_node_id_sub (pl_world_id (world, j), self);
+
+          if (j == i || (next != G_MAXUINT && pl_node_id_compare (&distance, &best) >= 0))
+            continue;
+          best = distance;
+          next = j;
+        }
+      for (guint j = 0; j < peers->len; j++)
+        {
+          PlPeerInfo *info = g_ptr_array_index (peers, j);
+
+          linked |= pl_node_id_equal (&info->node, pl_world_id (world, next)) && g_str_equal (info->role, "neighbor");
+        }
+      if (!linked || pl_node_state (pl_world_node (world, i)) != PL_NODE_PEER)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static guint
+side_of (PlWorld *world, const PlNodeId *node)
+{
+  for (guint i = 0; i < N; i++)
+    if (pl_node_id_equal (node, pl_world_id (world, i)))
+      return i % 2;
+  return 0;
+}
+
+static gboolean
+between_halves (gpointer user, const PlNodeId *a, const PlNodeId *b)
+{
+  return side_of (user, a) != side_of (user, b);
+}
+
+/* 274, 10.7.4.4: two halves, a bootstrap node in each, live on apart and become one ring. */
+START_TEST (halves_cut_off_for_ten_minutes_are_one_ring_within_five)
+{
+  g_autoptr (PlWorld) world = grown (303, N, 2, N);
+  gint64 healed;
+
+  pl_vnet_set_cut (pl_world_net (world), between_halves, world);
+  pl_world_run (world, 600 * SEC);
+  for (guint i = 0; i < N; i++)
+    ck_assert_msg (pl_world_finds (world, i, (i + 2) % N), "node %u does not find its own half", i);
+  ck_assert (!is_whole (world, N));
+  pl_vnet_set_cut (pl_world_net (world), NULL, NULL);
+  healed = now (world);
+  while (!is_whole (world, N) && now (world) - healed < 300 * SEC)
+    pl_world_run (world, SEC);
+  g_print ("# one ring again after %.0f s\n", (double) (now (world) - healed) / SEC);
+  ck_assert (is_whole (world, N));
+  pl_world_run (world, 300 * SEC - (now (world) - healed));
+  for (guint i = 0; i < N; i++)
+    for (guint k = 1; k < N; k += 4)
+      ck_assert_msg (pl_world_finds (world, i, (i + k) % N), "node %u does not find %u", i, (i + k) % N);
+}
+END_TEST
+
 static Suite *
 suite (void)
 {
@@ -115,6 +187,7 @@ suite (void)
   tcase_set_timeout (t, 60);
   tcase_add_test (t, first_look_up_after_the_peer_of_a_record_died_is_answered_at_once);
   tcase_add_test (t, records_follow_responsibility_while_many_join_at_once);
+  tcase_add_test (t, halves_cut_off_for_ten_minutes_are_one_ring_within_five);
   suite_add_tcase (s, t);
   return s;
 }
