@@ -67,6 +67,9 @@ dup_lines (const PlSimOptions *options, PlSimResult *result)
       add (lines, "ideal_hops_p99", "hops in an ideal ring, 99th percentile", COUNT, pl_samples_percentile (result->ideal, 99));
     }
   add (lines, "bytes_per_peer_per_s", "bytes each peer sends a second", FIXED1, result->bytes_per_peer_per_s);
+  add (lines, "links_neighbour", "links of a peer, to neighbours", FIXED1, result->links_neighbour);
+  add (lines, "links_finger", "  to fingers of its own", FIXED1, result->links_finger);
+  add (lines, "links_other", "  others", FIXED1, result->links_other);
   add_event (lines, options, result);
   return lines;
 }

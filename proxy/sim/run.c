@@ -211,6 +211,35 @@ measure_traffic (Run *run)
   run->result->bytes_per_peer_per_s = run->result->traffic->len ? sum / run->result->traffic->len : 0;
 }
 
+static void
+count_links (Run *run)
+{
+  guint peers = 0;
+  PlSimResult *result = run->result;
+
+  for (guint i = 0; i < pl_swarm_size (run->swarm); i++)
+    {
+      const PlSimPeer *peer = pl_swarm_peer (run->swarm, i);
+      g_autoptr (GPtrArray) links = peer->node ? pl_node_dup_peers (peer->node) : NULL;
+
+      peers += links != NULL;
+      for (guint j = 0; links && j < links->len; j++)
+        {
+          const char *role = ((const PlPeerInfo *) g_ptr_array_index (links, j))->role;
+
+          if (g_str_equal (role, "neighbor"))
+            result->links_neighbour++;
+          else if (g_str_equal (role, "finger"))
+            result->links_finger++;
+          else
+            result->links_other++;
+        }
+    }
+  result->links_neighbour /= MAX (peers, 1);
+  result->links_finger /= MAX (peers, 1);
+  result->links_other /= MAX (peers, 1);
+}
+
 static gsize
 memory_in_use (void)
 {
@@ -250,6 +279,7 @@ run_all (Run *run)
   rest = run_events (run, env);
   run_for (run, rest, "looking up");
   measure_traffic (run);
+  count_links (run);
   if (rest != options->duration)
     {
       pl_load_set_halves (run->load, FALSE);

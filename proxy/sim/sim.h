@@ -44,6 +44,7 @@ typedef struct {
   PlSamples *hops, *ideal, *joins, *traffic; /* traffic: bytes a second of each peer that stayed */
   guint wrong_failed, wrong_offline, wrong_unknown, wrong_node; /* how look-ups went wrong */
   double bytes_per_peer_per_s;
+  double links_neighbour, links_finger, links_other; /* of a peer at the end, mean */
   double healed_seconds;        /* from the end of a partition until one ring; below 0: never */
   guint owners, owners_found;   /* look-ups of every owner at the end */
   GArray *ring;                 /* double, 0..1: places of the peers alive at the end */

@@ -62,6 +62,19 @@ START_TEST (json_has_every_key)
 }
 END_TEST
 
+/* Neighbours that others took the place of: without an end to their links it is 30 and more. */
+START_TEST (links_that_nobody_needs_end)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (JsonObject) object = simulate ("--peers 64 --lookups 10 --duration 20 --settle 150 --stub-signatures --json", &text);
+
+  ck_assert_double_ge (json_object_get_double_member (object, "links_neighbour"), 5.5);
+  ck_assert_double_le (json_object_get_double_member (object, "links_neighbour")
+                         + json_object_get_double_member (object, "links_finger")
+                         + json_object_get_double_member (object, "links_other"), 21);
+}
+END_TEST
+
 START_TEST (same_seed_gives_the_same_result)
 {
   static const char *const options[] = {
@@ -149,6 +162,7 @@ main (void)
 
   tcase_set_timeout (tcase, 60);
   tcase_add_test (tcase, json_has_every_key);
+  tcase_add_test (tcase, links_that_nobody_needs_end);
   tcase_add_test (tcase, same_seed_gives_the_same_result);
   tcase_add_test (tcase, those_that_come_instead_are_found);
   tcase_add_test (tcase, a_mistake_in_the_options_is_explained);

@@ -124,6 +124,8 @@ on_attached (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *
   Candidate *candidate = g_hash_table_lookup (chord->candidates, &attempt->id);
 
   chord->attaching--;
+  if (error_code == 0)
+    pl_chord_link_ours (chord, signer);
   if (candidate)
     {
       candidate->busy = FALSE;

@@ -26,6 +26,7 @@ typedef struct {
   PlNodeId id;
   gboolean peer;     /* an Update of its own came: it may be routed through (6.5.1) */
   gboolean finger;
+  gboolean ours;     /* we attached: it is ours to end when nobody needs it */
   gint64 up;         /* when the link came, or was replaced */
   gint64 told;       /* when it last got an Update from us */
   gint64 asked;      /* when a ping went out that is not answered yet, 0: none */
@@ -65,7 +66,7 @@ typedef struct PlChord {
   PlTimer *pulse_timer;     /* pulse.c */
 
   /* replica.c */
-  GHashTable *copies;       /* PlResourceId -> Copies */
+  GHashTable *copies;       /* PlNodeId, the place -> Copies */
   GQueue *jobs, *running;
   PlTimer *sync_timer;
   gint64 sync_at;
@@ -79,6 +80,8 @@ typedef struct PlChord {
 /* --- chord.c --- */
 void pl_chord_enter (PlChord *chord, PlTopologyState state);
 PlChordLink *pl_chord_link (PlChord *chord, const PlNodeId *id);
+/* An Attach of ours made the link to this node. */
+void pl_chord_link_ours (PlChord *chord, const PlNodeId *id);
 /* A request to a connected node. `done` may be NULL. */
 void pl_chord_send (PlChord *chord, const PlNodeId *to, guint16 code, GBytes *body, PlTopologyDone done);
 /* The ring's members changed: neighbours, range and copies are looked at again. */
@@ -120,6 +123,8 @@ void pl_chord_updates_clear (PlChord *chord);
 void pl_chord_fingers_run (PlChord *chord, gboolean random);
 void pl_chord_fingers_clear (PlChord *chord);
 gboolean pl_chord_is_finger (PlChord *chord, const PlNodeId *id);
+/* A neighbour, or the best peer we know for one of the fingers. */
+gboolean pl_chord_needs (PlChord *chord, const PlNodeId *id);
 
 /* --- pulse.c --- */
 /* Pings a connected node that was quiet; its link is closed when it does not answer. */

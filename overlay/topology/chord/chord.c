@@ -70,6 +70,15 @@ pl_chord_link (PlChord *chord, const PlNodeId *id)
 }
 
 void
+pl_chord_link_ours (PlChord *chord, const PlNodeId *id)
+{
+  PlChordLink *link = pl_chord_link (chord, id);
+
+  if (link)
+    link->ours = TRUE;
+}
+
+void
 pl_chord_send (PlChord *chord, const PlNodeId *to, guint16 code, GBytes *body, PlTopologyDone done)
 {
   PlTopologyRequest request = { .target = { .id = *to }, .code = code, .body = body };
@@ -174,7 +183,7 @@ chord_link_down (PlTopology *topology, const PlNodeId *id)
   if (!link)
     return;
   was_near = link->peer && pl_ring_is_neighbour (chord->ring, &gone);
-  was_finger = link->finger;
+  was_finger = link->finger || (link->peer && pl_chord_needs (chord, &gone));
   g_hash_table_remove (chord->links, &gone);
   if (was_near && chord->state != PL_TOPOLOGY_LEAVING)
     pl_chord_candidate (chord, &gone, NULL, 2 * PL_USEC_PER_SEC);

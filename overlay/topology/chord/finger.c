@@ -41,6 +41,22 @@ pl_chord_is_finger (PlChord *chord, const PlNodeId *id)
   return link && link->peer && link->finger;
 }
 
+gboolean
+pl_chord_needs (PlChord *chord, const PlNodeId *id)
+{
+  if (pl_ring_is_neighbour (chord->ring, id))
+    return TRUE;
+  for (guint i = 1; i <= PL_CHORD_FINGERS; i++)
+    {
+      PlNodeId place = pl_node_id_add_power (&chord->config.self, 128 - i);
+      const PlNodeId *first = pl_ring_first_from (chord->ring, &place);
+
+      if (first && pl_node_id_equal (first, id))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 static void
 mark_finger (PlChord *chord, const PlNodeId *id)
 {
@@ -74,7 +90,10 @@ on_finger_attached (gpointer data, guint16 error_code, const PlNodeId *signer, G
   PlChord *chord = data;
 
   if (error_code == 0)
-    mark_finger (chord, signer);
+    {
+      pl_chord_link_ours (chord, signer);
+      mark_finger (chord, signer);
+    }
   search_soon (chord);
 }
 

@@ -50,6 +50,7 @@ on_home (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *body
     }
   chord->home_wait = 0;
   chord->home = TRUE;
+  pl_chord_link_ours (chord, signer);
   pl_chord_enter (chord, PL_TOPOLOGY_CLIENT);
   chord->host.range_changed (chord->user);
   pl_chord_candidates_run (chord);

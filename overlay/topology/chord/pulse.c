@@ -12,6 +12,8 @@
 #define LOOK_EVERY (10 * PL_USEC_PER_SEC)
 #define NEAR_QUIET (45 * PL_USEC_PER_SEC)     /* neighbours: 1.3 kB a ping stay near 25 B/s */
 #define FAR_QUIET (180 * PL_USEC_PER_SEC)
+/* A link of ours that became neither neighbour nor finger: the far side may still look for us. */
+#define SPARE_AFTER (60 * PL_USEC_PER_SEC)
 #define ASK_AGAIN (3 * PL_USEC_PER_SEC)
 
 typedef struct {
@@ -91,12 +93,23 @@ is_near (PlChord *chord, const PlNodeId *id)
   return pl_ring_has (chord->ring, id) && pl_ring_wants (chord->ring, id, PL_CHORD_CLIENT_LINKS, 0);
 }
 
+/* One that we made, for a place that others have now. */
+static gboolean
+is_spare (PlChord *chord, const PlChordLink *link)
+{
+  gint64 now = pl_env_now (chord->config.env);
+
+  return chord->state == PL_TOPOLOGY_JOINED && link->ours && link->peer && now - link->up > SPARE_AFTER
+         && now - chord->ring_changed > SPARE_AFTER / 4 && !pl_chord_needs (chord, &link->id);
+}
+
 static void
 look (gpointer data)
 {
   PlChord *chord = data;
   gint64 now = pl_env_now (chord->config.env);
   g_autoptr (GArray) quiet = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  g_autoptr (GArray) spare = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
   GHashTableIter iter;
   gpointer value;
 
@@ -106,11 +119,15 @@ look (gpointer data)
       PlChordLink *link = value;
       gint64 silence = now - chord->host.heard (chord->user, &link->id);
 
-      if (link->peer && silence > (is_near (chord, &link->id) ? NEAR_QUIET : FAR_QUIET))
+      if (is_spare (chord, link))
+        g_array_append_val (spare, link->id);
+      else if (link->peer && silence > (is_near (chord, &link->id) ? NEAR_QUIET : FAR_QUIET))
         g_array_append_val (quiet, link->id);
     }
   for (guint i = 0; i < quiet->len; i++)
     pl_chord_pulse (chord, &g_array_index (quiet, PlNodeId, i));
+  for (guint i = 0; i < spare->len; i++)
+    chord->host.disconnect (chord->user, &g_array_index (spare, PlNodeId, i));
   pl_chord_pulse_start (chord);
 }
 

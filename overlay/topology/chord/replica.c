@@ -19,6 +19,7 @@
 #define DROP_AFTER (60 * PL_USEC_PER_SEC)  /* the ring has stood still for so long */
 
 typedef struct {
+  PlNodeId place;
   gboolean owned;             /* we were responsible when we last looked */
   guint n_holders;
   PlNodeId holders[HOLDERS_MAX];
@@ -54,7 +55,7 @@ job_free (Job *job)
 void
 pl_chord_replicas_init (PlChord *chord)
 {
-  chord->copies = g_hash_table_new_full (pl_resource_id_hash, pl_resource_id_equal, g_free, g_free);
+  chord->copies = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, g_free);
   chord->jobs = g_queue_new ();
   chord->running = g_queue_new ();
 }
@@ -83,14 +84,15 @@ pl_chord_replicas_pending (PlChord *chord)
 }
 
 static Copies *
-copies_of (PlChord *chord, const PlResourceId *resource)
+copies_of (PlChord *chord, const PlNodeId *place)
 {
-  Copies *copies = g_hash_table_lookup (chord->copies, resource);
+  Copies *copies = g_hash_table_lookup (chord->copies, place);
 
   if (!copies)
     {
       copies = g_new0 (Copies, 1);
-      g_hash_table_insert (chord->copies, g_memdup2 (resource, sizeof *resource), copies);
+      copies->place = *place;
+      g_hash_table_insert (chord->copies, &copies->place, copies);
     }
   return copies;
 }
@@ -137,6 +139,7 @@ on_copy_stored (gpointer data, guint16 error_code, const PlNodeId *signer, GByte
   Job *job = data;
   PlChord *chord = job->chord;
   gboolean stale = error_code == PL_ERROR_DATA_TOO_OLD || error_code == PL_ERROR_GENERATION_COUNTER_TOO_LOW;
+  PlNodeId place;
 
   if (stale)
     chord->host.merge (chord->user, signer, &job->resource);
@@ -145,9 +148,9 @@ on_copy_stored (gpointer data, guint16 error_code, const PlNodeId *signer, GByte
       job_step (chord, job);
       return;
     }
-  if (error_code == 0 || stale)
+  if ((error_code == 0 || stale) && pl_resource_id_to_node_id (&job->resource, &place))
     {
-      Copies *copies = copies_of (chord, &job->resource);
+      Copies *copies = copies_of (chord, &place);
 
       if (job->target.is_place)
         copies->owned = FALSE;
@@ -220,11 +223,12 @@ static void
 sync_one (PlChord *chord, const PlResourceId *resource)
 {
   gint64 now = pl_env_now (chord->config.env);
-  Copies *copies = copies_of (chord, resource);
   PlTopologyTarget target = { .is_place = TRUE };
+  Copies *copies;
 
   if (!pl_resource_id_to_node_id (resource, &target.id))
     return;
+  copies = copies_of (chord, &target.id);
   if (pl_ring_owns (chord->ring, &target.id))
     copy_ours (chord, resource, copies);
   else if (copies->owned)
@@ -232,14 +236,17 @@ sync_one (PlChord *chord, const PlResourceId *resource)
   else if (!pl_ring_keeps (chord->ring, &target.id) && now - chord->ring_changed > DROP_AFTER)
     {
       pl_store_drop (chord->config.store, resource);
-      g_hash_table_remove (chord->copies, resource);
+      g_hash_table_remove (chord->copies, &target.id);
     }
 }
 
 static gboolean
 is_gone (gpointer key, gpointer value, gpointer user_data)
 {
-  return !g_hash_table_contains (user_data, key);
+  PlResourceId resource;
+
+  pl_resource_id_from_node_id (&resource, key);
+  return !g_hash_table_contains (user_data, &resource);
 }
 
 static void
@@ -286,17 +293,19 @@ pl_chord_replicas_sync (PlChord *chord, gint64 delay)
 void
 pl_chord_replicas_stored (PlChord *chord, const PlResourceId *resource, const PlNodeId *from)
 {
-  Copies *copies = copies_of (chord, resource);
+  Copies *copies;
   PlNodeId place;
 
+  if (!pl_resource_id_to_node_id (resource, &place))
+    return;
+  copies = copies_of (chord, &place);
   if (from)
     {
       add_holder (copies, from);
       return;
     }
   copies->n_holders = 0;
-  if (chord->state == PL_TOPOLOGY_JOINED && pl_resource_id_to_node_id (resource, &place)
-      && pl_ring_owns (chord->ring, &place))
+  if (chord->state == PL_TOPOLOGY_JOINED && pl_ring_owns (chord->ring, &place))
     copy_ours (chord, resource, copies);
   jobs_run (chord);
 }

@@ -101,6 +101,14 @@ pl_ring_predecessor (const PlRing *ring, guint i)
   return i < ring->peers->len ? peer_at (ring, ring->peers->len - 1 - i) : NULL;
 }
 
+const PlNodeId *
+pl_ring_first_from (const PlRing *ring, const PlNodeId *place)
+{
+  guint i = position (ring, place);
+
+  return i < ring->peers->len ? peer_at (ring, i) : NULL;
+}
+
 gboolean
 pl_ring_is_neighbour (const PlRing *ring, const PlNodeId *id)
 {

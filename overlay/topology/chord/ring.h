@@ -22,6 +22,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlRing, pl_ring_free)
 /* TRUE when the ring changed. Ourselves and the wildcard are never entered. */
 gboolean pl_ring_add (PlRing *ring, const PlNodeId *id);
 gboolean pl_ring_remove (PlRing *ring, const PlNodeId *id);
+/* The first at or clockwise after `place`, before ourselves; NULL when there is none. */
+const PlNodeId *pl_ring_first_from (const PlRing *ring, const PlNodeId *place);
 gboolean pl_ring_has (const PlRing *ring, const PlNodeId *id);
 guint pl_ring_size (const PlRing *ring);
 /* The i-th peer clockwise (0: successor) or counterclockwise (0: predecessor); NULL past the end. */
