@@ -7,7 +7,7 @@
 #include "overlay/link/sender.h"
 #include "overlay/wire/framing.h"
 
-#define RECENT_MAX 32                     /* sequence numbers remembered for acks (6.6.2) */
+#define RECENT_MAX 64                     /* sequence numbers remembered for acks: 6.6.2 wants 32 */
 #define MESSAGE_LEN_MAX ((1 << 24) - 1)   /* what the length of a frame can say */
 
 struct PlLink {
@@ -17,9 +17,10 @@ struct PlLink {
   PlLinkHandlers handlers;
   gpointer user;
   PlSender *sender;
-  GByteArray *stream;          /* reliable carriers: bytes of a frame not yet whole */
-  guint32 recent[RECENT_MAX];
-  guint n_recent, next_recent;
+  gboolean is_stream;
+  GByteArray *stream;          /* of a stream: bytes of a frame not yet whole, NULL when none */
+  guint64 recent;              /* bit N: data frame `highest` - N was received */
+  guint32 highest;
   guint32 last_sequence;       /* of the last data frame received */
   PlTimer *keepalive;
   gint64 since;
@@ -65,19 +66,32 @@ send_frame (PlLink *link, const PlFrame *frame)
   keepalive_rearm (link);
 }
 
+/* Bit N for frame N before this one. */
 static guint32
 received_mask (const PlLink *link, guint32 sequence)
 {
-  guint32 mask = 0;
+  gint32 ahead = (gint32) (sequence - link->highest);
+  guint64 bits = 0;
 
-  for (guint i = 0; i < link->n_recent; i++)
+  if (ahead >= 0 && ahead < RECENT_MAX)
+    bits = link->recent << ahead;
+  else if (ahead < 0 && ahead > -RECENT_MAX)
+    bits = link->recent >> -ahead;
+  return (guint32) bits & ~(guint32) 1;
+}
+
+static void
+note_received (PlLink *link, guint32 sequence)
+{
+  gint32 ahead = (gint32) (sequence - link->highest);
+
+  if (ahead < 0 && ahead > -RECENT_MAX)
     {
-      guint32 distance = sequence - link->recent[i];
-
-      if (distance > 0 && distance < 32)
-        mask |= (guint32) 1 << distance;
+      link->recent |= (guint64) 1 << -ahead;
+      return;
     }
-  return mask;
+  link->recent = ahead >= 0 && ahead < RECENT_MAX ? link->recent << ahead | 1 : 1;
+  link->highest = sequence;
 }
 
 static void
@@ -95,7 +109,7 @@ on_keepalive (gpointer data)
 {
   PlLink *link = data;
 
-  if (link->n_recent > 0)
+  if (link->received > 0)
     send_ack (link, link->last_sequence);
   else
     keepalive_rearm (link);
@@ -145,9 +159,7 @@ static gboolean
 on_data (PlLink *link, const PlFrame *frame)
 {
   send_ack (link, frame->sequence);
-  link->recent[link->next_recent] = frame->sequence;
-  link->next_recent = (link->next_recent + 1) % RECENT_MAX;
-  link->n_recent = MIN (link->n_recent + 1, RECENT_MAX);
+  note_received (link, frame->sequence);
   link->last_sequence = frame->sequence;
   link->received++;
   if (!frame->message) /* somebody's keep-alive */
@@ -214,6 +226,8 @@ take_stream (PlLink *link, const guint8 *data, gsize len)
 {
   gssize frame;
 
+  if (!link->stream)
+    link->stream = g_byte_array_new ();
   g_byte_array_append (link->stream, data, len);
   while ((frame = pl_frame_length (link->stream->data, link->stream->len)) != 0)
     {
@@ -226,6 +240,8 @@ take_stream (PlLink *link, const guint8 *data, gsize len)
       if ((gsize) frame > link->stream->len || !take_stream_frame (link, frame))
         return;
     }
+  if (link->stream->len == 0)
+    g_clear_pointer (&link->stream, g_byte_array_unref);
 }
 
 static void
@@ -235,7 +251,7 @@ on_record (gpointer user, const guint8 *data, gsize len)
 
   if (link->over)
     return;
-  if (link->stream)
+  if (link->is_stream)
     take_stream (link, data, len);
   else
     take_record (link, data, len);
@@ -266,8 +282,7 @@ pl_link_new (PlEnv *env, PlCarrier *carrier, const PlLinkOptions *options, const
   link->user = user;
   link->since = pl_env_now (env);
   link->sender = pl_sender_new (env, &sender_funcs, link, info->reliable, info->rtt);
-  if (info->reliable)
-    link->stream = g_byte_array_new ();
+  link->is_stream = info->reliable;
   pl_carrier_set_handlers (carrier, &carrier_handlers, link);
   keepalive_rearm (link);
   return link;

@@ -69,18 +69,51 @@ bytes_same (GBytes *a, GBytes *b)
   return g_bytes_equal (a, b);
 }
 
+/* `slice` of `whole`, or of anything else, in memory of its own: as it was received it would keep
+ * all of its message. NULL stays NULL. */
+static GBytes *
+dup_slice (GBytes *slice, GBytes *whole, GBytes *own)
+{
+  gsize len = 0, whole_len = 0;
+  const guint8 *data = slice ? g_bytes_get_data (slice, &len) : NULL;
+  const guint8 *start = whole ? g_bytes_get_data (whole, &whole_len) : NULL;
+
+  if (!slice)
+    return NULL;
+  if (len > 0 && start && data >= start && data + len <= start + whole_len)
+    return g_bytes_new_from_bytes (own, data - start, len);
+  return g_bytes_new (data, len);
+}
+
+/* What certificates store is themselves, and they are in memory already. */
+static void
+copy_compact (PlStoredData *copy, const PlStoredData *data, PlCert *cert)
+{
+  GBytes *whole = data->value_bytes;
+
+  *copy = *data;
+  copy->value_bytes = dup_slice (whole, NULL, NULL);
+  copy->value.key = dup_slice (data->value.key, whole, copy->value_bytes);
+  if (data->value.value.value && g_bytes_equal (data->value.value.value, pl_cert_der (cert)))
+    copy->value.value.value = g_bytes_ref (pl_cert_der (cert));
+  else
+    copy->value.value.value = dup_slice (data->value.value.value, whole, copy->value_bytes);
+  copy->signature.value = dup_slice (data->signature.value, NULL, NULL);
+  copy->signature.identity.hash = dup_slice (data->signature.identity.hash, NULL, NULL);
+}
+
 PlEntry *
 pl_entry_new (PlStore *store, const PlStoredData *data, PlCert *cert, const PlNodeId *signer, gint64 life)
 {
   PlEntry *entry = g_new0 (PlEntry, 1);
 
   entry->refs = 1;
-  pl_stored_data_copy (&entry->data, data);
+  copy_compact (&entry->data, data, cert);
   entry->cert = pl_cert_ref (cert);
   if (data->signature.identity.hash)
     {
       entry->signers = store->signers;
-      signer_use (entry->signers, &data->signature.identity, cert);
+      signer_use (entry->signers, &entry->data.signature.identity, cert);
     }
   entry->signer = *signer;
   entry->expires = pl_env_now (store->env) + life;

@@ -51,7 +51,7 @@ struct PlTrans {
   gpointer user;
   guint32 overlay;
   gint64 reliability;
-  struct { PlNodeId id; gint64 at; } updated[PL_TRANS_UPDATED_MAX]; /* `at` 0: free */
+  struct { PlNodeId id; gint64 at; } *updated; /* PL_TRANS_UPDATED_MAX, `at` 0: free; made when needed */
   GHashTable *requests;     /* &id -> PlTransaction */
   GHashTable *open;         /* set of Open */
   PlAnswers *answers;
@@ -129,6 +129,7 @@ pl_trans_free (PlTrans *trans)
   g_hash_table_unref (trans->requests);
   g_hash_table_unref (trans->open);
   pl_answers_free (trans->answers);
+  g_free (trans->updated);
   g_free (trans);
 }
 
@@ -584,6 +585,8 @@ owes_update (PlTrans *trans, const PlNodeId *node)
   gint64 now = pl_env_now (trans->env), since = now - PL_TRANS_UPDATE_EVERY;
   int room = -1;
 
+  if (!trans->updated)
+    trans->updated = g_malloc0_n (PL_TRANS_UPDATED_MAX, sizeof *trans->updated);
   for (guint i = 0; i < PL_TRANS_UPDATED_MAX; i++)
     {
       gboolean fresh = trans->updated[i].at && trans->updated[i].at > since;

@@ -14,8 +14,7 @@
 /* The newest storage_time we have seen of a node at a place: going back is a roll-back (RFC
  * 6940 13.5.3). */
 typedef struct {
-  PlResourceId resource;
-  PlNodeId node;
+  PlNodeId place, node;
   guint64 time;
 } Seen;
 
@@ -47,7 +46,7 @@ seen_hash (gconstpointer p)
 {
   const Seen *seen = p;
 
-  return pl_resource_id_hash (&seen->resource) ^ pl_node_id_hash (&seen->node);
+  return pl_node_id_hash (&seen->place) ^ pl_node_id_hash (&seen->node);
 }
 
 static gboolean
@@ -55,16 +54,19 @@ seen_equal (gconstpointer p, gconstpointer q)
 {
   const Seen *a = p, *b = q;
 
-  return pl_node_id_equal (&a->node, &b->node) && pl_resource_id_equal (&a->resource, &b->resource);
+  return pl_node_id_equal (&a->node, &b->node) && pl_node_id_equal (&a->place, &b->place);
 }
 
 /* FALSE when this value is older than one we have had. */
 static gboolean
 note_time (PlLookups *lookups, const PlResourceId *resource, const PlFetched *fetched)
 {
-  Seen key = { *resource, fetched->signer, fetched->data->storage_time };
-  Seen *seen = g_hash_table_lookup (lookups->seen, &key);
+  Seen key = { .node = fetched->signer, .time = fetched->data->storage_time };
+  Seen *seen;
 
+  if (!pl_resource_id_to_node_id (resource, &key.place))
+    return FALSE;
+  seen = g_hash_table_lookup (lookups->seen, &key);
   if (seen && seen->time > key.time)
     return FALSE;
   if (seen)

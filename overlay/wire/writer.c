@@ -157,9 +157,18 @@ pl_writer_close (PlWriter *writer)
 GBytes *
 pl_writer_finish (PlWriter *writer)
 {
-  g_autoptr (GByteArray) bytes = g_steal_pointer (&writer->bytes);
+  GByteArray *bytes;
+  gsize len;
 
   g_return_val_if_fail (writer->depth == 0, NULL);
+  bytes = g_steal_pointer (&writer->bytes);
   writer->bytes = g_byte_array_new ();
-  return writer->status == PL_WIRE_OK ? g_byte_array_free_to_bytes (g_steal_pointer (&bytes)) : NULL;
+  len = bytes->len;
+  if (writer->status != PL_WIRE_OK)
+    {
+      g_byte_array_unref (bytes);
+      return NULL;
+    }
+  /* Some messages are kept for a while: not with room to grow, which is up to the half. */
+  return g_bytes_new_take (g_realloc (g_byte_array_free (bytes, FALSE), len), len);
 }
