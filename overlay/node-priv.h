@@ -39,6 +39,7 @@ struct PlNode {
   gpointer user;
   PlNodeId self;
   PlNodeState state;
+  gboolean reluctant;
   gint64 born;
 
   PlForward *forward;

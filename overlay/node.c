@@ -221,6 +221,14 @@ promote (gpointer data)
 }
 
 static void
+promote_later (PlNode *node)
+{
+  if (node->options.role == PL_ROLE_AUTO && !node->reluctant && !node->promote_timer)
+    pl_env_arm (node->env, &node->promote_timer,
+                node->document->clients_permitted ? node->options.promote_after : 0, promote, node);
+}
+
+static void
 set_online (PlNode *node, gboolean online)
 {
   pl_registrations_set_online (node->registrations, online);
@@ -242,9 +250,7 @@ host_state_changed (gpointer user, PlTopologyState state)
       pl_node_enter (node, PL_NODE_CONNECTING);
       break;
     case PL_TOPOLOGY_CLIENT:
-      if (node->options.role == PL_ROLE_AUTO && !node->promote_timer)
-        pl_env_arm (node->env, &node->promote_timer,
-                    node->document->clients_permitted ? node->options.promote_after : 0, promote, node);
+      promote_later (node);
       set_online (node, TRUE);
       pl_node_enter (node, PL_NODE_CLIENT);
       break;
@@ -437,6 +443,21 @@ pl_node_stop (PlNode *node, void (*done) (gpointer data), gpointer data)
   pl_node_enter (node, PL_NODE_LEAVING);
   pl_env_arm (node->env, &node->stop_timer, PL_NODE_STOP_TIME, stop_over, node);
   pl_registrations_stop (node->registrations, PL_NODE_STOP_TIME / 3, on_withdrawn, node);
+}
+
+void
+pl_node_set_reluctant (PlNode *node, gboolean reluctant)
+{
+  if (node->options.role != PL_ROLE_AUTO || !node->document->clients_permitted || node->reluctant == reluctant)
+    return;
+  node->reluctant = reluctant;
+  if (reluctant)
+    {
+      pl_timer_clear (&node->promote_timer);
+      pl_topology_set_peer (node->topology, FALSE);
+    }
+  else if (node->state == PL_NODE_CLIENT)
+    promote_later (node);
 }
 
 PlNodeState

@@ -54,6 +54,9 @@ void pl_node_start (PlNode *node);
 /* Removes registrations, leaves the ring (6.4.2.2, 10.9), closes links; `done` when over, at
  * the latest after 3 s. */
 void pl_node_stop (PlNode *node, void (*done) (gpointer data), gpointer data);
+/* Role auto: no peer while it is so (on battery, on a metered network); a peer hands over what it
+ * keeps and becomes a client, registrations stay. */
+void pl_node_set_reluctant (PlNode *node, gboolean reluctant);
 PlNodeState pl_node_state (PlNode *node);
 const PlNodeId *pl_node_id (PlNode *node);
 

@@ -108,7 +108,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTopology, pl_topology_free)
 
 /* We are the first peer of the overlay (6.4.2.1). */
 void pl_topology_start_ring (PlTopology *topology);
-/* Client (the start) or peer: joins as soon as it can. */
+/* Client (the start) or peer: joins as soon as it can, and hands over to be a client again. */
 void pl_topology_set_peer (PlTopology *topology, gboolean peer);
 /* Hands over and says goodbye (10.9); `done` at once when not joined, else within 2 s. */
 void pl_topology_leave (PlTopology *topology, void (*done) (gpointer data), gpointer data);

@@ -22,6 +22,7 @@ typedef struct {
   char *aor;
   char *host;          /* NULL: no listener */
   char *path;
+  PlVNetNat nat;
   PlIdentity *identity;
   PlEnv *env;
   PlTrust *trust;
@@ -39,6 +40,7 @@ struct PlWorld {
   PlTestPki *pki;
   GPtrArray *members;
   gint64 started;      /* real time */
+  gint64 promote_after;
 };
 
 /* --- life cycle --- */
@@ -100,6 +102,7 @@ pl_world_new (const PlWorldOptions *options)
   if (g_getenv ("PL_TEST_LOG"))
     pl_log_set_level (atoi (g_getenv ("PL_TEST_LOG")));
   g_print ("# seed %" G_GUINT64_FORMAT ", %u nodes\n", seed, options->n);
+  world->promote_after = options->promote_after ? options->promote_after : PROMOTE_AFTER;
   world->started = g_get_monotonic_time ();
   world->universe = pl_universe_new (seed);
   world->net = pl_vnet_new (world->universe);
@@ -175,6 +178,12 @@ pl_world_store (PlWorld *world, guint i)
 
 /* --- birth and death --- */
 
+void
+pl_world_set_nat (PlWorld *world, guint i, PlVNetNat nat)
+{
+  member_of (world, i)->nat = nat;
+}
+
 static void
 on_message (gpointer user, PlAppLink *link, const guint8 *data, gsize len)
 {
@@ -205,7 +214,7 @@ pl_world_start (PlWorld *world, guint i, PlRole role)
 {
   static const PlNodeHandlers handlers = { .state_changed = on_state, .incoming = on_incoming };
   Member *member = member_of (world, i);
-  PlNodeOptions options = { role, PROMOTE_AFTER, i == 0 };
+  PlNodeOptions options = { role, world->promote_after, i == 0 };
   PlDocument *document = pl_test_pki_document (world->pki);
   g_autoptr (GError) error = NULL;
   PlTransport *transport;
@@ -215,7 +224,8 @@ pl_world_start (PlWorld *world, guint i, PlRole role)
   member->trust = pl_test_pki_trust (world->pki, member->env);
   member->store = pl_store_new (member->env, document, member->trust, member->path, &error);
   ck_assert_msg (member->store != NULL, "%s", error ? error->message : "");
-  transport = pl_vnet_transport (world->net, member->env, member->identity, member->trust, member->host, PORT);
+  transport = pl_vnet_transport_behind (world->net, member->env, member->identity, member->trust, member->host,
+                                        PORT, member->nat);
   member->node = pl_node_new (member->env, document, member->identity, member->trust, transport, member->store,
                               &options, &handlers, member);
   pl_node_start (member->node);

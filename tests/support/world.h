@@ -18,6 +18,7 @@ typedef struct {
   guint n;          /* identities made */
   guint n_boot;     /* how many listen and are listed as bootstrap nodes, at least 1 */
   const char *dir;  /* stores on disk here, NULL: in memory */
+  gint64 promote_after; /* role auto; 0: 10 s */
 } PlWorldOptions;
 
 PlWorld *pl_world_new (const PlWorldOptions *options);
@@ -32,6 +33,8 @@ PlIdentity *pl_world_identity (PlWorld *world, guint i);
 PlNode *pl_world_node (PlWorld *world, guint i);    /* NULL: not running */
 PlStore *pl_world_store (PlWorld *world, guint i);
 
+/* What node i stands behind when it is started the next time. */
+void pl_world_set_nat (PlWorld *world, guint i, PlVNetNat nat);
 /* Makes and starts node i; also after kill or stop. */
 PlNode *pl_world_start (PlWorld *world, guint i, PlRole role);
 /* Dies without a word. */

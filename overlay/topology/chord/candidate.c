@@ -3,6 +3,10 @@
 
 #include "overlay/topology/chord/chord-priv.h"
 
+#include "base/log.h"
+#include "overlay/wire/body.h"
+#include "overlay/wire/routing.h"
+
 #include <string.h>
 
 /* Nobody's word makes a neighbour: a Node-ID someone named is attached to first, and enters
@@ -116,6 +120,47 @@ pl_chord_candidate (PlChord *chord, const PlNodeId *id, const PlNodeId *from, gi
     }
 }
 
+/* In our own range nothing is routed but to whom we are connected: the peer before it knows it. */
+static void
+set_way (PlChord *chord, const Candidate *candidate, PlTopologyTarget *target)
+{
+  gboolean by_namer = candidate->has_from && pl_ring_has (chord->ring, &candidate->from);
+
+  target->id = candidate->id;
+  if (by_namer && candidate->tries == 0)
+    {
+      target->via = candidate->from;
+      target->has_via = TRUE;
+    }
+  else if (pl_ring_owns (chord->ring, &candidate->id))
+    target->has_via = pl_ring_hops (chord->ring, &candidate->id, &target->via, 1) > 0;
+}
+
+/* It lives and is our neighbour, but there is no link: where we stand we tear the ring. */
+static void
+on_alive (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *body)
+{
+  PlChord *chord = data;
+
+  if (error_code != 0 || chord->state != PL_TOPOLOGY_JOINED || pl_chord_link (chord, signer)
+      || !is_wanted (chord, signer))
+    return;
+  pl_notice ("topology", "a neighbour can't be reached: a client from now on", NULL);
+  chord->want_peer = FALSE;
+  pl_chord_retire (chord);
+}
+
+static void
+ask_whether_alive (PlChord *chord, const Candidate *candidate)
+{
+  PlPingReq ping = { 0 };
+  g_autoptr (GBytes) body = pl_body_write (pl_body_type (PL_MESSAGE_PING_REQ), &ping);
+  PlTopologyRequest request = { .code = PL_MESSAGE_PING_REQ, .body = body };
+
+  set_way (chord, candidate, &request.target);
+  chord->host.request (chord->user, &request, on_alive, chord, NULL);
+}
+
 static void
 on_attached (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *body)
 {
@@ -133,6 +178,9 @@ on_attached (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *
       candidate->not_before = pl_env_now (chord->config.env) + candidate->tries * RETRY_AFTER;
       if (error_code == 0)
         g_hash_table_remove (chord->candidates, &attempt->id);
+      else if (chord->config.need_all && chord->state == PL_TOPOLOGY_JOINED
+               && candidate->tries == PL_CHORD_ATTACH_TRIES && is_wanted (chord, &candidate->id))
+        ask_whether_alive (chord, candidate);
     }
   pl_chord_candidates_run (chord);
   if (chord->state != PL_TOPOLOGY_JOINED)
@@ -143,14 +191,10 @@ static void
 attempt_start (PlChord *chord, Candidate *candidate)
 {
   Attempt *attempt = g_new0 (Attempt, 1);
-  PlTopologyTarget target = { .id = candidate->id };
+  PlTopologyTarget target = { { { 0 } } };
 
   /* Through the peer that named it (10.6); the second time by the overlay's own routing. */
-  if (candidate->has_from && candidate->tries == 0 && pl_ring_has (chord->ring, &candidate->from))
-    {
-      target.via = candidate->from;
-      target.has_via = TRUE;
-    }
+  set_way (chord, candidate, &target);
   attempt->chord = chord;
   attempt->id = candidate->id;
   candidate->busy = TRUE;

@@ -2,7 +2,7 @@
  *
  * The parts of the Chord plug-in share this state: chord.c (life, routing), candidate.c (who
  * could be a neighbour), join.c (finding a place), update.c (what peers tell each other),
- * finger.c, replica.c (copies of what is stored).
+ * finger.c, replica.c (copies of what is stored), leave.c.
  */
 #pragma once
 #include "overlay/topology/chord/chord.h"
@@ -49,7 +49,8 @@ typedef struct PlChord {
   PlTimer *candidate_timer;
 
   /* join.c */
-  gboolean home_busy, home;
+  gboolean home_busy;
+  gboolean home;            /* attached to the peer responsible for our Node-ID */
   gint64 home_wait;
   PlTimer *home_timer, *join_timer;
 
@@ -72,8 +73,11 @@ typedef struct PlChord {
   gint64 sync_at;
   gint64 ring_changed;      /* when the neighbours last changed */
 
+  /* leave.c */
   void (*left) (gpointer data);
   gpointer left_data;
+  gboolean retiring;
+  gint64 hand_over_until;
   PlTimer *leave_timer;
 } PlChord;
 
@@ -107,6 +111,11 @@ void pl_chord_joined (PlChord *chord);
 guint16 pl_chord_on_join (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, GBytes *body, GBytes **answer);
 void pl_chord_join_clear (PlChord *chord);
 
+/* --- leave.c --- */
+void pl_chord_leave (PlTopology *topology, void (*done) (gpointer data), gpointer data);
+/* A peer becomes a client again. */
+void pl_chord_retire (PlChord *chord);
+
 /* --- update.c --- */
 void pl_chord_update_send (PlChord *chord, const PlNodeId *to, gboolean full);
 void pl_chord_announce (PlChord *chord);
@@ -127,6 +136,8 @@ gboolean pl_chord_is_finger (PlChord *chord, const PlNodeId *id);
 gboolean pl_chord_needs (PlChord *chord, const PlNodeId *id);
 
 /* --- pulse.c --- */
+/* A neighbour of a peer, or one of those that a client stays attached to. */
+gboolean pl_chord_is_near (PlChord *chord, const PlNodeId *id);
 /* Pings a connected node that was quiet; its link is closed when it does not answer. */
 void pl_chord_pulse (PlChord *chord, const PlNodeId *id);
 /* The same though it was heard a moment ago: something speaks against it. */
@@ -146,5 +157,7 @@ void pl_chord_replicas_transfer (PlChord *chord, const PlNodeId *node, const PlN
 /* One that began at `since` or later is under way. */
 gboolean pl_chord_replicas_transferring (PlChord *chord, const PlNodeId *node, gint64 since);
 guint pl_chord_replicas_pending (PlChord *chord);
+/* Nothing is held any more. */
+void pl_chord_replicas_forget (PlChord *chord);
 
 G_END_DECLS

@@ -142,6 +142,8 @@ chord_set_peer (PlTopology *topology, gboolean peer)
   PlChord *chord = (PlChord *) topology;
 
   chord->want_peer = peer;
+  if (!peer)
+    pl_chord_retire (chord);
   pl_chord_candidates_run (chord);
   pl_chord_join_check (chord);
 }
@@ -182,7 +184,7 @@ chord_link_down (PlTopology *topology, const PlNodeId *id)
 
   if (!link)
     return;
-  was_near = link->peer && pl_ring_is_neighbour (chord->ring, &gone);
+  was_near = link->peer && pl_chord_is_near (chord, &gone);
   was_finger = link->finger || (link->peer && pl_chord_needs (chord, &gone));
   g_hash_table_remove (chord->links, &gone);
   if (was_near && chord->state != PL_TOPOLOGY_LEAVING)
@@ -420,58 +422,13 @@ chord_probe_partition (PlTopology *topology, const PlNodeId *bootstrap)
   chord->host.request (chord->user, &request, on_partition_ping, chord, NULL);
 }
 
-static void
-leave_over (gpointer data)
-{
-  PlChord *chord = data;
-  void (*left) (gpointer) = g_steal_pointer (&chord->left);
-
-  pl_timer_clear (&chord->leave_timer);
-  if (left)
-    left (chord->left_data);
-}
-
-static void
-say_goodbye (gpointer data)
-{
-  PlChord *chord = data;
-  GHashTableIter iter;
-  gpointer key;
-
-  if (pl_chord_replicas_pending (chord) > 0 && pl_env_now (chord->config.env) < chord->ring_changed)
-    {
-      pl_env_arm (chord->config.env, &chord->leave_timer, 50 * PL_USEC_PER_MSEC, say_goodbye, chord);
-      return;
-    }
-  g_hash_table_iter_init (&iter, chord->links);
-  while (g_hash_table_iter_next (&iter, &key, NULL))
-    pl_chord_leave_send (chord, key, NULL);
-  pl_env_arm (chord->config.env, &chord->leave_timer, 300 * PL_USEC_PER_MSEC, leave_over, chord);
-}
-
-static void
-chord_leave (PlTopology *topology, void (*done) (gpointer data), gpointer data)
-{
-  PlChord *chord = (PlChord *) topology;
-  gboolean joined = chord->state == PL_TOPOLOGY_JOINED;
-
-  chord->left = done;
-  chord->left_data = data;
-  if (joined)
-    pl_chord_replicas_sync (chord, -1);
-  pl_chord_enter (chord, PL_TOPOLOGY_LEAVING);
-  /* From here on ring_changed is the time by which the copies must have gone out. */
-  chord->ring_changed = pl_env_now (chord->config.env) + PL_USEC_PER_SEC;
-  pl_env_arm (chord->config.env, &chord->leave_timer, 0, joined ? say_goodbye : leave_over, chord);
-}
-
 const PlTopologyFuncs pl_chord_funcs = {
   .name = "CHORD-RELOAD",
   .create = chord_create,
   .free = chord_free,
   .start_ring = chord_start_ring,
   .set_peer = chord_set_peer,
-  .leave = chord_leave,
+  .leave = pl_chord_leave,
   .state = chord_state,
   .link_up = chord_link_up,
   .link_down = chord_link_down,

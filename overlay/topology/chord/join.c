@@ -12,6 +12,7 @@
 
 #define HOME_RETRY_MIN (300 * PL_USEC_PER_MSEC)
 #define HOME_RETRY_MAX (3 * PL_USEC_PER_SEC)
+#define GUEST_EVERY (30 * PL_USEC_PER_SEC)       /* a client elsewhere looks for a home this often (4.2.1) */
 #define VERIFY_EVERY (300 * PL_USEC_PER_SEC)
 #define JOIN_SETTLE (20 * PL_USEC_PER_MSEC)
 #define JOIN_UPDATE_WAIT (2 * PL_USEC_PER_SEC)   /* for Updates of those attached to */
@@ -45,16 +46,20 @@ on_home (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *body
   if (error_code != 0)
     {
       chord->home_wait = CLAMP (chord->home_wait * 2, HOME_RETRY_MIN, HOME_RETRY_MAX);
-      pl_chord_home_run (chord, chord->home_wait);
-      return;
+      if (pl_ring_size (chord->ring) == 0)
+        {
+          pl_chord_home_run (chord, chord->home_wait);
+          return;
+        }
     }
   chord->home_wait = 0;
-  chord->home = TRUE;
-  pl_chord_link_ours (chord, signer);
+  chord->home = error_code == 0;
+  if (chord->home)
+    pl_chord_link_ours (chord, signer);
   pl_chord_enter (chord, PL_TOPOLOGY_CLIENT);
   chord->host.range_changed (chord->user);
   pl_chord_candidates_run (chord);
-  pl_chord_home_verify (chord, VERIFY_EVERY);
+  pl_chord_home_verify (chord, chord->home ? VERIFY_EVERY : GUEST_EVERY);
   pl_chord_join_check (chord);
 }
 
@@ -88,12 +93,14 @@ on_verified (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *
   chord->home_busy = FALSE;
   if (chord->state != PL_TOPOLOGY_CLIENT)
     return;
-  if (error_code == 0 && !pl_chord_link (chord, signer))
+  if (error_code == 0)
+    chord->home = pl_chord_link (chord, signer) != NULL;
+  if (error_code == 0 && !chord->home)
     {
       pl_chord_candidate (chord, signer, NULL, 0);
       pl_chord_candidates_run (chord);
     }
-  pl_chord_home_verify (chord, error_code ? PL_USEC_PER_SEC : VERIFY_EVERY);
+  pl_chord_home_verify (chord, error_code ? PL_USEC_PER_SEC : chord->home ? VERIFY_EVERY : GUEST_EVERY);
 }
 
 static void
@@ -173,6 +180,11 @@ join_now (gpointer data)
 
   if (!chord->want_peer || chord->state != PL_TOPOLOGY_CLIENT)
     return;
+  if (!chord->home && chord->config.need_all) /* the peer to join through can't be reached */
+    {
+      pl_env_arm (chord->config.env, &chord->join_timer, JOIN_RETRY_AUTO, join_now, chord);
+      return;
+    }
   if (!admitting || pl_chord_candidates_open (chord, &failed) > 0 || updates_missing (chord))
     {
       pl_env_arm (chord->config.env, &chord->join_timer, JOIN_UPDATE_WAIT / 4, join_now, chord);

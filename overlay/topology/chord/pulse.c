@@ -85,10 +85,10 @@ pl_chord_pulse_missing (PlChord *chord, const PlNodeId *from, GArray *list, gboo
     }
 }
 
-static gboolean
-is_near (PlChord *chord, const PlNodeId *id)
+gboolean
+pl_chord_is_near (PlChord *chord, const PlNodeId *id)
 {
-  if (chord->state == PL_TOPOLOGY_JOINED || chord->state == PL_TOPOLOGY_JOINING)
+  if (chord->want_peer || chord->state == PL_TOPOLOGY_JOINED)
     return pl_ring_is_neighbour (chord->ring, id);
   return pl_ring_has (chord->ring, id) && pl_ring_wants (chord->ring, id, PL_CHORD_CLIENT_LINKS, 0);
 }
@@ -121,7 +121,7 @@ look (gpointer data)
 
       if (is_spare (chord, link))
         g_array_append_val (spare, link->id);
-      else if (link->peer && silence > (is_near (chord, &link->id) ? NEAR_QUIET : FAR_QUIET))
+      else if (link->peer && silence > (pl_chord_is_near (chord, &link->id) ? NEAR_QUIET : FAR_QUIET))
         g_array_append_val (quiet, link->id);
     }
   for (guint i = 0; i < quiet->len; i++)

@@ -77,6 +77,13 @@ pl_chord_replicas_free (PlChord *chord)
   g_hash_table_unref (chord->copies);
 }
 
+void
+pl_chord_replicas_forget (PlChord *chord)
+{
+  pl_timer_clear (&chord->sync_timer);
+  g_hash_table_remove_all (chord->copies);
+}
+
 guint
 pl_chord_replicas_pending (PlChord *chord)
 {

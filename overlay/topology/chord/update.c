@@ -217,6 +217,8 @@ after_update (PlChord *chord, PlChordLink *link, gboolean named, gboolean has_li
     case PL_TOPOLOGY_JOINING:
       if (named)
         pl_chord_joined (chord);
+      if (named && !chord->want_peer)
+        pl_chord_retire (chord);
       break;
     case PL_TOPOLOGY_JOINED:
       if (has_lists && !named && pl_ring_is_neighbour (chord->ring, &link->id)
