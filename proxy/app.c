@@ -12,6 +12,7 @@
 #include "proxy/home.h"
 #include "proxy/membership.h"
 #include "proxy/notify.h"
+#include "proxy/power.h"
 #include "proxy/paths.h"
 #include "proxy/diagnose.h"
 #include "proxy/report.h"
@@ -37,6 +38,7 @@ struct PlApp {
   PlOverlayResolver *resolver;
   PlSip *sip;
   PlControl *control;
+  PlPower *power;
   guint stopping; /* memberships that still leave */
   gboolean stopped;
 };
@@ -203,6 +205,7 @@ add_membership (PlApp *app, const PlHomeIdentity *home)
       add_problem (app, error->message);
       return;
     }
+  pl_node_set_reluctant (pl_membership_node (membership), pl_power_saving (app->power));
   g_ptr_array_add (app->memberships, membership);
   pl_membership_start (membership);
 }
@@ -396,12 +399,22 @@ open_sip (PlApp *app, GError **error)
 
 /* --- life --- */
 
+static void
+on_power (gpointer user, gboolean saving)
+{
+  PlApp *app = user;
+
+  for (guint i = 0; i < app->memberships->len; i++)
+    pl_node_set_reluctant (pl_membership_node (g_ptr_array_index (app->memberships, i)), saving);
+}
+
 gboolean
 pl_app_start (PlApp *app, GError **error)
 {
   if (!pl_ice_check_linkage (error) || !make_folders (app, error) || !take_lock (app, error))
     return FALSE;
   app->loop = pl_loop_new (NULL);
+  app->power = pl_power_new (NULL, on_power, app);
   if (!load_identities (app))
     {
       log_problems (app, 1);
@@ -518,6 +531,7 @@ pl_app_free (PlApp *app)
   g_clear_pointer (&app->control, pl_control_free);
   g_clear_pointer (&app->sip, pl_sip_free);
   g_clear_pointer (&app->resolver, pl_overlay_resolver_free);
+  g_clear_pointer (&app->power, pl_power_free);
   g_clear_pointer (&app->memberships, g_ptr_array_unref);
   g_clear_pointer (&app->problems, g_ptr_array_unref);
   g_clear_pointer (&app->loop, pl_loop_free);
