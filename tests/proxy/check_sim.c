@@ -112,6 +112,19 @@ START_TEST (those_that_come_instead_are_found)
 }
 END_TEST
 
+/* A peer may come between an owner's dead peer and the holders of its copies, or come back
+ * without its copies: 3 of 100 look-ups found nothing. */
+START_TEST (whoever_becomes_responsible_has_the_records)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (JsonObject) object = simulate ("--peers 30 --lookups 4000 --duration 400 --settle 30 --median-session 150 "
+                                            "--stub-signatures --json", &text);
+
+  ck_assert_int_le (json_object_get_int_member (object, "wrong_unknown"), 20);
+  ck_assert_double_ge (json_object_get_double_member (object, "lookup_success"), 0.99);
+}
+END_TEST
+
 START_TEST (a_mistake_in_the_options_is_explained)
 {
   static const struct { const char *options, *words; } mistakes[] = {
@@ -165,6 +178,7 @@ main (void)
   tcase_add_test (tcase, links_that_nobody_needs_end);
   tcase_add_test (tcase, same_seed_gives_the_same_result);
   tcase_add_test (tcase, those_that_come_instead_are_found);
+  tcase_add_test (tcase, whoever_becomes_responsible_has_the_records);
   tcase_add_test (tcase, a_mistake_in_the_options_is_explained);
   tcase_add_test (tcase, plot_is_an_image);
   suite_add_tcase (suite, tcase);

@@ -69,7 +69,7 @@ typedef struct PlChord {
   /* replica.c */
   GHashTable *copies;       /* PlNodeId, the place -> Copies */
   GQueue *jobs, *running;
-  PlTimer *sync_timer;
+  PlTimer *sync_timer, *give_timer;
   gint64 sync_at;
   gint64 ring_changed;      /* when the neighbours last changed */
 
@@ -151,6 +151,10 @@ void pl_chord_pulse_clear (PlChord *chord);
 void pl_chord_replicas_init (PlChord *chord);
 void pl_chord_replicas_free (PlChord *chord);
 void pl_chord_replicas_sync (PlChord *chord, gint64 delay);
+/* The ring changed: somebody may be responsible now who has no copy. */
+void pl_chord_replicas_give (PlChord *chord);
+/* This node went; should it come back, it may have lost its copies. */
+void pl_chord_replicas_gone (PlChord *chord, const PlNodeId *id);
 void pl_chord_replicas_stored (PlChord *chord, const PlResourceId *resource, const PlNodeId *from);
 /* Everything in (after, upto] goes to `node`; then `done` (data). */
 void pl_chord_replicas_transfer (PlChord *chord, const PlNodeId *node, const PlNodeId *after, void (*done) (PlChord *chord, const PlNodeId *node));

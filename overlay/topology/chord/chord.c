@@ -118,6 +118,7 @@ pl_chord_changed (PlChord *chord, gboolean failure)
     case PL_TOPOLOGY_JOINED:
       pl_chord_announce (chord);
       pl_chord_replicas_sync (chord, failure ? PL_CHORD_HOLD_DOWN : PL_USEC_PER_SEC / 2);
+      pl_chord_replicas_give (chord);
       break;
     case PL_TOPOLOGY_JOINING:
     case PL_TOPOLOGY_LEAVING:
@@ -187,6 +188,7 @@ chord_link_down (PlTopology *topology, const PlNodeId *id)
   was_near = link->peer && pl_chord_is_near (chord, &gone);
   was_finger = link->finger || (link->peer && pl_chord_needs (chord, &gone));
   g_hash_table_remove (chord->links, &gone);
+  pl_chord_replicas_gone (chord, &gone);
   if (was_near && chord->state != PL_TOPOLOGY_LEAVING)
     pl_chord_candidate (chord, &gone, NULL, 2 * PL_USEC_PER_SEC);
   if (pl_ring_remove (chord->ring, &gone))

@@ -16,6 +16,7 @@
 #define HOLDERS_MAX 4
 #define TRANSFER_BYTES 8192    /* values of one StoreReq; less where messages are smaller */
 #define JOBS_MAX 65536
+#define GIVE_AFTER (3 * PL_USEC_PER_SEC)   /* he may have been given it by others */
 #define DROP_AFTER (60 * PL_USEC_PER_SEC)  /* the ring has stood still for so long */
 
 typedef struct {
@@ -66,6 +67,7 @@ pl_chord_replicas_free (PlChord *chord)
   Job *job;
 
   pl_timer_clear (&chord->sync_timer);
+  pl_timer_clear (&chord->give_timer);
   while ((job = g_queue_pop_head (chord->jobs)) || (job = g_queue_pop_head (chord->running)))
     {
       if (job->transfer && --job->transfer->pending == 0)
@@ -121,6 +123,23 @@ add_holder (Copies *copies, const PlNodeId *id)
   if (copies->n_holders == HOLDERS_MAX)
     memmove (&copies->holders[0], &copies->holders[1], --copies->n_holders * sizeof (PlNodeId));
   copies->holders[copies->n_holders++] = *id;
+}
+
+void
+pl_chord_replicas_gone (PlChord *chord, const PlNodeId *id)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, chord->copies);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Copies *copies = value;
+
+      for (guint i = copies->n_holders; i > 0; i--)
+        if (pl_node_id_equal (&copies->holders[i - 1], id))
+          copies->holders[i - 1] = copies->holders[--copies->n_holders];
+    }
 }
 
 static void
@@ -247,6 +266,46 @@ sync_one (PlChord *chord, const PlResourceId *resource)
     }
 }
 
+/* Who became responsible when a peer died is not always one that held copies: it may have come
+ * just before. A holder gives what it has to him, unless he has shown that he has it. */
+static void
+give_to_owner (PlChord *chord, const PlResourceId *resource)
+{
+  const PlNodeId *owner;
+  PlTopologyTarget target = { { { 0 } } };
+  PlNodeId place;
+
+  if (!pl_resource_id_to_node_id (resource, &place) || pl_ring_owns (chord->ring, &place)
+      || !pl_ring_keeps (chord->ring, &place))
+    return;
+  owner = pl_ring_first_from (chord->ring, &place);
+  if (!owner || has_holder (copies_of (chord, &place), owner))
+    return;
+  target.id = *owner;
+  job_add (chord, resource, &target, 1);
+}
+
+static void
+give_now (gpointer data)
+{
+  PlChord *chord = data;
+  g_autoptr (GArray) held = NULL;
+
+  if (chord->state != PL_TOPOLOGY_JOINED)
+    return;
+  held = pl_store_dup_resources (chord->config.store);
+  for (guint i = 0; i < held->len; i++)
+    give_to_owner (chord, &g_array_index (held, PlResourceId, i));
+  jobs_run (chord);
+}
+
+void
+pl_chord_replicas_give (PlChord *chord)
+{
+  if (!chord->give_timer)
+    pl_env_arm (chord->config.env, &chord->give_timer, GIVE_AFTER, give_now, chord);
+}
+
 static gboolean
 is_gone (gpointer key, gpointer value, gpointer user_data)
 {
@@ -309,6 +368,8 @@ pl_chord_replicas_stored (PlChord *chord, const PlResourceId *resource, const Pl
   if (from)
     {
       add_holder (copies, from);
+      if (chord->state == PL_TOPOLOGY_JOINED && pl_ring_owns (chord->ring, &place))
+        pl_chord_replicas_sync (chord, PL_USEC_PER_SEC);
       return;
     }
   copies->n_holders = 0;
