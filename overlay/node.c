@@ -322,6 +322,7 @@ make_layers (PlNode *node)
     .max_message = node->document->max_message_size,
     .reliability = MAX (node->document->reliability_timer, 200) * PL_USEC_PER_MSEC,
     .keepalive = PL_NODE_KEEPALIVE,
+    .compress = node->options.compress_via,
   };
   PlTopologyConfig topology = {
     .env = node->env,

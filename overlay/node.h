@@ -26,6 +26,7 @@ typedef struct {
   PlRole role;
   gint64 promote_after;  /* auto: microseconds as a client before joining */
   gboolean may_start_ring; /* starts the ring when no bootstrap node answers (the first one listed does) */
+  guint compress_via;    /* as a peer, Via Lists from this length on stay here and an opaque ID travels (6.1.2); 0: never */
   const PlDiagnosticsPolicy *diagnostics; /* what others may ask; copied; NULL: the defaults */
 } PlNodeOptions;
 

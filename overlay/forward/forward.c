@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "overlay/forward/detour.h"
 #include "overlay/forward/reassembly.h"
+#include "overlay/forward/saved.h"
 #include "overlay/forward/table.h"
 #include "overlay/wire/message.h"
 #include "overlay/wire/routing.h"
@@ -36,6 +37,7 @@ struct PlForward {
   PlTable *table;
   PlReassembly *reassembly;
   PlDetour *detour;
+  PlSaved *saved;
   GHashTable *recent;       /* set of Recent */
   GQueue *recent_order;     /* the same, oldest first */
   GQueue *own;              /* Inbound: messages from us to us */
@@ -289,6 +291,37 @@ may_forward (const Transit *transit)
   return times_in_via (transit, &transit->forward->config.self) < 2;
 }
 
+/* The way back grows with each hop; from some length on it is kept here and an ID sent. */
+static void
+compress (Transit *transit)
+{
+  PlForward *forward = transit->forward;
+  GArray *via = transit->header.via_list;
+  PlDestination opaque;
+
+  if (forward->config.compress == 0 || via->len < forward->config.compress
+      || !pl_saved_put (forward->saved, transit->header.transaction_id, via, &opaque))
+    return;
+  g_array_set_size (via, 0);
+  g_array_append_val (via, opaque);
+}
+
+/* An opaque ID stands for a list that was kept, in the order of a Via List (6.1.3). */
+static gboolean
+restore (Transit *transit)
+{
+  GArray *list = transit->header.destination_list;
+  g_autoptr (GArray) via = pl_saved_dup (transit->forward->saved, transit->header.transaction_id, pl_destination_list_get (list, 0));
+
+  if (!via)
+    return FALSE;
+  g_array_remove_index (list, 0);
+  for (guint i = 0; i < via->len; i++)
+    g_array_prepend_vals (list, pl_destination_list_get (via, i), 1);
+  transit->popped = TRUE;
+  return TRUE;
+}
+
 static GBytes *
 outgoing (Transit *transit)
 {
@@ -304,6 +337,7 @@ outgoing (Transit *transit)
           PlDestination via = pl_destination_node (&transit->from);
 
           g_array_append_val (header->via_list, via);
+          compress (transit);
         }
     }
   return pl_forwarding_rewrite (transit->bytes, transit->header_len, header);
@@ -406,8 +440,9 @@ route (Transit *transit)
         case PL_DESTINATION_RESOURCE:
           return route_resource (transit, &first->resource_id);
         default:
-          /* An opaque ID stands for state that somebody kept; we never hand any out (6.1.3). */
-          return FALSE;
+          if (!restore (transit))
+            return FALSE; /* not one of ours, or no more: silently dropped (6.3.2.2) */
+          break;
         }
     }
   return FALSE;
@@ -521,6 +556,7 @@ pl_forward_new (PlEnv *env, const PlForwardConfig *config, const PlForwardHandle
   forward->user = user;
   forward->table = pl_table_new (env, &options, PL_FORWARD_LINKS_MAX, &table_handlers, forward);
   forward->reassembly = pl_reassembly_new (env, config->max_message, PL_FORWARD_LIFETIME);
+  forward->saved = pl_saved_new (env, PL_FORWARD_SAVED_MAX, PL_FORWARD_LIFETIME);
   forward->detour = pl_detour_new (env, PL_FORWARD_PENDING_MAX, send_to, link_of, forward);
   forward->recent = g_hash_table_new (recent_hash, recent_equal);
   forward->recent_order = g_queue_new ();
@@ -547,6 +583,7 @@ pl_forward_free (PlForward *forward)
   g_queue_free (forward->recent_order);
   g_hash_table_unref (forward->recent);
   pl_detour_free (forward->detour);
+  pl_saved_free (forward->saved);
   pl_table_free (forward->table);
   pl_reassembly_free (forward->reassembly);
   g_free (forward);

@@ -17,6 +17,7 @@ typedef struct PlForward PlForward;
 #define PL_FORWARD_HOPS_MAX 4        /* next hops tried for one message */
 #define PL_FORWARD_PENDING_MAX 512   /* messages that may still take another hop */
 #define PL_FORWARD_RECENT_MAX 4096   /* messages remembered against link duplicates */
+#define PL_FORWARD_SAVED_MAX 2048    /* Via Lists kept in place of an opaque ID (6.1.2) */
 #define PL_FORWARD_ERRORS_MAX 20     /* errors a second we answer to transit messages */
 #define PL_FORWARD_LIFETIME (15 * PL_USEC_PER_SEC) /* of a request, and of fragments (6.2.1, 6.7) */
 
@@ -27,6 +28,7 @@ typedef struct {
   gsize max_message;
   gint64 reliability;       /* overlay-reliability-timer, microseconds */
   gint64 keepalive;         /* of links, microseconds */
+  guint compress;           /* Via Lists of so many entries are kept here and an opaque ID sent; 0: never */
 } PlForwardConfig;
 
 typedef struct {

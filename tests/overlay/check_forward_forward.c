@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "overlay/forward/forward.h"
+#include "overlay/forward/saved.h"
 #include "overlay/wire/message.h"
 #include "overlay/wire/routing.h"
 #include "tests/overlay/loopcarrier.h"
@@ -33,6 +34,7 @@ static PlNodeId delivered_from;
 static gboolean own_range;       /* everything unconnected is ours */
 static PlNodeId hops[N_FAR];
 static guint n_hops;
+static guint compress_from;
 
 static PlNodeId
 node (guint8 first)
@@ -125,7 +127,8 @@ setup (void)
     .responsible = responsible, .hops = next_hops, .transit = yes, .keep = keep, .deliver = on_deliver,
     .refuse = on_refuse, .link_up = on_up, .link_down = on_down,
   };
-  PlForwardConfig config = { .overlay = OVERLAY, .initial_ttl = 100, .max_message = 16384, .reliability = PL_USEC_PER_SEC };
+  PlForwardConfig config = { .overlay = OVERLAY, .initial_ttl = 100, .max_message = 16384, .reliability = PL_USEC_PER_SEC,
+                             .compress = compress_from };
 
   universe = pl_universe_new (1);
   env = pl_universe_env (universe);
@@ -154,6 +157,7 @@ teardown (void)
     }
   g_ptr_array_unref (delivered);
   pl_universe_free (universe);
+  compress_from = 0;
 }
 
 typedef struct {
@@ -165,6 +169,7 @@ typedef struct {
   guint32 overlay;
   gsize size;
   guint64 id;
+  guint8 n_via;             /* entries 01..., 02... of the Via List */
 } Recipe;
 
 static GBytes *
@@ -183,6 +188,13 @@ make (const Recipe *recipe)
   header.ttl = recipe->ttl;
   header.transaction_id = recipe->id ? recipe->id : next_id++;
   g_array_append_vals (header.destination_list, recipe->to, recipe->n);
+  for (guint8 i = 1; i <= recipe->n_via; i++)
+    {
+      PlNodeId id = node (i);
+      PlDestination via = pl_destination_node (&id);
+
+      g_array_append_val (header.via_list, via);
+    }
   if (recipe->option_flags)
     {
       PlForwardingOption option = { .type = 77, .flags = recipe->option_flags };
@@ -193,6 +205,18 @@ make (const Recipe *recipe)
   message = pl_message_write (&header, contents, NULL, &signature);
   pl_signature_clear (&signature);
   return message;
+}
+
+/* In fragments, as a smaller link before ours would have cut it. */
+static void
+send_pieces_from (guint i, const Recipe *recipe)
+{
+  g_autoptr (GBytes) message = make (recipe);
+  g_autoptr (GPtrArray) pieces = pl_message_fragment (message, 1000);
+
+  for (guint k = 0; k < pieces->len; k++)
+    ck_assert (pl_link_send (far[i].link, g_ptr_array_index (pieces, k)));
+  pl_universe_run (universe, 100 * PL_USEC_PER_MSEC);
 }
 
 static void
@@ -350,6 +374,108 @@ START_TEST (opaque_id_that_we_never_gave_is_dropped) /* 22, 32 */
 
   send_from (0, &recipe);
   ck_assert_uint_eq (far[1].got->len + refused + delivered->len, 0);
+}
+END_TEST
+
+/* The forwarder again, keeping every Via List. */
+static void
+setup_compressing (void)
+{
+  compress_from = 1;
+  setup ();
+}
+
+START_TEST (via_list_is_kept_and_comes_back_for_its_opaque_id) /* 8, 13, 15, 18, 22, 29-32 */
+{
+  g_auto (PlForwardingHeader) out = { 0 }, back = { 0 };
+  Recipe request = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9, .id = 4711, .n_via = 2 };
+  Recipe answer = { .code = PL_MESSAGE_PING_ANS, .n = 2, .ttl = 9, .id = 4711 };
+
+  send_from (0, &request);
+  header_of (g_ptr_array_index (far[1].got, 0), &out);
+  ck_assert_uint_eq (out.via_list->len, 1);
+  ck_assert_uint_eq (pl_destination_list_get (out.via_list, 0)->type, PL_DESTINATION_OPAQUE);
+  answer.to[0] = pl_destination_node (&self);
+  answer.to[1] = *pl_destination_list_get (out.via_list, 0);
+  send_from (1, &answer);
+  ck_assert_uint_eq (far[0].got->len, 1);
+  header_of (g_ptr_array_index (far[0].got, 0), &back);
+  ck_assert_uint_eq (back.destination_list->len, 3); /* to far[0], then its Via List reversed */
+  ck_assert (pl_node_id_equal (&pl_destination_list_get (back.destination_list, 0)->node_id, &far[0].id));
+  ck_assert_uint_eq (pl_destination_list_get (back.destination_list, 1)->node_id.b[0], 2);
+  ck_assert_uint_eq (pl_destination_list_get (back.destination_list, 2)->node_id.b[0], 1);
+  /* another transaction, another generation, and what is over: dropped without a word */
+  answer.id = 4712;
+  send_from (1, &answer);
+  answer.id = 4711;
+  answer.to[1].opaque_id.b[7] ^= 1;
+  send_from (1, &answer);
+  answer.to[1].opaque_id.b[7] ^= 1;
+  pl_universe_run (universe, PL_FORWARD_LIFETIME + PL_USEC_PER_SEC);
+  send_from (1, &answer);
+  ck_assert_uint_eq (far[0].got->len, 1);
+  ck_assert_uint_eq (refused + delivered->len, 0);
+}
+END_TEST
+
+START_TEST (answer_comes_in_fragments_and_again_while_the_list_is_kept) /* 16 */
+{
+  g_auto (PlForwardingHeader) out = { 0 };
+  Recipe request = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9, .id = 4711 };
+  Recipe answer = { .code = PL_MESSAGE_PING_ANS, .n = 2, .ttl = 9, .id = 4711, .size = 3000 };
+
+  send_from (0, &request);
+  header_of (g_ptr_array_index (far[1].got, 0), &out);
+  answer.to[0] = pl_destination_node (&self);
+  answer.to[1] = *pl_destination_list_get (out.via_list, 0);
+  send_pieces_from (1, &answer);
+  ck_assert_uint_ge (far[0].got->len, 3);
+  pl_universe_run (universe, 3 * PL_USEC_PER_SEC); /* overlay-reliability-timer */
+  answer.size = 0;
+  send_from (1, &answer);
+  ck_assert_uint_ge (far[0].got->len, 4);
+}
+END_TEST
+
+static gboolean
+is_saved (PlSaved *saved, guint64 transaction_id, const PlDestination *id)
+{
+  g_autoptr (GArray) list = pl_saved_dup (saved, transaction_id, id);
+
+  ck_assert (!list || list->len == 1);
+  return list != NULL;
+}
+
+START_TEST (lists_kept_are_bounded_timed_out_and_their_generations_random) /* 17, 31 */
+{
+  PlSaved *saved = pl_saved_new (env, 3, PL_USEC_PER_SEC), *other = pl_saved_new (env, 3, PL_USEC_PER_SEC);
+  g_autoptr (GArray) list = pl_destination_list_new ();
+  PlDestination id[4], again, strange, entry = pl_destination_node (&self);
+
+  g_array_append_val (list, entry);
+  ck_assert (!is_saved (saved, 1, &(PlDestination) { .type = PL_DESTINATION_OPAQUE, .opaque_id = { .len = 8 } }));
+  for (guint i = 0; i < 3; i++)
+    ck_assert (pl_saved_put (saved, i, list, &id[i]));
+  ck_assert (!pl_saved_put (saved, 3, list, &id[3]));
+  ck_assert (pl_saved_put (other, 0, list, &strange));
+  ck_assert (memcmp (strange.opaque_id.b + 4, id[0].opaque_id.b + 4, 4) != 0);
+  ck_assert (memcmp (id[1].opaque_id.b + 4, id[0].opaque_id.b + 4, 4) != 0);
+  ck_assert (is_saved (saved, 0, &id[0]));
+  pl_universe_run (universe, 2 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (pl_saved_size (saved), 0);
+  ck_assert (pl_saved_put (saved, 0, list, &again)); /* the same slot, the same transaction */
+  ck_assert (!pl_destination_equal (&again, &id[0]));
+  ck_assert (!is_saved (saved, 0, &id[0]));
+  ck_assert (is_saved (saved, 0, &again));
+  while (list->len < 500)
+    g_array_append_val (list, entry);
+  pl_saved_free (saved);
+  pl_saved_free (other);
+  saved = pl_saved_new (env, 1000, PL_USEC_PER_SEC);
+  while (pl_saved_put (saved, 0, list, &again))
+    ck_assert_uint_lt (pl_saved_size (saved), 1000);
+  ck_assert_uint_eq (pl_saved_size (saved), PL_SAVED_BYTES_MAX / (500 * 18));
+  pl_saved_free (saved);
 }
 END_TEST
 
@@ -527,6 +653,12 @@ suite (void)
   tcase_add_test (c, large_message_is_cut_into_whole_headers_and_put_together_at_its_end);
   tcase_add_test (c, newest_link_is_used_and_the_old_one_still_heard);
   tcase_add_test (c, own_message_to_ourselves_is_delivered_later);
+  suite_add_tcase (s, c);
+  c = tcase_create ("forward/saved");
+  tcase_add_checked_fixture (c, setup_compressing, teardown);
+  tcase_add_test (c, via_list_is_kept_and_comes_back_for_its_opaque_id);
+  tcase_add_test (c, answer_comes_in_fragments_and_again_while_the_list_is_kept);
+  tcase_add_test (c, lists_kept_are_bounded_timed_out_and_their_generations_random);
   suite_add_tcase (s, c);
   return s;
 }
