@@ -19,6 +19,7 @@ typedef struct {
   PlAttachment *attachment;
   PlTransaction *transaction;
   PlIncoming *incoming;      /* until its answer is sent */
+  GStrv offered;             /* where the far side takes links by address, NULL: nowhere */
   PlTopologyDone done;
   gpointer data;
   GDestroyNotify destroy;
@@ -40,6 +41,7 @@ attaching_free (gpointer data)
     pl_trans_drop (node->trans, attaching->incoming);
   if (attaching->destroy)
     attaching->destroy (attaching->data);
+  g_strfreev (attaching->offered);
   g_free (attaching);
 }
 
@@ -127,6 +129,7 @@ on_answer (gpointer user, const PlTransAnswer *answer)
       finish (attaching, PL_ERROR_INVALID_MESSAGE, &answer->signer);
       return;
     }
+  attaching->offered = pl_node_cache_dup_offered (&remote);
   attaching->far = answer->signer;
   attaching->far_known = TRUE;
   pl_transport_remote (node->transport, attaching->attachment, &remote, &attaching->far);
@@ -155,12 +158,14 @@ static void
 on_gathered (gpointer user, PlAttachment *attachment, const PlAttachReqAns *local)
 {
   Attaching *attaching = user;
-  PlAttachReqAns message = *local;
+  g_auto (PlAttachReqAns) message = { 0 };
   const char *role = attaching->ours ? "passive" : "active";
-  g_autoptr (GBytes) role_bytes = g_bytes_new_static (role, strlen (role));
   g_autoptr (GBytes) body = NULL;
 
-  message.role = role_bytes;
+  pl_attach_req_ans_copy (&message, local);
+  pl_node_cache_offer (attaching->node, &message);
+  g_clear_pointer (&message.role, g_bytes_unref);
+  message.role = g_bytes_new_static (role, strlen (role));
   message.send_update = TRUE;
   body = pl_body_write (pl_body_type (PL_MESSAGE_ATTACH_REQ), &message);
   if (attaching->ours)
@@ -179,6 +184,7 @@ on_connected (gpointer user, PlAttachment *attachment, PlCarrier *carrier)
   attaching->attachment = NULL;
   g_ptr_array_remove_fast (node->attaches, attaching);
   pl_forward_add (node->forward, carrier);
+  pl_node_cache_add (node, &far, (const char *const *) attaching->offered);
   if (attaching->done)
     attaching->done (attaching->data, 0, &far, NULL);
   attaching_free (attaching);
@@ -290,5 +296,6 @@ pl_node_on_attach (PlNode *node, PlIncoming *incoming)
   attaching->far = incoming->signer;
   attaching->far_known = TRUE;
   attaching->incoming = incoming;
+  attaching->offered = pl_node_cache_dup_offered (&remote);
   pl_transport_remote (node->transport, attaching->attachment, &remote, &attaching->far);
 }

@@ -5,7 +5,10 @@
 
 #include "base/log.h"
 
-/* The bootstrap nodes of the document (RFC 6940 11.4): dialled at the start and whenever no
+#include <string.h>
+
+/* Peers of last time, and when none of them answers at once the bootstrap nodes of the document
+ * (RFC 6940 11.4): dialled at the start and whenever no
  * link is left; the first of them starts the ring when no other has one (6.4.2.1); those in the
  * ring look now and then whether it is the only one (10.7.4.4). */
 
@@ -17,10 +20,12 @@
 #define DISCOVER_PEER (600 * PL_USEC_PER_SEC)
 #define DIALS_MAX 8
 #define DIAL_MAX (20 * PL_USEC_PER_SEC)
+#define CACHED_MAX 10
+#define HEAD_START PL_USEC_PER_SEC           /* of cached peers */
 
 typedef struct {
   PlBoot *boot;
-  const PlHostPort *where;
+  PlHostPort where;
   gboolean is_self, known;
   gint64 dialing;            /* since when, env time; 0: not */
   PlNodeId id;
@@ -28,14 +33,50 @@ typedef struct {
 
 struct PlBoot {
   PlNode *node;
-  GPtrArray *hosts;          /* Host */
+  GPtrArray *hosts;          /* Host, of the document */
+  GPtrArray *cached;         /* Host */
+  gboolean asked_hosts;      /* the document's, since the start */
   gboolean running;
   gint64 wait, started;
-  PlTimer *retry_timer, *ring_timer, *discover_timer;
+  PlTimer *retry_timer, *ring_timer, *discover_timer, *hosts_timer;
 };
 
 static void ring_check (gpointer data);
 static void dial_all (gpointer data);
+static void dial_hosts (gpointer data);
+
+static void
+host_free (gpointer data)
+{
+  g_free (((Host *) data)->where.host);
+  g_free (data);
+}
+
+/* `host` is taken. */
+static void
+add_host (PlBoot *boot, GPtrArray *list, char *name, guint16 port)
+{
+  Host *host = g_new0 (Host, 1);
+
+  host->boot = boot;
+  host->where.host = name;
+  host->where.port = port;
+  g_ptr_array_add (list, host);
+}
+
+/* "host:port", an IPv6 address in brackets. */
+static void
+add_cached (PlBoot *boot, const char *text)
+{
+  const char *colon = strrchr (text, ':');
+  guint64 port = 0;
+  char *name;
+
+  if (!colon || colon == text || !g_ascii_string_to_unsigned (colon + 1, 10, 1, 65535, &port, NULL))
+    return;
+  name = text[0] == '[' && colon[-1] == ']' ? g_strndup (text + 1, colon - text - 2) : g_strndup (text, colon - text);
+  add_host (boot, boot->cached, name, (guint16) port);
+}
 
 void
 pl_node_boot_init (PlNode *node)
@@ -44,15 +85,17 @@ pl_node_boot_init (PlNode *node)
   GArray *list = node->document->bootstrap_nodes;
 
   boot->node = node;
-  boot->hosts = g_ptr_array_new_with_free_func (g_free);
+  boot->hosts = g_ptr_array_new_with_free_func (host_free);
+  boot->cached = g_ptr_array_new_with_free_func (host_free);
   for (guint i = 0; list && i < list->len; i++)
     {
-      Host *host = g_new0 (Host, 1);
+      const PlHostPort *where = &g_array_index (list, PlHostPort, i);
 
-      host->boot = boot;
-      host->where = &g_array_index (list, PlHostPort, i);
-      g_ptr_array_add (boot->hosts, host);
+      add_host (boot, boot->hosts, g_strdup (where->host), where->port);
     }
+  for (guint i = 0; node->options.cached && node->options.cached[i] && i < CACHED_MAX; i++)
+    add_cached (boot, node->options.cached[i]);
+  node->options.cached = NULL;
   node->boot = boot;
 }
 
@@ -61,6 +104,7 @@ pl_node_boot_free (PlNode *node)
 {
   pl_node_boot_stop (node);
   g_ptr_array_unref (node->boot->hosts);
+  g_ptr_array_unref (node->boot->cached);
   g_free (node->boot);
 }
 
@@ -91,13 +135,15 @@ n_dialing (PlBoot *boot)
 
   for (guint i = 0; i < boot->hosts->len; i++)
     n += is_dialing (g_ptr_array_index (boot->hosts, i));
+  for (guint i = 0; i < boot->cached->len; i++)
+    n += is_dialing (g_ptr_array_index (boot->cached, i));
   return n;
 }
 
 static gboolean
 may_start_ring (PlBoot *boot)
 {
-  return boot->running && boot->node->options.may_start_ring
+  return boot->running && boot->node->options.may_start_ring && boot->asked_hosts
          && pl_topology_state (boot->node->topology) == PL_TOPOLOGY_OUTSIDE;
 }
 
@@ -106,6 +152,11 @@ dial_over (PlBoot *boot)
 {
   if (!boot->running || n_dialing (boot) > 0)
     return;
+  if (boot->hosts_timer && pl_forward_n_links (boot->node->forward) == 0)
+    {
+      dial_hosts (boot); /* no cached peer answers */
+      return;
+    }
   if (may_start_ring (boot))
     pl_env_arm (boot->node->env, &boot->ring_timer, 0, ring_check, boot);
   /* Connected nodes that have no ring themselves are no reason to stop looking. */
@@ -145,7 +196,7 @@ on_dial_failed (gpointer user, const GError *error)
   Host *host = user;
 
   host->dialing = 0;
-  pl_info ("node", "bootstrap node does not answer", "host", host->where->host,
+  pl_info ("node", "bootstrap node does not answer", "host", host->where.host,
            "reason", error ? error->message : "unknown", NULL);
   dial_over (host->boot);
 }
@@ -159,18 +210,43 @@ dial (Host *host)
   if (is_dialing (host) || host->is_self || (host->known && pl_forward_connected (node->forward, &host->id)))
     return;
   host->dialing = pl_env_now (node->env);
-  pl_transport_dial (node->transport, host->where->host, host->where->port, &handlers, host);
+  pl_transport_dial (node->transport, host->where.host, host->where.port, &handlers, host);
+}
+
+static void
+dial_hosts (gpointer data)
+{
+  PlBoot *boot = data;
+  guint n = boot->hosts->len, first = n ? pl_env_random_below (boot->node->env, n) : 0;
+
+  pl_timer_clear (&boot->hosts_timer);
+  boot->asked_hosts = TRUE;
+  for (guint i = 0; i < MIN (n, DIALS_MAX); i++)
+    dial (g_ptr_array_index (boot->hosts, (first + i) % n));
+  dial_over (boot);
+}
+
+/* Not needed when a cached peer took us in. */
+static void
+dial_hosts_late (gpointer data)
+{
+  PlBoot *boot = data;
+
+  if (pl_forward_n_links (boot->node->forward) == 0 || pl_topology_state (boot->node->topology) == PL_TOPOLOGY_OUTSIDE)
+    dial_hosts (boot);
 }
 
 static void
 dial_all (gpointer data)
 {
   PlBoot *boot = data;
-  guint n = boot->hosts->len, first = n ? pl_env_random_below (boot->node->env, n) : 0;
 
-  for (guint i = 0; i < MIN (n, DIALS_MAX); i++)
-    dial (g_ptr_array_index (boot->hosts, (first + i) % n));
-  dial_over (boot);
+  for (guint i = 0; i < MIN (boot->cached->len, DIALS_MAX); i++)
+    dial (g_ptr_array_index (boot->cached, i));
+  if (n_dialing (boot) > 0)
+    pl_env_arm (boot->node->env, &boot->hosts_timer, HEAD_START, dial_hosts_late, boot);
+  else
+    dial_hosts (boot);
 }
 
 /* --- the first ring --- */
@@ -251,6 +327,7 @@ pl_node_boot_stop (PlNode *node)
   boot->running = FALSE;
   pl_timer_clear (&boot->retry_timer);
   pl_timer_clear (&boot->ring_timer);
+  pl_timer_clear (&boot->hosts_timer);
   pl_timer_clear (&boot->discover_timer);
 }
 

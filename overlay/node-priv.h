@@ -26,6 +26,7 @@ G_BEGIN_DECLS
 #define PL_APPLICATION_SIP 5060           /* 14.5 */
 
 typedef struct PlBoot PlBoot;
+typedef struct PlCache PlCache;
 
 struct PlNode {
   PlEnv *env;
@@ -51,6 +52,7 @@ struct PlNode {
   PlLookups *lookups;
 
   PlBoot *boot;              /* node-boot.c */
+  PlCache *cache;            /* node-cache.c */
   GPtrArray *attaches;       /* node-attach.c: Attaching */
   GPtrArray *connects;       /* node-app.c: AppExchange */
   GHashTable *operations;    /* node-data.c: set of Operation */
@@ -73,6 +75,16 @@ void pl_node_boot_stop (PlNode *node);
 /* The number of links or the place in the overlay changed. */
 void pl_node_boot_check (PlNode *node);
 gboolean pl_node_boot_is (PlNode *node, const PlNodeId *id);
+
+/* --- node-cache.c --- */
+void pl_node_cache_init (PlNode *node);
+void pl_node_cache_free (PlNode *node);
+/* Says in an Attach of ours where we take links by address. */
+void pl_node_cache_offer (PlNode *node, PlAttachReqAns *message);
+/* The addresses that the far side's Attach offers: "host:port", NULL: none. */
+GStrv pl_node_cache_dup_offered (const PlAttachReqAns *remote);
+/* A link to `id` stands, which offered these. */
+void pl_node_cache_add (PlNode *node, const PlNodeId *id, const char *const *addresses);
 
 /* --- node-attach.c --- */
 void pl_node_attach_init (PlNode *node);

@@ -363,6 +363,7 @@ pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTru
   pl_node_diagnose_init (node);
   pl_node_trace_init (node);
   pl_node_boot_init (node);
+  pl_node_cache_init (node);
   node->registrations = pl_registrations_new (env, pl_node_usage_net (node), &node->self);
   node->certificates = pl_certificates_new (env, pl_node_usage_net (node), identity);
   node->lookups = pl_lookups_new (env, pl_node_usage_net (node));
@@ -391,6 +392,7 @@ pl_node_free (PlNode *node)
   pl_forward_free (node->forward);
   pl_transport_free (node->transport);
   pl_node_boot_free (node);
+  pl_node_cache_free (node);
   g_free (node);
 }
 

@@ -28,6 +28,9 @@ typedef struct {
   gboolean may_start_ring; /* starts the ring when no bootstrap node answers (the first one listed does) */
   guint compress_via;    /* as a peer, Via Lists from this length on stay here and an opaque ID travels (6.1.2); 0: never */
   const PlDiagnosticsPolicy *diagnostics; /* what others may ask; copied; NULL: the defaults */
+  /* Peers of last time, "host:port", newest first, NULL-terminated: asked before the document's
+   * bootstrap nodes (11.4). Read by pl_node_new; NULL: none. */
+  const char *const *cached;
 } PlNodeOptions;
 
 /* A link of an application (SIP), up and mutually certified. */
@@ -42,6 +45,8 @@ typedef struct {
   void (*state_changed) (gpointer user, PlNodeState state);
   /* A far node AppAttached to us; the link is the handler's (pl_app_link_free). */
   void (*incoming) (gpointer user, PlAppLink *link);
+  /* Who to give as PlNodeOptions.cached the next time; may be NULL. */
+  void (*cached) (gpointer user, const char *const *addresses);
 } PlNodeHandlers;
 
 /* All borrowed but `transport`, which is taken. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "overlay/local.h"
 #include "proxy/diagnose.h"
+#include "proxy/peers.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -233,6 +234,12 @@ watch_state (PlMembership *membership, PlNodeState state)
     pl_env_arm (membership->env, &membership->patience, PATIENCE, on_impatient, membership);
 }
 
+static char *
+dup_peers_path (PlMembership *membership)
+{
+  return g_strdup_printf ("%s/peers-%s", membership->state_dir, membership->node_hex);
+}
+
 static void
 on_state_changed (gpointer user, PlNodeState state)
 {
@@ -241,6 +248,15 @@ on_state_changed (gpointer user, PlNodeState state)
   watch_state (membership, state);
   if (membership->handlers.state_changed)
     membership->handlers.state_changed (membership->user, membership);
+}
+
+static void
+on_cached (gpointer user, const char *const *addresses)
+{
+  PlMembership *membership = user;
+  g_autofree char *path = dup_peers_path (membership);
+
+  pl_peers_save (path, addresses);
 }
 
 static void
@@ -360,13 +376,16 @@ make_transport (PlMembership *membership, const PlMembershipOptions *options, GE
 static gboolean
 make_node (PlMembership *membership, const PlMembershipOptions *options, GError **error)
 {
-  static const PlNodeHandlers handlers = { on_state_changed, on_incoming };
+  static const PlNodeHandlers handlers = { on_state_changed, on_incoming, on_cached };
   PlNodeOptions node = { .role = membership->role, .promote_after = options->config->promote_after };
   PlDiagnosticsPolicy diagnostics = options->config->diagnostics;
+  g_autofree char *peers_path = dup_peers_path (membership);
+  g_auto (GStrv) peers = pl_peers_dup (peers_path);
   PlTransport *transport;
 
   diagnostics.measure = pl_diagnose_measure;
   node.diagnostics = &diagnostics;
+  node.cached = (const char *const *) peers;
   node.may_start_ring = pl_local_remove_self (membership->document, options->listen ? options->config->overlay_port : 0);
   transport = make_transport (membership, options, error);
   if (!transport)

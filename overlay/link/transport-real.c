@@ -19,6 +19,7 @@ typedef struct {
   PlStunServer *stun_server;
   PlAttachmentContext attach;
   char *address;
+  guint16 port;               /* where we listen, 0: nowhere */
   GPtrArray *stun, *turn;    /* numeric "host:port", NULL-terminated */
   guint stun_index;
   GHashTable *attachments;
@@ -216,6 +217,12 @@ real_set_accept (gpointer impl, PlAcceptFunc func, gpointer user)
   real->accept_user = user;
 }
 
+static guint16
+real_listens (gpointer impl)
+{
+  return ((Real *) impl)->port;
+}
+
 /* --- life --- */
 
 static void
@@ -249,6 +256,7 @@ real_listen (Real *real, PlEnv *env, guint16 port, GError **error)
   real->stun_server = pl_stun_server_new (env, real->context, real->address, port, error);
   if (!real->stun_server)
     g_prefix_error (error, "overlay port %u (UDP): ", port);
+  real->port = port;
   return real->stun_server != NULL;
 }
 
@@ -256,7 +264,8 @@ PlTransport *
 pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, PlTrust *trust,
                        const PlTransportOptions *options, GError **error)
 {
-  static const PlTransportFuncs funcs = { real_attach, real_remote, real_cancel, real_dial, real_set_accept, real_free };
+  static const PlTransportFuncs funcs = { real_attach, real_remote, real_cancel, real_dial, real_set_accept, real_listens,
+                                          real_free };
   Real *real = g_new0 (Real, 1);
 
   real->context = g_main_context_ref (context ? context : g_main_context_default ());

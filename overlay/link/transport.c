@@ -59,3 +59,9 @@ pl_transport_set_accept (PlTransport *transport, PlAcceptFunc func, gpointer use
 {
   transport->funcs.set_accept (transport->impl, func, user);
 }
+
+guint16
+pl_transport_listens (PlTransport *transport)
+{
+  return transport->funcs.listens (transport->impl);
+}

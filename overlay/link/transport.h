@@ -49,6 +49,8 @@ typedef struct {
   /* TLS to a bootstrap node (11.4); any node of this overlay may answer. */
   void (*dial) (gpointer impl, const char *host, guint16 port, const PlDialHandlers *handlers, gpointer user);
   void (*set_accept) (gpointer impl, PlAcceptFunc func, gpointer user);
+  /* The port at which links by address are taken, 0: none. */
+  guint16 (*listens) (gpointer impl);
   void (*free) (gpointer impl);
 } PlTransportFuncs;
 
@@ -61,6 +63,7 @@ void pl_transport_remote (PlTransport *transport, PlAttachment *attachment, cons
 void pl_transport_cancel (PlTransport *transport, PlAttachment *attachment);
 void pl_transport_dial (PlTransport *transport, const char *host, guint16 port, const PlDialHandlers *handlers, gpointer user);
 void pl_transport_set_accept (PlTransport *transport, PlAcceptFunc func, gpointer user);
+guint16 pl_transport_listens (PlTransport *transport);
 
 /* --- the real one (overlay/link/transport-real.c) --- */
 

@@ -42,6 +42,8 @@ struct VHost {
   PlNodeId node;
   PlVNetNat nat;
   char *listener;
+  guint16 port;             /* of the listener, 0: none */
+  guint32 address;          /* IPv4 in network order: the listener's when it is one */
   PlAcceptFunc accept;
   gpointer accept_user;
   GHashTable *attachments;  /* set of PlAttachment */
@@ -339,7 +341,7 @@ on_gathered (gpointer data)
   local.password = g_bytes_new_static (password, strlen (password));
   local.candidates = g_array_new (FALSE, TRUE, sizeof (PlIceCandidate));
   candidate.addr_port.type = PL_ADDRESS_IPV4;
-  memcpy (candidate.addr_port.addr, "\x0a\x00\x00\x01", 4);
+  memcpy (candidate.addr_port.addr, &attachment->host->address, 4);
   candidate.addr_port.port = 6084;
   candidate.overlay_link = PL_LINK_DTLS_UDP_SR;
   candidate.foundation = g_bytes_new_static ("1", 1);
@@ -540,6 +542,12 @@ vhost_set_accept (gpointer impl, PlAcceptFunc func, gpointer user)
   host->accept_user = user;
 }
 
+static guint16
+vhost_listens (gpointer impl)
+{
+  return ((VHost *) impl)->port;
+}
+
 static void
 vhost_free (gpointer impl)
 {
@@ -579,7 +587,8 @@ pl_vnet_transport_behind (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust
                           guint16 port, PlVNetNat nat)
 {
   static const PlTransportFuncs funcs = {
-    vhost_attach, vhost_remote, vhost_cancel, vhost_dial, vhost_set_accept, vhost_free,
+    vhost_attach, vhost_remote, vhost_cancel, vhost_dial, vhost_set_accept, vhost_listens,
+    vhost_free,
   };
   VHost *vhost = g_new0 (VHost, 1);
 
@@ -591,8 +600,14 @@ pl_vnet_transport_behind (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust
   vhost->node = *pl_identity_node_id (identity);
   vhost->attachments = g_hash_table_new (NULL, NULL);
   vhost->dials = g_hash_table_new (NULL, NULL);
+  vhost->address = GUINT32_TO_BE (0x0a000001);
   if (host)
     {
+      g_autoptr (GInetAddress) address = g_inet_address_new_from_string (host);
+
+      if (address && g_inet_address_get_family (address) == G_SOCKET_FAMILY_IPV4)
+        memcpy (&vhost->address, g_inet_address_to_bytes (address), 4);
+      vhost->port = port;
       vhost->listener = g_strdup_printf ("%s:%u", host, port);
       g_hash_table_insert (net->listeners, g_strdup (vhost->listener), vhost);
     }

@@ -153,6 +153,48 @@ START_TEST (a_node_that_vanishes_during_the_exchange_is_given_up_in_five_seconds
 }
 END_TEST
 
+/* 345: the peers it was connected to are asked before the document's nodes, which are all gone. */
+START_TEST (a_restart_goes_through_cached_peers_when_no_listed_node_answers)
+{
+  PlWorldOptions options = { .seed = 214, .n = 10, .n_boot = 2, .listen_all = TRUE };
+  g_autoptr (PlWorld) world = pl_world_new (&options);
+
+  pl_world_grow (world, 10);
+  pl_world_run (world, 20 * SEC);
+  pl_world_kill (world, 0);
+  pl_world_kill (world, 1);
+  pl_world_run (world, 60 * SEC);
+  pl_world_stop (world, 7);
+  pl_world_run (world, 5 * SEC);
+  pl_world_start (world, 7, PL_ROLE_PEER);
+  ck_assert (pl_world_wait_state (world, 7, PL_NODE_PEER, 3 * SEC));
+  pl_node_register (pl_world_node (world, 7), pl_world_aor (world, 7));
+  ck_assert (pl_world_wait_registered (world, 7, 3 * SEC));
+  ck_assert (pl_world_finds (world, 3, 7));
+  ck_assert (pl_world_call (world, 7, 3));
+}
+END_TEST
+
+/* And when it is the cached ones that are gone, the listed ones are asked a second later. */
+START_TEST (dead_cached_peers_hold_a_restart_up_for_a_second)
+{
+  static const char *const dead[] = { "10.1.0.3:6084", "10.1.0.4:6084", NULL };
+  PlWorldOptions options = { .seed = 215, .n = 8, .n_boot = 2, .listen_all = TRUE };
+  g_autoptr (PlWorld) world = pl_world_new (&options);
+
+  pl_world_grow (world, 8);
+  pl_world_run (world, 20 * SEC);
+  pl_world_kill (world, 7);
+  for (guint i = 3; i < 5; i++)
+    pl_vnet_kill (pl_world_net (world), pl_world_id (world, i)); /* silent: no refusal either */
+  pl_world_run (world, 60 * SEC);
+  pl_world_set_cached (world, 7, dead);
+  pl_world_start (world, 7, PL_ROLE_CLIENT);
+  ck_assert (!pl_world_wait_state (world, 7, PL_NODE_CLIENT, SEC));
+  ck_assert (pl_world_wait_state (world, 7, PL_NODE_CLIENT, 2 * SEC));
+}
+END_TEST
+
 static Suite *
 suite (void)
 {
@@ -162,6 +204,8 @@ suite (void)
   tcase_set_timeout (t, 60);
   tcase_add_loop_test (t, a_minute_without_network_is_made_good_in_half_a_minute, 0, ALL + 1);
   tcase_add_test (t, every_peer_restarts_and_clients_come_back);
+  tcase_add_test (t, a_restart_goes_through_cached_peers_when_no_listed_node_answers);
+  tcase_add_test (t, dead_cached_peers_hold_a_restart_up_for_a_second);
   tcase_add_test (t, a_step_of_the_wall_clock_passes);
   tcase_add_test (t, a_clock_before_all_certificates_does_no_lasting_harm);
   tcase_add_loop_test (t, a_node_that_vanishes_during_the_exchange_is_given_up_in_five_seconds, 0, 15);

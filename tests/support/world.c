@@ -23,6 +23,7 @@ typedef struct {
   char *host;          /* NULL: no listener */
   char *path;
   PlVNetNat nat;
+  GStrv cached;        /* peers to come back through */
   PlIdentity *identity;
   PlEnv *env;
   PlTrust *trust;
@@ -65,6 +66,7 @@ member_free (gpointer data)
   g_string_free (member->heard, TRUE);
   g_free (member->aor);
   g_free (member->host);
+  g_strfreev (member->cached);
   g_free (member->path);
   g_free (member);
 }
@@ -85,6 +87,8 @@ add_member (PlWorld *world, const PlWorldOptions *options)
       member->host = g_strdup (where.host);
       g_array_append_val (pl_test_pki_document (world->pki)->bootstrap_nodes, where);
     }
+  else if (options->listen_all)
+    member->host = g_strdup_printf ("10.1.%u.%u", member->index / 256, member->index % 256);
   if (options->dir)
     member->path = g_strdup_printf ("%s/records%u", options->dir, member->index);
   member->identity = pl_test_pki_identity (world->pki, member->aor, NULL);
@@ -209,12 +213,29 @@ on_state (gpointer user, PlNodeState state)
   (void) state;
 }
 
+static void
+on_cached (gpointer user, const char *const *addresses)
+{
+  Member *member = user;
+
+  g_strfreev (member->cached);
+  member->cached = g_strdupv ((GStrv) addresses);
+}
+
+void
+pl_world_set_cached (PlWorld *world, guint i, const char *const *addresses)
+{
+  on_cached (member_of (world, i), addresses);
+}
+
 PlNode *
 pl_world_start (PlWorld *world, guint i, PlRole role)
 {
-  static const PlNodeHandlers handlers = { .state_changed = on_state, .incoming = on_incoming };
+  static const PlNodeHandlers handlers = { .state_changed = on_state, .incoming = on_incoming,
+                                            .cached = on_cached };
   Member *member = member_of (world, i);
-  PlNodeOptions options = { role, world->promote_after, i == 0 };
+  PlNodeOptions options = { .role = role, .promote_after = world->promote_after, .may_start_ring = i == 0,
+                            .cached = (const char *const *) member->cached };
   PlDocument *document = pl_test_pki_document (world->pki);
   g_autoptr (GError) error = NULL;
   PlTransport *transport;

@@ -18,6 +18,7 @@ typedef struct {
   guint n;          /* identities made */
   guint n_boot;     /* how many listen and are listed as bootstrap nodes, at least 1 */
   const char *dir;  /* stores on disk here, NULL: in memory */
+  gboolean listen_all;  /* those that are not listed listen too, and remember peers over a restart */
   gint64 promote_after; /* role auto; 0: 10 s */
 } PlWorldOptions;
 
@@ -35,6 +36,8 @@ PlStore *pl_world_store (PlWorld *world, guint i);
 
 /* What node i stands behind when it is started the next time. */
 void pl_world_set_nat (PlWorld *world, guint i, PlVNetNat nat);
+/* What node i remembers of peers when it is started the next time, "host:port". */
+void pl_world_set_cached (PlWorld *world, guint i, const char *const *addresses);
 /* Makes and starts node i; also after kill or stop. */
 PlNode *pl_world_start (PlWorld *world, guint i, PlRole role);
 /* Dies without a word. */
