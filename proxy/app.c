@@ -205,7 +205,7 @@ add_membership (PlApp *app, const PlHomeIdentity *home)
       add_problem (app, error->message);
       return;
     }
-  pl_node_set_reluctant (pl_membership_node (membership), pl_power_saving (app->power));
+  pl_node_set_reluctant (pl_membership_node (membership), app->power && pl_power_saving (app->power));
   g_ptr_array_add (app->memberships, membership);
   pl_membership_start (membership);
 }
@@ -414,7 +414,6 @@ pl_app_start (PlApp *app, GError **error)
   if (!pl_ice_check_linkage (error) || !make_folders (app, error) || !take_lock (app, error))
     return FALSE;
   app->loop = pl_loop_new (NULL);
-  app->power = pl_power_new (NULL, on_power, app);
   if (!load_identities (app))
     {
       log_problems (app, 1);
@@ -425,6 +424,7 @@ pl_app_start (PlApp *app, GError **error)
   log_problems (app, 0);
   if (!open_sip (app, error) || !open_control (app, error))
     return FALSE;
+  app->power = pl_power_new (NULL, on_power, app);
   pl_notify ("READY=1");
   return TRUE;
 }
