@@ -15,6 +15,7 @@
 #define SEGMENTS_EXTENSION "pl-sip-seg"
 
 struct PlAppLink {
+  PlNode *node;              /* NULL once that is gone */
   PlSegments *segments;
   PlAppLinkHandlers handlers;
   gpointer user;
@@ -75,6 +76,8 @@ app_link_new (PlNode *node, PlCarrier *carrier, gboolean segmented)
   static const PlSegmentsHandlers handlers = { .message = on_message, .stalled = on_stalled, .closed = on_closed };
   PlAppLink *link = g_new0 (PlAppLink, 1);
 
+  link->node = node;
+  g_ptr_array_add (node->app_links, link);
   link->segments = pl_segments_new (node->env, carrier, segmented, &handlers, link);
   return link;
 }
@@ -115,8 +118,31 @@ pl_app_link_free (PlAppLink *link)
 {
   if (!link)
     return;
+  if (link->node)
+    g_ptr_array_remove_fast (link->node->app_links, link);
   pl_segments_free (link->segments);
   g_free (link);
+}
+
+/* The handlers may free any of them. */
+void
+pl_node_app_expel (PlNode *node, gboolean all)
+{
+  for (guint i = 0; i < node->app_links->len;)
+    {
+      PlAppLink *link = g_ptr_array_index (node->app_links, i);
+      const PlCarrierInfo *info = pl_segments_info (link->segments);
+
+      if (!all && !pl_trust_is_bad (node->trust, &info->node) && !(info->cert && pl_trust_has_bad (node->trust, info->cert)))
+        {
+          i++;
+          continue;
+        }
+      link->node = NULL;
+      g_ptr_array_remove_index (node->app_links, i);
+      pl_segments_close (link->segments, all ? "the overlay was left" : "the overlay's configuration lists the node as bad");
+      i = 0;
+    }
 }
 
 /* --- exchanges --- */
@@ -147,6 +173,7 @@ void
 pl_node_app_init (PlNode *node)
 {
   node->connects = g_ptr_array_new ();
+  node->app_links = g_ptr_array_new ();
 }
 
 void
@@ -155,6 +182,9 @@ pl_node_app_free (PlNode *node)
   while (node->connects->len > 0)
     exchange_free (g_ptr_array_remove_index (node->connects, 0));
   g_ptr_array_unref (node->connects);
+  for (guint i = 0; i < node->app_links->len; i++)
+    ((PlAppLink *) g_ptr_array_index (node->app_links, i))->node = NULL;
+  g_ptr_array_unref (node->app_links);
 }
 
 /* Hands the link to the first who asked for it; the others are told. */

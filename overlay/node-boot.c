@@ -27,6 +27,7 @@ typedef struct {
   PlBoot *boot;
   PlHostPort where;
   gboolean is_self, known;
+  gboolean gone;             /* the document no longer lists it */
   gint64 dialing;            /* since when, env time; 0: not */
   PlNodeId id;
 } Host;
@@ -78,21 +79,63 @@ add_cached (PlBoot *boot, const char *text)
   add_host (boot, boot->cached, name, (guint16) port);
 }
 
+static Host *
+find_host (PlBoot *boot, const PlHostPort *where)
+{
+  for (guint i = 0; i < boot->hosts->len; i++)
+    {
+      Host *host = g_ptr_array_index (boot->hosts, i);
+
+      if (host->where.port == where->port && g_str_equal (host->where.host, where->host))
+        return host;
+    }
+  return NULL;
+}
+
+static void
+add_hosts (PlBoot *boot)
+{
+  GArray *list = boot->node->document->bootstrap_nodes;
+
+  for (guint i = 0; list && i < list->len; i++)
+    {
+      const PlHostPort *where = &g_array_index (list, PlHostPort, i);
+      Host *host = find_host (boot, where);
+
+      if (host)
+        host->gone = FALSE;
+      else
+        add_host (boot, boot->hosts, g_strdup (where->host), where->port);
+    }
+}
+
+void
+pl_node_boot_set_document (PlNode *node)
+{
+  PlBoot *boot = node->boot;
+
+  for (guint i = 0; i < boot->hosts->len; i++)
+    ((Host *) g_ptr_array_index (boot->hosts, i))->gone = TRUE;
+  add_hosts (boot);
+  for (guint i = boot->hosts->len; i > 0; i--)
+    {
+      Host *host = g_ptr_array_index (boot->hosts, i - 1);
+
+      if (host->gone && !host->dialing) /* the transport holds it until then */
+        g_ptr_array_remove_index (boot->hosts, i - 1);
+    }
+  pl_node_boot_check (node);
+}
+
 void
 pl_node_boot_init (PlNode *node)
 {
   PlBoot *boot = g_new0 (PlBoot, 1);
-  GArray *list = node->document->bootstrap_nodes;
 
   boot->node = node;
   boot->hosts = g_ptr_array_new_with_free_func (host_free);
   boot->cached = g_ptr_array_new_with_free_func (host_free);
-  for (guint i = 0; list && i < list->len; i++)
-    {
-      const PlHostPort *where = &g_array_index (list, PlHostPort, i);
-
-      add_host (boot, boot->hosts, g_strdup (where->host), where->port);
-    }
+  add_hosts (boot);
   for (guint i = 0; node->options.cached && node->options.cached[i] && i < CACHED_MAX; i++)
     add_cached (boot, node->options.cached[i]);
   node->options.cached = NULL;
@@ -207,7 +250,7 @@ dial (Host *host)
   static const PlDialHandlers handlers = { .connected = on_dialed, .failed = on_dial_failed };
   PlNode *node = host->boot->node;
 
-  if (is_dialing (host) || host->is_self || (host->known && pl_forward_connected (node->forward, &host->id)))
+  if (is_dialing (host) || host->is_self || host->gone || (host->known && pl_forward_connected (node->forward, &host->id)))
     return;
   host->dialing = pl_env_now (node->env);
   pl_transport_dial (node->transport, host->where.host, host->where.port, &handlers, host);

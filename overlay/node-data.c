@@ -145,6 +145,8 @@ on_answer (gpointer user, const PlTransAnswer *answer)
   Operation *operation = user;
 
   operation->transaction = NULL;
+  if (answer && answer->error_code == PL_ERROR_UNKNOWN_KIND)
+    pl_node_config_teach (operation->node, &answer->signer, operation->kind);
   if (!answer)
     report_error (operation, 0);
   else if (operation->fetched && (answer->error_code == 0 || answer->error_code == PL_ERROR_NOT_FOUND))

@@ -202,34 +202,6 @@ on_topology (PlNode *node, PlIncoming *incoming)
     pl_trans_answer (node->trans, incoming, body, NULL);
 }
 
-/* A new document is taken at a start: here it is only judged (6.5.4.2). */
-static void
-on_config_update (PlNode *node, PlIncoming *incoming)
-{
-  g_auto (PlConfigUpdateReq) update = { 0 };
-  g_autoptr (PlDocument) document = NULL;
-  guint16 ahead;
-
-  if (!read_body (node, incoming, &update))
-    return;
-  if (update.type != PL_CONFIG_UPDATE_CONFIG)
-    {
-      pl_trans_refuse_text (node->trans, incoming, PL_ERROR_FORBIDDEN, "Kinds come with the configuration document");
-      return;
-    }
-  document = update.config_data ? pl_document_parse (update.config_data, node->document->instance_name, NULL) : NULL;
-  if (!document || !pl_document_verify (document, node->trust, node->document, NULL))
-    {
-      pl_trans_refuse_text (node->trans, incoming, PL_ERROR_FORBIDDEN, "the document is not properly signed");
-      return;
-    }
-  ahead = (document->sequence + 65535u - node->document->sequence) % 65535u;
-  if (ahead == 0 || ahead >= 32768)
-    pl_trans_refuse_text (node->trans, incoming, PL_ERROR_CONFIG_TOO_OLD, "the document is not newer than ours");
-  else
-    pl_trans_refuse_text (node->trans, incoming, PL_ERROR_INCOMPATIBLE_WITH_OVERLAY, "a new document is taken at the next start");
-}
-
 typedef void (*Method) (PlNode *node, PlIncoming *incoming);
 
 static Method
@@ -261,7 +233,7 @@ method_of (guint16 code)
     case PL_MESSAGE_PATH_TRACK_REQ:
       return pl_node_on_path_track;
     case PL_MESSAGE_CONFIG_UPDATE_REQ:
-      return on_config_update;
+      return pl_node_on_config_update;
     default:
       return NULL;
     }

@@ -2,7 +2,7 @@
  *
  * The parts of the node share this state: node.c (life, wiring), node-boot.c (bootstrap nodes,
  * states), node-attach.c (links), node-app.c (application links), node-method.c (requests of
- * others), node-data.c (store and fetch).
+ * others), node-data.c (store and fetch), node-config.c (the document while running).
  */
 #pragma once
 #include "overlay/node.h"
@@ -27,6 +27,7 @@ G_BEGIN_DECLS
 
 typedef struct PlBoot PlBoot;
 typedef struct PlCache PlCache;
+typedef struct PlNodeConfig PlNodeConfig;
 
 struct PlNode {
   PlEnv *env;
@@ -55,9 +56,11 @@ struct PlNode {
   PlCache *cache;            /* node-cache.c */
   GPtrArray *attaches;       /* node-attach.c: Attaching */
   GPtrArray *connects;       /* node-app.c: AppExchange */
+  GPtrArray *app_links;      /* node-app.c: PlAppLink, of others */
   GHashTable *operations;    /* node-data.c: set of Operation */
   PlDiagnosticsPolicy diagnostics; /* node-diagnose.c; `names` is ours */
   GPtrArray *traces;         /* node-trace.c: PlTrace */
+  PlNodeConfig *config;      /* node-config.c */
 
   PlTimer *promote_timer, *stop_timer;
   void (*stopped) (gpointer data);
@@ -66,6 +69,8 @@ struct PlNode {
 
 /* --- node.c --- */
 void pl_node_enter (PlNode *node, PlNodeState state);
+/* overlay-reliability-timer, microseconds. */
+gint64 pl_node_reliability (const PlDocument *document);
 
 /* --- node-boot.c --- */
 void pl_node_boot_init (PlNode *node);
@@ -86,6 +91,20 @@ GStrv pl_node_cache_dup_offered (const PlAttachReqAns *remote);
 /* A link to `id` stands, which offered these. */
 void pl_node_cache_add (PlNode *node, const PlNodeId *id, const char *const *addresses);
 
+/* The document in force is another: its bootstrap nodes. */
+void pl_node_boot_set_document (PlNode *node);
+
+/* --- node-config.c --- */
+void pl_node_config_init (PlNode *node, const PlDocument *document);
+void pl_node_config_free (PlNode *node);
+void pl_node_config_start (PlNode *node);
+void pl_node_config_stop (PlNode *node);
+void pl_node_on_config_update (PlNode *node, PlIncoming *incoming);
+/* It has an old document: here is ours (6.3.2.1). */
+void pl_node_config_send (PlNode *node, const PlNodeId *id);
+/* It does not know this Kind: here is its definition (7.4.1.2). */
+void pl_node_config_teach (PlNode *node, const PlNodeId *id, guint32 kind);
+
 /* --- node-attach.c --- */
 void pl_node_attach_init (PlNode *node);
 void pl_node_attach_free (PlNode *node);
@@ -98,6 +117,8 @@ void pl_node_attach_link_up (PlNode *node, const PlNodeId *id);
 void pl_node_app_init (PlNode *node);
 void pl_node_app_free (PlNode *node);
 void pl_node_on_app_attach (PlNode *node, PlIncoming *incoming);
+/* Ends the links of bad nodes, or all. */
+void pl_node_app_expel (PlNode *node, gboolean all);
 
 /* --- node-method.c --- */
 void pl_node_on_request (PlNode *node, PlIncoming *incoming);

@@ -110,21 +110,10 @@ on_request (gpointer user, PlIncoming *incoming)
   pl_node_on_request (user, incoming);
 }
 
-/* It runs with an old document: here is ours (6.5.4). */
 static void
 on_outdated (gpointer user, const PlNodeId *id)
 {
-  PlNode *node = user;
-  PlConfigUpdateReq update = { .type = PL_CONFIG_UPDATE_CONFIG, .config_data = node->document->xml };
-  g_autoptr (GBytes) body = NULL;
-  PlTransRequest request = { .code = PL_MESSAGE_CONFIG_UPDATE_REQ };
-
-  if (!node->document->xml)
-    return;
-  body = pl_body_write (pl_body_type (PL_MESSAGE_CONFIG_UPDATE_REQ), &update);
-  request.body = body;
-  request.to = pl_destination_node (id);
-  pl_trans_request (node->trans, &request, NULL, NULL, NULL);
+  pl_node_config_send (user, id);
 }
 
 static const PlTransHandlers trans_handlers = {
@@ -312,6 +301,12 @@ on_accept (gpointer user, PlCarrier *carrier)
   pl_forward_add (node->forward, carrier);
 }
 
+gint64
+pl_node_reliability (const PlDocument *document)
+{
+  return MAX (document->reliability_timer, 200) * PL_USEC_PER_MSEC;
+}
+
 static void
 make_layers (PlNode *node)
 {
@@ -320,7 +315,7 @@ make_layers (PlNode *node)
     .overlay = pl_overlay_hash (node->document->instance_name),
     .initial_ttl = node->document->initial_ttl,
     .max_message = node->document->max_message_size,
-    .reliability = MAX (node->document->reliability_timer, 200) * PL_USEC_PER_MSEC,
+    .reliability = pl_node_reliability (node->document),
     .keepalive = PL_NODE_KEEPALIVE,
     .compress = node->options.compress_via,
   };
@@ -345,7 +340,7 @@ pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTru
   PlNode *node = g_new0 (PlNode, 1);
 
   node->env = env;
-  node->document = document;
+  pl_node_config_init (node, document);
   node->identity = identity;
   node->trust = trust;
   node->transport = transport;
@@ -382,6 +377,7 @@ pl_node_free (PlNode *node)
   pl_certificates_free (node->certificates);
   pl_registrations_free (node->registrations);
   pl_node_boot_stop (node);
+  pl_node_config_stop (node);
   pl_node_app_free (node);
   pl_node_attach_free (node);
   pl_trans_free (node->trans);
@@ -393,6 +389,7 @@ pl_node_free (PlNode *node)
   pl_transport_free (node->transport);
   pl_node_boot_free (node);
   pl_node_cache_free (node);
+  pl_node_config_free (node);
   g_free (node);
 }
 
@@ -405,6 +402,7 @@ pl_node_start (PlNode *node)
     pl_topology_set_peer (node->topology, TRUE);
   pl_node_enter (node, PL_NODE_CONNECTING);
   pl_node_boot_start (node);
+  pl_node_config_start (node);
 }
 
 static void
@@ -442,6 +440,7 @@ pl_node_stop (PlNode *node, void (*done) (gpointer data), gpointer data)
   node->stopped = done;
   node->stopped_data = data;
   pl_node_boot_stop (node);
+  pl_node_config_stop (node);
   pl_timer_clear (&node->promote_timer);
   pl_node_enter (node, PL_NODE_LEAVING);
   pl_env_arm (node->env, &node->stop_timer, PL_NODE_STOP_TIME, stop_over, node);

@@ -47,9 +47,16 @@ typedef struct {
   void (*incoming) (gpointer user, PlAppLink *link);
   /* Who to give as PlNodeOptions.cached the next time; may be NULL. */
   void (*cached) (gpointer user, const char *const *addresses);
+  /* A newer document of the overlay (6.5.4) is in force when this returns: keep its `xml` for the
+   * next start. The handler may still take bootstrap nodes out of it, our own addresses. */
+  void (*document) (gpointer user, PlDocument *document);
+  /* What is wrong with the overlay's configuration and what to do, for people; NULL: nothing any
+   * more. A node that can't follow it leaves by itself, to the state left. */
+  void (*trouble) (gpointer user, const char *problem);
 } PlNodeHandlers;
 
-/* All borrowed but `transport`, which is taken. */
+/* All borrowed but `transport`, which is taken, and the document, which is referenced: another may
+ * take its place in the node, the store and the trust. */
 PlNode *pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTrust *trust,
                      PlTransport *transport, PlStore *store, const PlNodeOptions *options,
                      const PlNodeHandlers *handlers, gpointer user);
@@ -65,6 +72,11 @@ void pl_node_stop (PlNode *node, void (*done) (gpointer data), gpointer data);
 void pl_node_set_reluctant (PlNode *node, gboolean reluctant);
 PlNodeState pl_node_state (PlNode *node);
 const PlNodeId *pl_node_id (PlNode *node);
+/* The one in force, borrowed until the next event. */
+const PlDocument *pl_node_document (PlNode *node);
+/* A newer document from a file: judged as one that came by ConfigUpdate (6.5.4.2), in force, and
+ * told by the handler, after this returned TRUE. */
+gboolean pl_node_take_document (PlNode *node, GBytes *xml, GError **error);
 
 /* --- SIP usage (RFC 7904) --- */
 

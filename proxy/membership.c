@@ -318,6 +318,8 @@ check_certificate (PlMembership *membership, GError **error)
 static gboolean
 check_document (PlMembership *membership, GError **error)
 {
+  if (!pl_document_check_supported (membership->document, error))
+    return FALSE;
   membership->trust = pl_document_trust_new (membership->document, membership->env, error);
   if (membership->trust && pl_document_verify (membership->document, membership->trust, NULL, error))
     return TRUE;

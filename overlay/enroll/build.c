@@ -137,7 +137,7 @@ static void
 put_values (GString *out, const PlDocument *document)
 {
   put_text (out, "topology-plugin", document->topology);
-  put_number (out, "node-id-length", PL_NODE_ID_LEN);
+  put_number (out, "node-id-length", document->node_id_length);
   put_roots (out, document->root_certs);
   put_texts (out, "enrollment-server", document->enrollment_servers);
   put_hosts (out, "bootstrap-node", "address", document->bootstrap_nodes);

@@ -48,6 +48,8 @@ pl_document_alloc (const char *instance_name)
 {
   PlDocument *document = g_new0 (PlDocument, 1);
 
+  document->refs = 1;
+  document->node_id_length = PL_NODE_ID_LEN;
   document->instance_name = g_strdup (instance_name);
   document->root_certs = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
   document->bootstrap_nodes = host_list_new ();
@@ -61,6 +63,7 @@ pl_document_alloc (const char *instance_name)
   document->signatures = g_ptr_array_new_with_free_func (g_free);
   document->link_protocols = g_ptr_array_new_with_free_func (g_free);
   document->mandatory_extensions = g_ptr_array_new_with_free_func (g_free);
+  document->kind_updates = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
   document->unknown_kinds = g_ptr_array_new_with_free_func (g_free);
   document->clients_permitted = TRUE;
   document->chord_reactive = TRUE;
@@ -92,10 +95,19 @@ pl_document_new (const char *instance_name)
   return document;
 }
 
+PlDocument *
+pl_document_ref (const PlDocument *document)
+{
+  PlDocument *counted = (PlDocument *) document;
+
+  counted->refs++;
+  return counted;
+}
+
 void
 pl_document_free (PlDocument *document)
 {
-  if (!document)
+  if (!document || --document->refs > 0)
     return;
   g_free (document->instance_name);
   g_free (document->topology);
@@ -111,6 +123,7 @@ pl_document_free (PlDocument *document)
   g_ptr_array_unref (document->signatures);
   g_ptr_array_unref (document->link_protocols);
   g_ptr_array_unref (document->mandatory_extensions);
+  g_ptr_array_unref (document->kind_updates);
   g_ptr_array_unref (document->unknown_kinds);
   g_clear_pointer (&document->xml, g_bytes_unref);
   g_clear_pointer (&document->blob, g_bytes_unref);
@@ -159,6 +172,14 @@ pl_document_check_time (const PlDocument *document, PlEnv *env, GError **error)
   return FALSE;
 }
 
+gboolean
+pl_document_sequence_newer (guint16 a, guint16 b)
+{
+  guint ahead = (a + PL_DOCUMENT_SEQUENCES - b) % PL_DOCUMENT_SEQUENCES;
+
+  return ahead != 0 && ahead <= PL_DOCUMENT_SEQUENCES / 2;
+}
+
 static gboolean
 unsupported (const PlDocument *document, const char *what, const char *value, GError **error)
 {
@@ -179,6 +200,8 @@ pl_document_check_supported (const PlDocument *document, GError **error)
 {
   if (g_strcmp0 (document->topology, "CHORD-RELOAD") != 0)
     return unsupported (document, "topology plug-in", document->topology, error);
+  if (document->node_id_length != PL_NODE_ID_LEN)
+    return unsupported (document, "Node-IDs of another length", "", error);
   if (!list_has (document->link_protocols, "TLS"))
     return unsupported (document, "overlay link protocol", g_ptr_array_index (document->link_protocols, 0), error);
   for (guint i = 0; i < document->mandatory_extensions->len; i++)

@@ -26,6 +26,7 @@ typedef struct { char *host; guint16 port; } PlHostPort;
 typedef struct PlKindBlob PlKindBlob;
 
 typedef struct PlDocument {
+  guint refs;                   /* pl_document_ref */
   char *instance_name;          /* overlay name */
   guint16 sequence;
   gboolean has_sequence;
@@ -54,17 +55,23 @@ typedef struct PlDocument {
   char *topology;               /* "CHORD-RELOAD" */
   GPtrArray *link_protocols;    /* char *; never empty, default "TLS" */
   GPtrArray *mandatory_extensions; /* char *, namespaces */
+  GPtrArray *kind_updates;      /* GBytes: kind-blocks that came later than the document (6.5.4) */
+  guint node_id_length;         /* bytes, default 16; with another no Node-ID of the document is read */
   GPtrArray *unknown_kinds;     /* char *: required Kinds whose name, model or policy we don't know */
 } PlDocument;
 
 #define PL_DOCUMENT_MAX (256 * 1024)
+#define PL_DOCUMENT_KINDS_MAX 128       /* of one document with its kind_updates */
+#define PL_DOCUMENT_SEQUENCES 65535u    /* sequence numbers are 0 .. 65534 and compare modulo (6.3.2.1) */
 
 /* What this program writes for its own overlays, all lists there and empty. */
 PlDocument *pl_document_new (const char *instance_name);
 /* Parses and validates. Every problem is said with its line. Does not check the signature.
  * Of several configurations `name` is taken, or the first when NULL. */
 PlDocument *pl_document_parse (GBytes *xml, const char *name, GError **error);
-void pl_document_free (PlDocument *document);
+/* For whoever keeps it; nobody changes it any more then. */
+PlDocument *pl_document_ref (const PlDocument *document);
+void pl_document_free (PlDocument *document); /* gives one reference back */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlDocument, pl_document_free)
 /* Whether this program can be in such an overlay: topology plug-in, link protocol, extensions,
  * required Kinds, admission. The reason and the next step are in `error`. */
@@ -73,8 +80,17 @@ gboolean pl_document_check_supported (const PlDocument *document, GError **error
 gboolean pl_document_check_time (const PlDocument *document, PlEnv *env, GError **error);
 /* The signature over "<configuration ...> .. </configuration>" and those over each Kind, by a
  * configuration-signer of `previous` (NULL, first contact: of the document itself) and one
- * of its own kind-signers. With `previous` the name must be the same and the sequence greater (6.5.4.2). */
+ * of its own kind-signers. `trust` is that of `previous`; then the sequence must be greater and
+ * the name the same (6.5.4.2). G_IO_ERROR_NOT_SUPPORTED: rightly signed, for another name. */
 gboolean pl_document_verify (const PlDocument *document, PlTrust *trust, const PlDocument *previous, GError **error);
+/* Whether `a` is newer than `b`, modulo (6.3.2.1). */
+gboolean pl_document_sequence_newer (guint16 a, guint16 b);
+/* A copy of `document` with the Kinds of `blocks` added (GBytes, each one kind-block
+ * production, 6.5.4.1). PL_TRUST_ERROR: not signed by a kind-signer of the document, or a Kind
+ * that is defined otherwise already. */
+PlDocument *pl_document_with_kinds (const PlDocument *document, GPtrArray *blocks, PlTrust *trust, GError **error);
+/* The kind-block of a Kind as it was received, NULL when it came without one. */
+GBytes *pl_document_dup_kind_block (const PlDocument *document, guint32 id);
 /* The definition of a Kind, NULL when unknown. */
 const PlKind *pl_document_kind (const PlDocument *document, guint32 id);
 /* "0xf0000001:SINGLE:USER-MATCH:1:1000", a private Kind (14.6) with its data model, access policy,

@@ -200,6 +200,8 @@ add_node_id (Parser *parser, GArray *list, xmlNodePtr node)
   g_autofree char *text = dup_text (node);
   PlNodeId id;
 
+  if (parser->document->node_id_length != PL_NODE_ID_LEN)
+    return;
   if (pl_node_id_parse (text, &id))
     g_array_append_val (list, id);
   else
@@ -257,13 +259,6 @@ take_self_signed (Parser *parser, xmlNodePtr node)
     parser->document->self_signed_digest = G_CHECKSUM_SHA256;
   else
     complain (parser, xmlGetLineNo (node), "digest is neither sha1 nor sha256");
-}
-
-static void
-take_node_id_length (Parser *parser, xmlNodePtr node)
-{
-  if (get_number (node) != PL_NODE_ID_LEN)
-    complain (parser, xmlGetLineNo (node), "this program knows Node-IDs of %d bytes only", PL_NODE_ID_LEN);
 }
 
 static void
@@ -423,7 +418,7 @@ take_value (Parser *parser, xmlNodePtr node)
   else if (g_str_equal (name, "topology-plugin"))
     document->topology = dup_text (node);
   else if (g_str_equal (name, "node-id-length"))
-    take_node_id_length (parser, node);
+    document->node_id_length = get_number (node);
   else if (g_str_equal (name, "self-signed-permitted"))
     take_self_signed (parser, node);
   else
@@ -517,6 +512,9 @@ take_configuration (Parser *parser, xmlNodePtr node)
   document->xml = g_bytes_ref (parser->xml);
   document->blob = dup_extent (parser, node);
   take_attributes (parser, node);
+  for (xmlNodePtr child = node->children; child; child = child->next)
+    if (is_element (child, PL_NS_BASE, "node-id-length")) /* before any Node-ID */
+      document->node_id_length = get_number (child);
   for (xmlNodePtr child = node->children; child; child = child->next)
     take_element (parser, child);
   if (!document->topology)

@@ -124,42 +124,156 @@ verify_configuration (const PlDocument *document, PlTrust *trust, GArray *signer
 }
 
 static gboolean
-verify_kinds (const PlDocument *document, PlTrust *trust, GError **error)
+verify_kind (const PlKindBlob *kind, PlTrust *trust, GArray *signers, GError **error)
 {
-  for (guint i = 0; i < document->kind_blobs->len; i++)
-    {
-      const PlKindBlob *kind = g_ptr_array_index (document->kind_blobs, i);
-
-      if (!kind->signature)
-        return refuse (error, PL_TRUST_ERROR_SIGNATURE, "one of its Kinds is not signed");
-      if (verify_block (trust, kind->blob, kind->signature, document->kind_signers, error))
-        continue;
-      g_prefix_error (error, "the Kind at line %u: ", kind->line);
-      return FALSE;
-    }
-  return TRUE;
+  if (!kind->signature)
+    return refuse (error, PL_TRUST_ERROR_SIGNATURE, "one of its Kinds is not signed");
+  if (verify_block (trust, kind->blob, kind->signature, signers, error))
+    return TRUE;
+  g_prefix_error (error, "the Kind at line %u: ", kind->line);
+  return FALSE;
 }
 
 static gboolean
-check_successor (const PlDocument *document, const PlDocument *previous, GError **error)
+verify_kinds (const PlDocument *document, PlTrust *trust, GError **error)
 {
-  if (g_ascii_strcasecmp (document->instance_name, previous->instance_name) != 0)
-    return refuse (error, PL_TRUST_ERROR_OVERLAY, "it is for another overlay");
-  if (document->sequence <= previous->sequence)
-    return refuse (error, PL_TRUST_ERROR_EXPIRED, "it is not newer than the one at hand");
+  if (document->node_id_length != PL_NODE_ID_LEN)
+    return TRUE; /* it can't be used anyway, and its kind-signers are unknown */
+  for (guint i = 0; i < document->kind_blobs->len; i++)
+    if (!verify_kind (g_ptr_array_index (document->kind_blobs, i), trust, document->kind_signers, error))
+      return FALSE;
   return TRUE;
+}
+
+/* The new document is judged by the one before it, its Kinds by itself: its roots and bad nodes
+ * are in force when they are. */
+static gboolean
+verify_next (const PlDocument *document, PlTrust *trust, const PlDocument *previous, GError **error)
+{
+  g_autoptr (PlTrust) own = NULL;
+
+  if (!pl_document_sequence_newer (document->sequence, previous->sequence))
+    return refuse (error, PL_TRUST_ERROR_EXPIRED, "it is not newer than the one at hand");
+  if (!verify_configuration (document, trust, previous->configuration_signers, error))
+    return FALSE;
+  if (g_ascii_strcasecmp (document->instance_name, previous->instance_name) != 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "it is for another overlay than %s", previous->instance_name);
+      return FALSE;
+    }
+  own = pl_document_trust_new (document, pl_trust_env (trust), error);
+  return own && verify_kinds (document, own, error);
 }
 
 gboolean
 pl_document_verify (const PlDocument *document, PlTrust *trust, const PlDocument *previous, GError **error)
 {
   g_autoptr (GError) why = NULL;
-  GArray *signers = (previous ? previous : document)->configuration_signers;
 
-  if ((!previous || check_successor (document, previous, &why)) && verify_configuration (document, trust, signers, &why)
-      && verify_kinds (document, trust, &why))
+  if (previous ? verify_next (document, trust, previous, &why)
+               : verify_configuration (document, trust, document->configuration_signers, &why)
+                   && verify_kinds (document, trust, &why))
     return TRUE;
   g_set_error (error, why->domain, why->code, "cannot accept the configuration of overlay %s: %s",
                document->instance_name, why->message);
   return FALSE;
+}
+
+/* --- Kinds that come later (6.5.4) --- */
+
+static const PlKindBlob *
+find_blob (const PlDocument *document, guint32 id)
+{
+  for (guint i = 0; i < document->kind_blobs->len; i++)
+    {
+      const PlKindBlob *blob = g_ptr_array_index (document->kind_blobs, i);
+
+      if (blob->id == id)
+        return blob;
+    }
+  return NULL;
+}
+
+GBytes *
+pl_document_dup_kind_block (const PlDocument *document, guint32 id)
+{
+  const PlKindBlob *blob = find_blob (document, id);
+  GString *out;
+
+  if (!blob || !blob->signature)
+    return NULL;
+  out = g_string_new ("<kind-block>");
+  g_string_append_len (out, g_bytes_get_data (blob->blob, NULL), g_bytes_get_size (blob->blob));
+  g_string_append_printf (out, "<kind-signature>%s</kind-signature></kind-block>", blob->signature);
+  return g_string_free_to_bytes (out);
+}
+
+/* A document that holds nothing but the block, so that the same grammar and parser see it. */
+static PlDocument *
+parse_block (const PlDocument *document, GBytes *block, GError **error)
+{
+  g_autoptr (GString) xml = g_string_new ("<overlay xmlns=\"" PL_NS_BASE "\"><configuration instance-name=\"");
+  g_autoptr (GBytes) bytes = NULL;
+  PlDocument *parsed;
+
+  g_string_append_printf (xml, "%s\"><required-kinds>", document->instance_name);
+  g_string_append_len (xml, g_bytes_get_data (block, NULL), g_bytes_get_size (block));
+  g_string_append (xml, "</required-kinds></configuration></overlay>");
+  bytes = g_bytes_new (xml->str, xml->len);
+  parsed = pl_document_parse (bytes, NULL, error);
+  if (parsed && parsed->kind_blobs->len == 1 && parsed->unknown_kinds->len == 0)
+    return parsed;
+  if (parsed)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "it is no single Kind that this program knows");
+  pl_document_free (parsed);
+  return NULL;
+}
+
+/* Blocks have no sequence number, so one of old could be repeated at any time: they bring new
+ * Kinds only, what is defined changes with the next document. */
+static gboolean
+check_block (const PlDocument *document, const PlKindBlob *blob, PlTrust *trust, GError **error)
+{
+  const PlKindBlob *old = find_blob (document, blob->id);
+
+  if (!verify_kind (blob, trust, document->kind_signers, error))
+    return FALSE;
+  if (old && !g_bytes_equal (old->blob, blob->blob))
+    return refuse (error, PL_TRUST_ERROR_SIGNER, "this Kind is defined otherwise already");
+  return old || document->kinds->len < PL_DOCUMENT_KINDS_MAX
+         || refuse (error, PL_TRUST_ERROR_SIGNER, "the overlay has too many Kinds already");
+}
+
+static gboolean
+add_block (PlDocument *document, GBytes *block, PlTrust *trust, GError **error)
+{
+  g_autoptr (PlDocument) parsed = parse_block (document, block, error);
+  const PlKindBlob *blob = parsed ? g_ptr_array_index (parsed->kind_blobs, 0) : NULL;
+
+  if (!blob || !check_block (document, blob, trust, error))
+    return FALSE;
+  if (find_blob (document, blob->id))
+    return TRUE;
+  for (guint i = document->kinds->len; i > 0; i--) /* as the registry has it */
+    if (g_array_index (document->kinds, PlKind, i - 1).id == blob->id)
+      g_array_remove_index (document->kinds, i - 1);
+  g_array_append_vals (document->kinds, pl_document_kind (parsed, blob->id), 1);
+  g_ptr_array_add (document->kind_blobs, g_ptr_array_steal_index (parsed->kind_blobs, 0));
+  g_ptr_array_add (document->kind_updates, g_bytes_ref (block));
+  return TRUE;
+}
+
+PlDocument *
+pl_document_with_kinds (const PlDocument *document, GPtrArray *blocks, PlTrust *trust, GError **error)
+{
+  g_autoptr (PlDocument) copy = document->xml ? pl_document_parse (document->xml, document->instance_name, error) : NULL;
+
+  for (guint i = 0; copy && i < document->kind_updates->len; i++)
+    add_block (copy, g_ptr_array_index (document->kind_updates, i), trust, NULL);
+  for (guint i = 0; copy && i < blocks->len; i++)
+    if (!add_block (copy, g_ptr_array_index (blocks, i), trust, error))
+      return NULL;
+  if (!copy && error && !*error)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "the document is not from a file");
+  return g_steal_pointer (&copy);
 }

@@ -630,3 +630,13 @@ pl_forward_dup_nodes (PlForward *forward)
 {
   return pl_table_dup_nodes (forward->table);
 }
+
+void
+pl_forward_set_limits (PlForward *forward, guint8 initial_ttl, gsize max_message, gint64 reliability)
+{
+  forward->config.initial_ttl = initial_ttl;
+  forward->config.reliability = reliability;
+  forward->config.max_message = max_message;
+  pl_table_set_max_message (forward->table, max_message);
+  pl_reassembly_set_max_message (forward->reassembly, max_message);
+}

@@ -57,6 +57,9 @@ PlForward *pl_forward_new (PlEnv *env, const PlForwardConfig *config, const PlFo
 void pl_forward_free (PlForward *forward);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlForward, pl_forward_free)
 
+/* What another configuration document says; of links that stand already, too. */
+void pl_forward_set_limits (PlForward *forward, guint8 initial_ttl, gsize max_message, gint64 reliability);
+
 /* Takes the carrier and makes a link of it; the newest link to a node is the one used. */
 void pl_forward_add (PlForward *forward, PlCarrier *carrier);
 void pl_forward_disconnect (PlForward *forward, const PlNodeId *id);

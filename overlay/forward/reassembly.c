@@ -59,6 +59,12 @@ pl_reassembly_new (PlEnv *env, gsize max_message, gint64 lifetime)
 }
 
 void
+pl_reassembly_set_max_message (PlReassembly *reassembly, gsize max_message)
+{
+  reassembly->max_message = max_message;
+}
+
+void
 pl_reassembly_free (PlReassembly *reassembly)
 {
   if (!reassembly)

@@ -18,6 +18,7 @@ typedef struct PlReassembly PlReassembly;
 
 PlReassembly *pl_reassembly_new (PlEnv *env, gsize max_message, gint64 lifetime);
 void pl_reassembly_free (PlReassembly *reassembly);
+void pl_reassembly_set_max_message (PlReassembly *reassembly, gsize max_message);
 /* One fragment, its header already read, which came over the link of `from`. Returns the whole
  * message with an unfragmented header when this was the last piece missing (caller's), and in
  * `origin` the link its head came over; else NULL. */

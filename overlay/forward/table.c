@@ -238,6 +238,22 @@ pl_table_remove (PlTable *table, const PlNodeId *id, const char *reason)
   table->handlers.down (table->user, &copy, reason);
 }
 
+void
+pl_table_set_max_message (PlTable *table, gsize max_message)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  table->options.max_message = max_message;
+  g_hash_table_iter_init (&iter, table->entries);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      pl_link_set_max_message (((Entry *) value)->link, max_message);
+      if (((Entry *) value)->old)
+        pl_link_set_max_message (((Entry *) value)->old, max_message);
+    }
+}
+
 PlLink *
 pl_table_link (PlTable *table, const PlNodeId *id)
 {

@@ -24,6 +24,8 @@ void pl_table_free (PlTable *table);
 void pl_table_add (PlTable *table, PlCarrier *carrier);
 /* `down` runs inside. */
 void pl_table_remove (PlTable *table, const PlNodeId *id, const char *reason);
+/* Of links that stand and of those to come. */
+void pl_table_set_max_message (PlTable *table, gsize max_message);
 /* Borrowed; NULL when there is none. */
 PlLink *pl_table_link (PlTable *table, const PlNodeId *id);
 /* When a message last came from this node; 0: not connected. */

@@ -96,6 +96,22 @@ forget (PlTrust *trust)
   pl_lru_clear (trust->values);
 }
 
+PlEnv *
+pl_trust_env (PlTrust *trust)
+{
+  return trust->env;
+}
+
+void
+pl_trust_replace (PlTrust *trust, PlTrust *from)
+{
+  PlTrust old = *trust;
+
+  *trust = *from;
+  *from = old;
+  pl_trust_free (from);
+}
+
 gboolean
 pl_trust_add_root (PlTrust *trust, GBytes *der, GError **error)
 {
@@ -124,6 +140,21 @@ pl_trust_set_bad_nodes (PlTrust *trust, const PlNodeId *ids, guint n)
   g_hash_table_remove_all (trust->bad_nodes);
   for (guint i = 0; i < n; i++)
     g_hash_table_add (trust->bad_nodes, g_memdup2 (&ids[i], sizeof ids[i]));
+}
+
+gboolean
+pl_trust_is_bad (PlTrust *trust, const PlNodeId *id)
+{
+  return g_hash_table_contains (trust->bad_nodes, id);
+}
+
+gboolean
+pl_trust_has_bad (PlTrust *trust, const PlCert *cert)
+{
+  for (guint i = 0; i < pl_cert_n_node_ids (cert); i++)
+    if (pl_trust_is_bad (trust, pl_cert_node_id (cert, i)))
+      return TRUE;
+  return FALSE;
 }
 
 void
@@ -306,12 +337,11 @@ check_use (PlTrust *trust, const Entry *entry, GError **error)
                    pl_cert_overlay (cert), trust->overlay);
       return FALSE;
     }
-  for (guint i = 0; i < pl_cert_n_node_ids (cert); i++)
-    if (g_hash_table_contains (trust->bad_nodes, pl_cert_node_id (cert, i)))
-      {
-        fail (error, PL_TRUST_ERROR_BAD_NODE, "the overlay's configuration lists the node as bad");
-        return FALSE;
-      }
+  if (pl_trust_has_bad (trust, cert))
+    {
+      fail (error, PL_TRUST_ERROR_BAD_NODE, "the overlay's configuration lists the node as bad");
+      return FALSE;
+    }
   return check_time (trust, entry, error);
 }
 

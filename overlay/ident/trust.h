@@ -28,8 +28,15 @@ GQuark pl_trust_error_quark (void);
 PlTrust *pl_trust_new (PlEnv *env, const char *overlay);
 void pl_trust_free (PlTrust *trust);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTrust, pl_trust_free)
+PlEnv *pl_trust_env (PlTrust *trust);
+/* `trust` becomes what `from` is and forgets all it remembered; `from` is taken. Whoever
+ * holds `trust` sees the new roots and bad nodes at once (a new configuration document). */
+void pl_trust_replace (PlTrust *trust, PlTrust *from);
 gboolean pl_trust_add_root (PlTrust *trust, GBytes *der, GError **error);
 void pl_trust_set_bad_nodes (PlTrust *trust, const PlNodeId *ids, guint n);
+gboolean pl_trust_is_bad (PlTrust *trust, const PlNodeId *id);
+/* The same for any Node-ID of a certificate. */
+gboolean pl_trust_has_bad (PlTrust *trust, const PlCert *cert);
 /* The caches have room for so many nodes, when more than the usual some hundred: for a trust that
  * many nodes of one process share. */
 void pl_trust_expect (PlTrust *trust, guint nodes);

@@ -368,3 +368,9 @@ pl_link_stats (const PlLink *link, PlLinkStats *stats)
   stats->refused = link->refused;
   stats->queued = sender.waiting + sender.flight;
 }
+
+void
+pl_link_set_max_message (PlLink *link, gsize max_message)
+{
+  link->options.max_message = max_message;
+}

@@ -46,6 +46,8 @@ PlLink *pl_link_new (PlEnv *env, PlCarrier *carrier, const PlLinkOptions *option
 void pl_link_free (PlLink *link);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlLink, pl_link_free)
 
+/* Another PlLinkOptions.max_message. */
+void pl_link_set_max_message (PlLink *link, gsize max_message);
 /* Queues one message. FALSE when the queue is full (PL_LINK_QUEUE_MAX bytes) or it is larger
  * than pl_link_max_payload. */
 gboolean pl_link_send (PlLink *link, GBytes *message);

@@ -86,6 +86,12 @@ segments_end (PlSegments *segments, const char *reason)
     segments->handlers.closed (segments->user, reason);
 }
 
+void
+pl_segments_close (PlSegments *segments, const char *reason)
+{
+  segments_end (segments, reason);
+}
+
 static gsize
 segment_size (const PlSegments *segments)
 {

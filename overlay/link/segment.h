@@ -35,6 +35,8 @@ PlSegments *pl_segments_new (PlEnv *env, PlCarrier *carrier, gboolean segmented,
                              const PlSegmentsHandlers *handlers, gpointer user);
 void pl_segments_free (PlSegments *segments);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlSegments, pl_segments_free)
+/* As if the path had failed: `closed` is called, once. */
+void pl_segments_close (PlSegments *segments, const char *reason);
 /* FALSE when closed, empty, above PL_SEGMENTS_MESSAGE_MAX or the path's largest record, or the
  * queue is full. */
 gboolean pl_segments_send (PlSegments *segments, GBytes *message);

@@ -178,6 +178,55 @@ pl_store_dup_resources (PlStore *store)
   return ids;
 }
 
+/* TRUE when something went. */
+static gboolean
+prune (PlStore *store, PlResource *resource)
+{
+  gboolean any = FALSE;
+
+  for (guint i = resource->kinds->len; i > 0; i--)
+    {
+      PlKindData *data = g_ptr_array_index (resource->kinds, i - 1);
+      const PlKind *kind = pl_document_kind (store->document, data->kind);
+      guint before = data->entries->len;
+
+      for (guint j = before; j > 0; j--)
+        if (!kind || kind->model != data->model
+            || pl_trust_has_bad (store->trust, ((PlEntry *) g_ptr_array_index (data->entries, j - 1))->cert))
+          g_ptr_array_remove_index (data->entries, j - 1);
+      if (data->entries->len == before)
+        continue;
+      any = TRUE;
+      data->generation++;
+      if (data->entries->len == 0)
+        g_ptr_array_remove_index (resource->kinds, i - 1);
+    }
+  return any;
+}
+
+void
+pl_store_set_document (PlStore *store, const PlDocument *document)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  store->document = document;
+  g_hash_table_iter_init (&iter, store->resources);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      PlResource *resource = value;
+
+      if (!prune (store, resource))
+        continue;
+      store->bytes -= resource->bytes;
+      resource->bytes = count_bytes (resource);
+      store->bytes += resource->bytes;
+      pl_store_changed (store);
+      if (resource->kinds->len == 0)
+        g_hash_table_iter_remove (&iter);
+    }
+}
+
 guint
 pl_store_n_resources (PlStore *store)
 {

@@ -47,6 +47,10 @@ GPtrArray *pl_store_dup_transfers (PlStore *store, const PlResourceId *resource,
  * Generation_Counter_Too_Low on a pass-on, 7.4.1.1): each proven, newer ones replace ours,
  * others are left. `certs`: GBytes, DER. Returns how many were taken. */
 guint pl_store_merge (PlStore *store, const PlResourceId *resource, const PlFetchAns *answer, GPtrArray *certs);
+/* Another document of the same overlay, borrowed: values of Kinds that it does not have (or has
+ * with another model), and those of its bad nodes, are forgotten (11.1). The trust is up to
+ * date already. */
+void pl_store_set_document (PlStore *store, const PlDocument *document);
 /* Forgets one resource. */
 void pl_store_drop (PlStore *store, const PlResourceId *resource);
 guint pl_store_n_resources (PlStore *store);

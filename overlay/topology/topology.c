@@ -134,3 +134,9 @@ pl_topology_probe_partition (PlTopology *topology, const PlNodeId *bootstrap)
 {
   topology->funcs->probe_partition (topology, bootstrap);
 }
+
+void
+pl_topology_set_document (PlTopology *topology, const PlDocument *document)
+{
+  topology->funcs->set_document (topology, document);
+}

@@ -93,6 +93,7 @@ typedef struct {
   gboolean (*is_peer) (PlTopology *topology, const PlNodeId *id);
   guint (*share_ppb) (PlTopology *topology);
   void (*probe_partition) (PlTopology *topology, const PlNodeId *bootstrap);
+  void (*set_document) (PlTopology *topology, const PlDocument *document);
 } PlTopologyFuncs;
 
 /* The first member of every plug-in's struct. */
@@ -140,5 +141,7 @@ gboolean pl_topology_is_peer (PlTopology *topology, const PlNodeId *id);
 guint pl_topology_share_ppb (PlTopology *topology);
 /* Is the overlay of this directly connected node another ring than ours? Merges (10.7.4.4). */
 void pl_topology_probe_partition (PlTopology *topology, const PlNodeId *bootstrap);
+/* Another document of the same overlay and plug-in, borrowed (11.1). */
+void pl_topology_set_document (PlTopology *topology, const PlDocument *document);
 
 G_END_DECLS

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+/* A node that we just sent the newer document takes it in that time. */
+#define ADOPTION (300 * PL_USEC_PER_MSEC)
 /* With no way out now, look again this soon. */
 #define NO_WAY_RETRY (200 * PL_USEC_PER_MSEC)
 /* Who speaks against an answer is asked; look again this soon whether it still does. */
@@ -29,9 +31,11 @@ struct PlTransaction {
   guint64 id;
   PlDestination to;
   guint16 code;
+  guint16 sequence;         /* of the document when `message` was made */
   GBytes *message;
   guint sendings;
   gboolean no_way;
+  gboolean outdated;        /* waits for the newer document that others have */
   gint64 deadline;
   PlTimer *timer;
   GBytes *doubted;          /* the likeliest answer that was not plausible, NULL: none */
@@ -173,21 +177,16 @@ der_list (PlTrans *trans, GPtrArray *certs)
   return list;
 }
 
-/* Every message is signed and has our certificate with it (6.3.4, S1-33). */
+/* Every message is signed (6.3.4, S1-33). */
 static GBytes *
-make_message (PlTrans *trans, PlForwardingHeader *header, guint16 code, GBytes *body, GPtrArray *certs, GArray *extensions)
+sign_message (PlTrans *trans, PlForwardingHeader *header, guint16 code, GBytes *contents, GPtrArray *ders)
 {
-  g_autoptr (GBytes) contents = pl_message_contents_write (code, body, extensions);
-  g_autoptr (GPtrArray) ders = der_list (trans, certs);
   g_autoptr (GError) error = NULL;
   PlSignature signature = { 0 };
   GBytes *message = NULL;
   gsize len;
-  const guint8 *data;
+  const guint8 *data = g_bytes_get_data (contents, &len);
 
-  if (!contents)
-    return NULL;
-  data = g_bytes_get_data (contents, &len);
   if (pl_identity_sign_message (trans->identity, trans->overlay, header->transaction_id, data, len, &signature, &error))
     {
       message = pl_message_write (header, contents, ders, &signature);
@@ -197,6 +196,15 @@ make_message (PlTrans *trans, PlForwardingHeader *header, guint16 code, GBytes *
     pl_warn ("trans", "cannot sign a message", "reason", error->message, NULL);
   pl_signature_clear (&signature);
   return message;
+}
+
+static GBytes *
+make_message (PlTrans *trans, PlForwardingHeader *header, guint16 code, GBytes *body, GPtrArray *certs, GArray *extensions)
+{
+  g_autoptr (GBytes) contents = pl_message_contents_write (code, body, extensions);
+  g_autoptr (GPtrArray) ders = der_list (trans, certs);
+
+  return contents ? sign_message (trans, header, code, contents, ders) : NULL;
 }
 
 static void
@@ -244,7 +252,7 @@ send_now (gpointer data)
   PlTrans *trans = transaction->trans;
   gint64 now = pl_env_now (trans->env), wait = trans->reliability;
 
-  if (now >= transaction->deadline || transaction->sendings >= PL_TRANS_SENDINGS_MAX)
+  if (now >= transaction->deadline || transaction->sendings >= PL_TRANS_SENDINGS_MAX || !transaction->message)
     {
       transaction_over (transaction, NULL);
       return;
@@ -283,6 +291,42 @@ request_message (PlTrans *trans, const PlTransRequest *request, guint64 id)
   return make_message (trans, &header, request->code, request->body, request->certs, request->extensions);
 }
 
+static void
+take_id (PlTransaction *transaction)
+{
+  PlTrans *trans = transaction->trans;
+
+  do
+    transaction->id = pl_env_random64 (trans->env);
+  while (g_hash_table_contains (trans->requests, &transaction->id));
+  transaction->sequence = trans->document->sequence;
+}
+
+/* By the document in force now, and as another request: whoever keeps answers would repeat the
+ * error to the same one (6.2.1). */
+static void
+repeat_anew (PlTransaction *transaction, gint64 wait)
+{
+  PlTrans *trans = transaction->trans;
+  g_autoptr (GBytes) old = g_steal_pointer (&transaction->message);
+  g_auto (PlMessage) message = { 0 };
+
+  transaction->outdated = FALSE;
+  pl_timer_clear (&transaction->doubt_timer);
+  g_clear_pointer (&transaction->doubted, g_bytes_unref);
+  g_hash_table_remove (trans->requests, &transaction->id);
+  take_id (transaction);
+  if (pl_message_read (old, &message) == PL_WIRE_OK)
+    {
+      message.header.transaction_id = transaction->id;
+      message.header.configuration_sequence = transaction->sequence;
+      message.header.ttl = trans->document->initial_ttl;
+      transaction->message = sign_message (trans, &message.header, message.message_code, message.contents, message.certificates);
+    }
+  g_hash_table_insert (trans->requests, &transaction->id, transaction);
+  pl_env_arm (trans->env, &transaction->timer, wait, send_now, transaction);
+}
+
 PlTransaction *
 pl_trans_request (PlTrans *trans, const PlTransRequest *request, PlTransFunc func, gpointer user, GDestroyNotify destroy)
 {
@@ -298,9 +342,7 @@ pl_trans_request (PlTrans *trans, const PlTransRequest *request, PlTransFunc fun
   if (request->timeout > 0)
     timeout = MIN (timeout, request->timeout);
   transaction->deadline = pl_env_now (trans->env) + timeout;
-  do
-    transaction->id = pl_env_random64 (trans->env);
-  while (g_hash_table_contains (trans->requests, &transaction->id));
+  take_id (transaction);
   if (g_hash_table_size (trans->requests) < PL_TRANS_REQUESTS_MAX)
     transaction->message = request_message (trans, request, transaction->id);
   if (!transaction->message)
@@ -338,6 +380,79 @@ pl_trans_kick (PlTrans *trans)
       if (transaction->no_way)
         pl_env_arm (trans->env, &transaction->timer, 0, send_now, transaction);
     }
+}
+
+/* --- another configuration document (6.3.2.1) --- */
+
+/* Nobody signs the sequence number, so a request of old in somebody's hands asks for a document
+ * for its sender as often as it is repeated with another. */
+static gboolean
+owes_update (PlTrans *trans, const PlNodeId *node)
+{
+  gint64 now = pl_env_now (trans->env), since = now - PL_TRANS_UPDATE_EVERY;
+  int room = -1;
+
+  if (!trans->updated)
+    trans->updated = g_malloc0_n (PL_TRANS_UPDATED_MAX, sizeof *trans->updated);
+  for (guint i = 0; i < PL_TRANS_UPDATED_MAX; i++)
+    {
+      gboolean fresh = trans->updated[i].at && trans->updated[i].at > since;
+
+      if (fresh && pl_node_id_equal (&trans->updated[i].id, node))
+        return FALSE;
+      if (!fresh)
+        room = (int) i;
+    }
+  if (room < 0)
+    return FALSE;
+  trans->updated[room].id = *node;
+  trans->updated[room].at = now;
+  return TRUE;
+}
+
+/* What failed only because one of us has an older document is sent again when that is over. */
+static gboolean
+survives (PlTransaction *transaction, guint16 error, const PlNodeId *signer)
+{
+  PlTrans *trans = transaction->trans;
+
+  if (transaction->code == PL_MESSAGE_CONFIG_UPDATE_REQ)
+    return FALSE;
+  if (error == PL_ERROR_CONFIG_TOO_NEW)
+    {
+      if (owes_update (trans, signer))
+        trans->handlers.outdated (trans->user, signer);
+      repeat_anew (transaction, ADOPTION);
+      return TRUE;
+    }
+  if (error != PL_ERROR_CONFIG_TOO_OLD)
+    return FALSE;
+  if (transaction->sequence != trans->document->sequence)
+    {
+      repeat_anew (transaction, 0); /* a newer document came meanwhile */
+      return TRUE;
+    }
+  transaction->outdated = TRUE;
+  pl_env_arm (trans->env, &transaction->timer, transaction->deadline - pl_env_now (trans->env), send_now, transaction);
+  return TRUE;
+}
+
+void
+pl_trans_set_document (PlTrans *trans, const PlDocument *document)
+{
+  g_autoptr (GPtrArray) outdated = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer value;
+
+  trans->document = document;
+  trans->reliability = MAX (document->reliability_timer, 200) * PL_USEC_PER_MSEC;
+  g_clear_pointer (&trans->updated, g_free);
+  g_hash_table_iter_init (&iter, trans->requests);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    if (((PlTransaction *) value)->outdated)
+      g_ptr_array_add (outdated, value);
+  for (guint i = 0; i < outdated->len; i++)
+    repeat_anew (g_ptr_array_index (outdated, i), 0);
 }
 
 /* --- answers to us --- */
@@ -413,6 +528,8 @@ on_answer (PlTrans *trans, PlMessage *message, PlTransAnswer *answer, GBytes *by
     {
       if (pl_body_read (pl_body_type (PL_MESSAGE_ERROR), message->body, NULL, NULL, &failure) != PL_WIRE_OK
           || failure.error_code == 0)
+        return;
+      if (survives (transaction, failure.error_code, &answer->signer))
         return;
       answer->error_code = failure.error_code;
       answer->body = failure.error_info;
@@ -536,15 +653,6 @@ pl_trans_refuse_transit (PlTrans *trans, const PlForwardingHeader *header, const
     send_answer (trans, header, from, answer, PL_HEADER_MIN);
 }
 
-/* a is older than b, modulo 65535 (6.3.2.1). */
-static gboolean
-sequence_older (guint16 a, guint16 b)
-{
-  guint32 ahead = (b + 65535u - a) % 65535u;
-
-  return ahead != 0 && ahead < 32768;
-}
-
 /* May be critical. */
 static gboolean
 is_known_extension (const PlMessageExtension *extension)
@@ -574,33 +682,7 @@ check_request (PlTrans *trans, const PlMessage *message, const char **text)
   if (sequence == ours || (sequence == PL_TRANS_SEQUENCE_ANY && message->message_code == PL_MESSAGE_CONFIG_UPDATE_REQ))
     return 0;
   *text = "another configuration document is in force";
-  return sequence_older (sequence, ours) ? PL_ERROR_CONFIG_TOO_OLD : PL_ERROR_CONFIG_TOO_NEW;
-}
-
-/* Nobody signs the sequence number, so a request of old in somebody's hands asks for a document
- * for its sender as often as it is repeated with another. */
-static gboolean
-owes_update (PlTrans *trans, const PlNodeId *node)
-{
-  gint64 now = pl_env_now (trans->env), since = now - PL_TRANS_UPDATE_EVERY;
-  int room = -1;
-
-  if (!trans->updated)
-    trans->updated = g_malloc0_n (PL_TRANS_UPDATED_MAX, sizeof *trans->updated);
-  for (guint i = 0; i < PL_TRANS_UPDATED_MAX; i++)
-    {
-      gboolean fresh = trans->updated[i].at && trans->updated[i].at > since;
-
-      if (fresh && pl_node_id_equal (&trans->updated[i].id, node))
-        return FALSE;
-      if (!fresh)
-        room = (int) i;
-    }
-  if (room < 0)
-    return FALSE;
-  trans->updated[room].id = *node;
-  trans->updated[room].at = now;
-  return TRUE;
+  return pl_document_sequence_newer (ours, sequence) ? PL_ERROR_CONFIG_TOO_OLD : PL_ERROR_CONFIG_TOO_NEW;
 }
 
 static void

@@ -86,6 +86,10 @@ PlTrans *pl_trans_new (PlEnv *env, const PlDocument *document, PlIdentity *ident
 void pl_trans_free (PlTrans *trans);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTrans, pl_trans_free)
 
+/* Another document of the same overlay, borrowed; the one before may go then. Requests that were
+ * refused for want of it are sent again. */
+void pl_trans_set_document (PlTrans *trans, const PlDocument *document);
+
 /* `func` runs once, never before this returns, then `destroy` (both may be NULL). The result is
  * dead once `func` runs. */
 PlTransaction *pl_trans_request (PlTrans *trans, const PlTransRequest *request, PlTransFunc func, gpointer user, GDestroyNotify destroy);

@@ -242,6 +242,14 @@ START_TEST (document_follows_a_previous_one_when_newer_and_signed_by_its_signer)
 }
 END_TEST
 
+START_TEST (sequence_numbers_compare_modulo) /* 60 */
+{
+  ck_assert (pl_document_sequence_newer (2, 1) && !pl_document_sequence_newer (1, 2) && !pl_document_sequence_newer (7, 7));
+  ck_assert (pl_document_sequence_newer (0, 65534) && !pl_document_sequence_newer (65534, 0));
+  ck_assert (pl_document_sequence_newer (32767, 0) && !pl_document_sequence_newer (32768, 0));
+}
+END_TEST
+
 START_TEST (document_expires)
 {
   g_autoptr (PlDocument) made = own_document ();
@@ -341,7 +349,6 @@ static const struct { const char *text, *said; } refused[] = {
   { HEAD "<configuration instance-name=\"a\" expiration=\"2030-01-01T00:00:00\"/></overlay>", "time zone" },
   { WITH ("<overlay-reliability-timer>199</overlay-reliability-timer>"), "line 1" },
   { WITH ("<initial-ttl>0</initial-ttl>"), "line 1" },
-  { WITH ("<node-id-length>20</node-id-length>"), "16 bytes" },
   { WITH ("<node-id-length>21</node-id-length>"), "line 1" },
   { WITH ("<no-ice>maybe</no-ice>"), "line 1" },
   { WITH ("<turn-density>256</turn-density>"), "line 1" },
@@ -383,6 +390,7 @@ static const char *const unsupported[] = {
   WITH ("<topology-plugin>PASTRY</topology-plugin>"),
   WITH ("<overlay-link-protocol>DTLS-UDP-SR</overlay-link-protocol>"),
   WITH ("<mandatory-extension>urn:x</mandatory-extension>"),
+  WITH ("<node-id-length>20</node-id-length><bad-node>0102030405060708090a0b0c0d0e0f1011121314</bad-node>"), /* 302 */
   WITH ("<shared-secret>secret</shared-secret>"),
   WITH ("<self-signed-permitted digest=\"sha1\">true</self-signed-permitted>"),
   WITH (KIND ("name=\"X-UNKNOWN\"", "USER-MATCH")),
@@ -546,6 +554,7 @@ document_case (void)
   tcase_add_test (tcase, document_signed_by_somebody_else_does_not_verify);
   tcase_add_test (tcase, document_with_an_unsigned_kind_does_not_verify);
   tcase_add_test (tcase, document_follows_a_previous_one_when_newer_and_signed_by_its_signer);
+  tcase_add_test (tcase, sequence_numbers_compare_modulo);
   tcase_add_test (tcase, document_expires);
   tcase_add_test (tcase, document_of_the_rfc_is_read_with_longer_node_ids);
   tcase_add_test (tcase, document_of_several_overlays_is_read_by_name);

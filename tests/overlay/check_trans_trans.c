@@ -366,6 +366,12 @@ long_way (PlForwardingHeader *header)
 }
 
 static void
+as_it_is (PlForwardingHeader *header)
+{
+  (void) header;
+}
+
+static void
 older_configuration (PlForwardingHeader *header)
 {
   header->configuration_sequence = (header->configuration_sequence + 65534) % 65535;
@@ -426,13 +432,67 @@ START_TEST (answer_goes_back_by_the_reversed_via_list) /* 18, 26, 51, 53 */
 }
 END_TEST
 
+/* The error that peer 1 sent last, as it is on the wire. */
+static guint16
+sent_error (void)
+{
+  g_auto (PlMessage) message = { 0 };
+  g_auto (PlErrorResponse) failure = { 0 };
+
+  ck_assert_uint_gt (peer[1].sent->len, 0);
+  ck_assert_int_eq (pl_message_read (g_ptr_array_index (peer[1].sent, peer[1].sent->len - 1), &message), PL_WIRE_OK);
+  ck_assert_uint_eq (message.message_code, PL_MESSAGE_ERROR);
+  ck_assert_int_eq (pl_body_read (pl_body_type (PL_MESSAGE_ERROR), message.body, NULL, NULL, &failure), PL_WIRE_OK);
+  return failure.error_code;
+}
+
 START_TEST (other_configuration_is_told_and_updated) /* 57, 58, 60 */
 {
   g_autoptr (GBytes) request = captured_request ();
 
   deliver_with (request, older_configuration);
-  ck_assert_uint_eq (last_error, PL_ERROR_CONFIG_TOO_OLD);
+  ck_assert_uint_eq (sent_error (), PL_ERROR_CONFIG_TOO_OLD);
   ck_assert_uint_eq (peer[1].outdated, 1);
+  ck_assert_uint_eq (answers, 0);
+}
+END_TEST
+
+/* 6.3.2.1: the request is not lost because the document changes. */
+START_TEST (request_with_an_old_document_is_sent_again_with_the_new_one) /* 57 */
+{
+  g_autoptr (GBytes) request = captured_request ();
+  g_autoptr (PlDocument) next = pl_document_new (PL_TEST_OVERLAY);
+
+  next->sequence = pl_test_pki_document (pki)->sequence + 1;
+  pl_trans_set_document (peer[1].trans, next);
+  deliver_with (request, as_it_is);
+  ck_assert_uint_eq (sent_error (), PL_ERROR_CONFIG_TOO_OLD);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (answers, 0);
+  ck_assert_uint_eq (peer[0].sent->len, 1); /* it waits for the document */
+  pl_trans_set_document (peer[0].trans, next);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (answers, 1);
+  ck_assert_uint_eq (last_error, 0);
+  ck_assert_uint_eq (peer[1].requests, 1);
+}
+END_TEST
+
+START_TEST (request_to_a_node_with_an_old_document_brings_it_ours_and_is_sent_again) /* 57, 321 */
+{
+  g_autoptr (PlDocument) next = pl_document_new (PL_TEST_OVERLAY);
+
+  next->sequence = pl_test_pki_document (pki)->sequence + 1;
+  pl_trans_set_document (peer[0].trans, next);
+  ask (bob (), PL_MESSAGE_PING_REQ);
+  pl_universe_run (universe, PL_USEC_PER_MSEC);
+  ck_assert_uint_eq (sent_error (), PL_ERROR_CONFIG_TOO_NEW);
+  ck_assert_uint_eq (peer[0].outdated, 1);
+  ck_assert_uint_eq (answers, 0);
+  pl_trans_set_document (peer[1].trans, next);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (answers, 1);
+  ck_assert_uint_eq (last_error, 0);
 }
 END_TEST
 
@@ -456,7 +516,7 @@ START_TEST (newer_configuration_is_told) /* 57 */
   g_autoptr (GBytes) request = captured_request ();
 
   deliver_with (request, newer_configuration);
-  ck_assert_uint_eq (last_error, PL_ERROR_CONFIG_TOO_NEW);
+  ck_assert_uint_eq (sent_error (), PL_ERROR_CONFIG_TOO_NEW);
   ck_assert_uint_eq (peer[1].outdated + peer[1].requests, 0);
 }
 END_TEST
@@ -582,6 +642,8 @@ suite (void)
   tcase_add_test (c, option_to_be_copied_comes_back_without_flags);
   tcase_add_test (c, answer_goes_back_by_the_reversed_via_list);
   tcase_add_test (c, other_configuration_is_told_and_updated);
+  tcase_add_test (c, request_with_an_old_document_is_sent_again_with_the_new_one);
+  tcase_add_test (c, request_to_a_node_with_an_old_document_brings_it_ours_and_is_sent_again);
   tcase_add_test (c, outdated_node_is_sent_one_document_a_minute);
   tcase_add_test (c, newer_configuration_is_told);
   tcase_add_test (c, config_update_passes_whatever_the_sequence);

@@ -82,7 +82,7 @@ pl_test_pki_identity (PlTestPki *pki, const char *aor, const PlNodeId *node)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *key = pl_key_make (&error);
-  g_autofree char *request = key ? pl_request_make (key, aor, PL_TEST_OVERLAY, &error) : NULL;
+  g_autofree char *request = key ? pl_request_make (key, aor ? aor : "nobody@example.invalid", PL_TEST_OVERLAY, &error) : NULL;
   g_autofree char *cert = request ? pl_authority_issue (pki->authority, request, aor, node, &error) : NULL;
   PlIdentity *identity = cert ? pl_identity_new (key, cert, &error) : NULL;
 

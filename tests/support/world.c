@@ -33,12 +33,15 @@ typedef struct {
   PlAppLink *incoming, *outgoing;
   gboolean connecting;
   GString *heard;
+  char *trouble;
+  gboolean hung_up;
 } Member;
 
 struct PlWorld {
   PlUniverse *universe;
   PlVNet *net;
   PlTestPki *pki;
+  PlDocument *document; /* NULL: that of the pki */
   GPtrArray *members;
   gint64 started;      /* real time */
   gint64 promote_after;
@@ -64,6 +67,7 @@ member_free (gpointer data)
   member_down (member);
   pl_identity_unref (member->identity);
   g_string_free (member->heard, TRUE);
+  g_free (member->trouble);
   g_free (member->aor);
   g_free (member->host);
   g_strfreev (member->cached);
@@ -123,6 +127,7 @@ pl_world_free (PlWorld *world)
   if (!world)
     return;
   g_ptr_array_unref (world->members);
+  pl_document_free (world->document);
   pl_test_pki_free (world->pki);
   pl_vnet_free (world->net);
   pl_universe_free (world->universe);
@@ -180,6 +185,31 @@ pl_world_store (PlWorld *world, guint i)
   return member_of (world, i)->store;
 }
 
+void
+pl_world_set_document (PlWorld *world, PlDocument *document)
+{
+  pl_document_free (world->document);
+  world->document = document;
+}
+
+PlTestPki *
+pl_world_pki (PlWorld *world)
+{
+  return world->pki;
+}
+
+const char *
+pl_world_trouble (PlWorld *world, guint i)
+{
+  return member_of (world, i)->trouble;
+}
+
+gboolean
+pl_world_hung_up (PlWorld *world, guint i)
+{
+  return member_of (world, i)->hung_up;
+}
+
 /* --- birth and death --- */
 
 void
@@ -196,14 +226,39 @@ on_message (gpointer user, PlAppLink *link, const guint8 *data, gsize len)
 }
 
 static void
+on_hung_up (gpointer user, PlAppLink *link, const char *reason)
+{
+  Member *member = user;
+
+  (void) reason;
+  member->hung_up = TRUE;
+  if (link == member->incoming)
+    member->incoming = NULL;
+  if (link == member->outgoing)
+    member->outgoing = NULL;
+  pl_app_link_free (link);
+}
+
+static const PlAppLinkHandlers link_handlers = { .message = on_message, .closed = on_hung_up };
+
+static void
 on_incoming (gpointer user, PlAppLink *link)
 {
-  static const PlAppLinkHandlers handlers = { .message = on_message };
   Member *member = user;
 
   pl_app_link_free (member->incoming);
   member->incoming = link;
-  pl_app_link_set_handlers (link, &handlers, member);
+  member->hung_up = FALSE;
+  pl_app_link_set_handlers (link, &link_handlers, member);
+}
+
+static void
+on_trouble (gpointer user, const char *problem)
+{
+  Member *member = user;
+
+  g_free (member->trouble);
+  member->trouble = g_strdup (problem);
 }
 
 static void
@@ -232,17 +287,18 @@ PlNode *
 pl_world_start (PlWorld *world, guint i, PlRole role)
 {
   static const PlNodeHandlers handlers = { .state_changed = on_state, .incoming = on_incoming,
-                                            .cached = on_cached };
+                                            .cached = on_cached, .trouble = on_trouble };
   Member *member = member_of (world, i);
   PlNodeOptions options = { .role = role, .promote_after = world->promote_after, .may_start_ring = i == 0,
                             .cached = (const char *const *) member->cached };
-  PlDocument *document = pl_test_pki_document (world->pki);
+  PlDocument *document = world->document ? world->document : pl_test_pki_document (world->pki);
   g_autoptr (GError) error = NULL;
   PlTransport *transport;
 
   ck_assert_ptr_null (member->node);
   pl_vnet_revive (world->net, pl_world_id (world, i));
-  member->trust = pl_test_pki_trust (world->pki, member->env);
+  member->trust = pl_document_trust_new (document, member->env, &error);
+  ck_assert_msg (member->trust != NULL, "%s", error ? error->message : "");
   member->store = pl_store_new (member->env, document, member->trust, member->path, &error);
   ck_assert_msg (member->store != NULL, "%s", error ? error->message : "");
   transport = pl_vnet_transport_behind (world->net, member->env, member->identity, member->trust, member->host,
@@ -435,6 +491,9 @@ on_connected (gpointer user, PlAppLink *link, const GError *error)
     g_print ("# call failed: %s\n", error->message);
   member->connecting = FALSE;
   member->outgoing = link;
+  member->hung_up = FALSE;
+  if (link)
+    pl_app_link_set_handlers (link, &link_handlers, member);
 }
 
 static gboolean

@@ -33,6 +33,13 @@ const PlNodeId *pl_world_id (PlWorld *world, guint i);
 PlIdentity *pl_world_identity (PlWorld *world, guint i);
 PlNode *pl_world_node (PlWorld *world, guint i);    /* NULL: not running */
 PlStore *pl_world_store (PlWorld *world, guint i);
+/* Nodes started from now on have this document (taken) instead of the unsigned one. */
+void pl_world_set_document (PlWorld *world, PlDocument *document);
+struct PlTestPki *pl_world_pki (PlWorld *world);
+/* What the node last said of its configuration, NULL: nothing. */
+const char *pl_world_trouble (PlWorld *world, guint i);
+/* The application link that i opened, or that was opened to it, was closed under it. */
+gboolean pl_world_hung_up (PlWorld *world, guint i);
 
 /* What node i stands behind when it is started the next time. */
 void pl_world_set_nat (PlWorld *world, guint i, PlVNetNat nat);

@@ -424,6 +424,13 @@ chord_probe_partition (PlTopology *topology, const PlNodeId *bootstrap)
   chord->host.request (chord->user, &request, on_partition_ping, chord, NULL);
 }
 
+/* Its values are looked at when they are needed. */
+static void
+chord_set_document (PlTopology *topology, const PlDocument *document)
+{
+  ((PlChord *) topology)->config.document = document;
+}
+
 const PlTopologyFuncs pl_chord_funcs = {
   .name = "CHORD-RELOAD",
   .create = chord_create,
@@ -445,4 +452,5 @@ const PlTopologyFuncs pl_chord_funcs = {
   .is_peer = chord_is_peer,
   .share_ppb = chord_share_ppb,
   .probe_partition = chord_probe_partition,
+  .set_document = chord_set_document,
 };
