@@ -312,6 +312,7 @@ make_layers (PlNode *node)
 {
   PlForwardConfig forward = {
     .self = node->self,
+    .cert = pl_identity_cert (node->identity),
     .overlay = pl_overlay_hash (node->document->instance_name),
     .initial_ttl = node->document->initial_ttl,
     .max_message = node->document->max_message_size,

@@ -383,21 +383,21 @@ add_name (gnutls_subject_alt_names_t names, guint type, const char *name, GError
 }
 
 static gboolean
-set_names (PlAuthority *authority, gnutls_x509_crt_t crt, const char *aor, const PlNodeId *node_id, GError **error)
+set_names (PlAuthority *authority, gnutls_x509_crt_t crt, const char *aor, const PlNodeId *ids, guint n, GError **error)
 {
   g_auto (gnutls_subject_alt_names_t) names = NULL;
-  PlNodeId fresh;
-  g_autofree char *hex = NULL;
-  g_autofree char *uri = NULL;
   gnutls_datum_t der = { NULL, 0 };
-  gboolean done;
+  gboolean done = TRUE;
 
-  if (!node_id)
-    pl_env_random (authority->env, fresh.b, sizeof fresh.b);
-  hex = pl_node_id_dup_hex (node_id ? node_id : &fresh);
-  uri = g_strdup_printf (URI_SCHEME "0110%s@%s/", hex, authority->overlay);
   gnutls_subject_alt_names_init (&names);
-  if (!add_name (names, GNUTLS_SAN_URI, uri, error) || (aor && !add_name (names, GNUTLS_SAN_RFC822NAME, aor, error))
+  for (guint i = 0; i < n && done; i++)
+    {
+      g_autofree char *hex = pl_node_id_dup_hex (&ids[i]);
+      g_autofree char *uri = g_strdup_printf (URI_SCHEME "0110%s@%s/", hex, authority->overlay);
+
+      done = add_name (names, GNUTLS_SAN_URI, uri, error);
+    }
+  if (!done || (aor && !add_name (names, GNUTLS_SAN_RFC822NAME, aor, error))
       || !good (gnutls_x509_ext_export_subject_alt_names (names, &der), "put the names into the certificate", error))
     return FALSE;
   /* Critical, as the subject is empty (RFC 5280, section 4.2.1.6). */
@@ -435,18 +435,32 @@ checked_pem (gnutls_x509_crt_t crt, GError **error)
 char *
 pl_authority_issue (PlAuthority *authority, const char *request, const char *aor, const PlNodeId *node_id, GError **error)
 {
+  return pl_authority_issue_several (authority, request, aor, node_id, node_id ? 1 : 0, 1, error);
+}
+
+char *
+pl_authority_issue_several (PlAuthority *authority, const char *request, const char *aor, const PlNodeId *kept,
+                            guint n_kept, guint n, GError **error)
+{
   g_auto (gnutls_x509_crq_t) crq = import_request (request, error);
   g_auto (gnutls_x509_crt_t) crt = NULL;
+  PlNodeId ids[PL_AUTHORITY_NODE_IDS_MAX];
 
+  g_return_val_if_fail (n >= 1 && n <= G_N_ELEMENTS (ids), NULL);
   if (!crq)
     return NULL;
+  for (guint i = 0; i < n; i++)
+    if (i < n_kept)
+      ids[i] = kept[i];
+    else
+      pl_env_random (authority->env, ids[i].b, sizeof ids[i].b);
   gnutls_x509_crt_init (&crt);
   if (!good (gnutls_x509_crt_set_version (crt, 3), "make the certificate", error)
       || !good (gnutls_x509_crt_set_crq (crt, crq), "take the key of the request", error)
       || !good (gnutls_x509_crt_set_dn (crt, "", NULL), "make the certificate", error)
       || !set_serial (authority, crt, error)
       || !set_times (authority, crt, aor ? PL_AUTHORITY_LEAF_DAYS : PL_AUTHORITY_ROOT_DAYS, error)
-      || !set_names (authority, crt, aor, node_id, error)
+      || !set_names (authority, crt, aor, ids, n, error)
       || !set_usage (crt, error)
       || !set_key_ids (authority, crt, error)
       || !good (gnutls_x509_crt_sign2 (crt, authority->crt, authority->key, GNUTLS_DIG_SHA256,

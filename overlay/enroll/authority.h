@@ -45,4 +45,10 @@ GBytes *pl_authority_cert_der (PlAuthority *authority); /* borrowed */
 char *pl_authority_issue (PlAuthority *authority, const char *request, const char *aor, const PlNodeId *node_id,
                           GError **error);
 
+/* The same with `n` Node-IDs (1 to PL_AUTHORITY_NODE_IDS_MAX): those of `kept` first (n_kept, may
+ * be 0), the rest fresh. For somebody with as many devices (4.2.1, 11.3). */
+#define PL_AUTHORITY_NODE_IDS_MAX 16
+char *pl_authority_issue_several (PlAuthority *authority, const char *request, const char *aor, const PlNodeId *kept,
+                                  guint n_kept, guint n, GError **error);
+
 G_END_DECLS

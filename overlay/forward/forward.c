@@ -416,6 +416,15 @@ route_resource (Transit *transit, const PlResourceId *resource)
   return forward_toward (transit, &place);
 }
 
+/* A node that took our link without an Attach knows us by the first Node-ID of our certificate,
+ * and answers go back by that one. */
+static gboolean
+is_ours (PlForward *forward, const PlNodeId *id)
+{
+  return pl_node_id_equal (id, &forward->config.self)
+         || (forward->config.cert && pl_cert_has_node_id (forward->config.cert, id) && !pl_table_link (forward->table, id));
+}
+
 static gboolean
 route (Transit *transit)
 {
@@ -430,7 +439,7 @@ route (Transit *transit)
         case PL_DESTINATION_NODE:
           if (pl_node_id_is_wildcard (&first->node_id))
             return arrived (transit);
-          if (!pl_node_id_equal (&first->node_id, &transit->forward->config.self))
+          if (!is_ours (transit->forward, &first->node_id))
             return route_node (transit, &first->node_id);
           if (list->len == 1)
             return arrived (transit);
@@ -459,6 +468,21 @@ has_duplicate_destinations (const PlForwardingHeader *header)
   return FALSE;
 }
 
+/* Who has several Node-IDs and did not say by an Attach which one is at this link gets only as
+ * far as Ping and Attach (6.1.2). */
+static gboolean
+is_unnamed (const Transit *transit)
+{
+  PlLink *link = pl_table_link (transit->forward->table, &transit->from);
+  const guint8 *data = g_bytes_get_data (transit->bytes, NULL);
+  guint16 code;
+
+  if (!link || !pl_link_unnamed (link) || !is_request (transit))
+    return FALSE;
+  code = (guint16) (data[transit->header_len] << 8 | data[transit->header_len + 1]);
+  return code != PL_MESSAGE_PING_REQ && code != PL_MESSAGE_ATTACH_REQ;
+}
+
 /* FALSE: discarded, with an error where one is due. */
 static gboolean
 check (const Transit *transit)
@@ -478,6 +502,11 @@ check (const Transit *transit)
   if (header->destination_list->len == 0)
     {
       refuse (transit, PL_ERROR_INVALID_MESSAGE, "destination list is empty");
+      return FALSE;
+    }
+  if (is_unnamed (transit))
+    {
+      refuse (transit, PL_ERROR_FORBIDDEN, "a certificate with several Node-IDs: Attach first");
       return FALSE;
     }
   if (is_request (transit) && has_duplicate_destinations (header))

@@ -23,6 +23,7 @@ typedef struct PlForward PlForward;
 
 typedef struct {
   PlNodeId self;
+  PlCert *cert;             /* ours, borrowed, may be NULL: its other Node-IDs are ours too */
   guint32 overlay;          /* hash of its name */
   guint8 initial_ttl;
   gsize max_message;

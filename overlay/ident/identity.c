@@ -20,6 +20,7 @@ struct PlIdentity {
   gatomicrefcount refs;
   Key *key;
   PlCert *cert;
+  guint node;              /* which of its Node-IDs */
 };
 
 static void
@@ -113,6 +114,25 @@ pl_identity_with_cert (PlIdentity *other, const char *cert_pem, GError **error)
   return g_steal_pointer (&identity);
 }
 
+PlIdentity *
+pl_identity_with_node_id (PlIdentity *other, const PlNodeId *id)
+{
+  PlIdentity *identity;
+  guint node = 0;
+
+  if (!pl_cert_has_node_id (other->cert, id))
+    return NULL;
+  while (!pl_node_id_equal (pl_cert_node_id (other->cert, node), id))
+    node++;
+  identity = g_new0 (PlIdentity, 1);
+  g_atomic_ref_count_init (&identity->refs);
+  g_atomic_ref_count_inc (&other->key->refs);
+  identity->key = other->key;
+  identity->cert = pl_cert_ref (other->cert);
+  identity->node = node;
+  return identity;
+}
+
 static char *
 dup_text (GBytes *bytes)
 {
@@ -169,7 +189,7 @@ pl_identity_cert (PlIdentity *identity)
 const PlNodeId *
 pl_identity_node_id (PlIdentity *identity)
 {
-  return pl_cert_node_id (identity->cert, 0);
+  return pl_cert_node_id (identity->cert, identity->node);
 }
 
 gpointer

@@ -29,6 +29,8 @@ typedef struct {
 typedef struct {
   PlCert *cert;         /* the far certificate, checked; the constructor takes a reference */
   PlNodeId node;        /* the far Node-ID this path was made for */
+  gboolean unnamed;     /* it came to us without an Attach, from a certificate with several Node-IDs:
+                           `node` is the first of them and may be another than the one in use (6.1.2) */
   gboolean reliable;    /* a stream below: nothing is lost or reordered, only delayed */
   gsize max_record;     /* largest record in bytes */
   gint64 rtt;           /* first RTT sample in microseconds (ICE or handshake), 0: unknown */

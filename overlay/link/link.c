@@ -329,6 +329,12 @@ pl_link_node (const PlLink *link)
   return &pl_carrier_info (link->carrier)->node;
 }
 
+gboolean
+pl_link_unnamed (const PlLink *link)
+{
+  return pl_carrier_info (link->carrier)->unnamed;
+}
+
 PlCert *
 pl_link_cert (const PlLink *link)
 {

@@ -55,6 +55,7 @@ gboolean pl_link_send (PlLink *link, GBytes *message);
 gsize pl_link_max_payload (const PlLink *link);
 const PlNodeId *pl_link_node (const PlLink *link);
 PlCert *pl_link_cert (const PlLink *link);          /* borrowed */
+gboolean pl_link_unnamed (const PlLink *link);      /* see PlCarrierInfo */
 gboolean pl_link_healthy (const PlLink *link);      /* FALSE while an RTO plus three retransmissions went unanswered */
 /* TRUE while something has waited longer than a round-trip timeout and nothing was heard: others
  * are the better way for now. */

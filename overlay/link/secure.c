@@ -63,6 +63,7 @@ make_carrier (PlSecure *secure)
   gint64 now = pl_env_now (secure->context.env);
   PlCarrierInfo info = { .cert = secure->cert,
                          .node = secure->has_expected ? secure->expected : *pl_cert_node_id (secure->cert, 0),
+                         .unnamed = secure->server && !secure->has_expected && pl_cert_n_node_ids (secure->cert) > 1,
                          .reliable = !secure->datagram,
                          .max_record = pl_tls_session_max_record (secure->session),
                          .description = description,
@@ -95,7 +96,9 @@ check_node (PlSecure *secure, PlCert *cert, GError **error)
                            "the far certificate is not that of the node wanted");
       return FALSE;
     }
-  if (pl_cert_has_node_id (cert, secure->context.self))
+  /* Another device of ours may have the same certificate, but then an Attach says which. */
+  if (pl_cert_has_node_id (cert, secure->context.self)
+      && (!secure->has_expected || pl_node_id_equal (&secure->expected, secure->context.self)))
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "the far end is this node itself");
       return FALSE;

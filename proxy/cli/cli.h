@@ -71,6 +71,10 @@ char *pl_cli_fingerprint (GBytes *der);
 char *pl_cli_overlay_name (const char *text, GError **error);
 /* A certificate for `request` by the authority of `overlay`, written to its record of names.
  * The name is taken when another key has it, unless `force`. */
-char *pl_cli_issue (PlCli *cli, const char *overlay, const char *request, const char *aor, gboolean force, GError **error);
+typedef struct {
+  gboolean force;
+  int node_ids;        /* how many Node-IDs, 0: as many as before, 1 when there was none */
+} PlCliIssue;
+char *pl_cli_issue (PlCli *cli, const char *overlay, const char *request, const char *aor, const PlCliIssue *how, GError **error);
 
 G_END_DECLS

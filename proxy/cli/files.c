@@ -130,7 +130,7 @@ check_name_free (const char *path, PlCert *issued, gboolean same_key, gboolean f
 }
 
 char *
-pl_cli_issue (PlCli *cli, const char *overlay, const char *request, const char *aor, gboolean force, GError **error)
+pl_cli_issue (PlCli *cli, const char *overlay, const char *request, const char *aor, const PlCliIssue *how, GError **error)
 {
   g_autoptr (PlAuthority) authority = load_authority (cli, overlay, error);
   g_autofree char *dir = pl_home_dup_authority_dir (cli->paths, overlay);
@@ -139,16 +139,21 @@ pl_cli_issue (PlCli *cli, const char *overlay, const char *request, const char *
   g_autofree char *path = g_strconcat (issued_dir, "/", name, ".crt", NULL);
   g_autoptr (PlCert) issued = NULL;
   g_autofree char *pem = NULL;
+  PlNodeId kept[PL_AUTHORITY_NODE_IDS_MAX];
+  guint n_kept = 0;
   gboolean same_key;
 
   if (!authority)
     return NULL;
   issued = load_issued (path);
   same_key = issued && pl_request_has_key_of (request, issued);
-  if (!check_name_free (path, issued, same_key, force, aor, error))
+  if (!check_name_free (path, issued, same_key, how->force, aor, error))
     return NULL;
-  /* The same person's Node-ID stays, so that nothing has to be stored anew (11.3). */
-  pem = pl_authority_issue (authority, request, aor, same_key ? pl_cert_node_id (issued, 0) : NULL, error);
+  /* The same person's Node-IDs stay, so that nothing has to be stored anew (11.3). */
+  for (; same_key && n_kept < pl_cert_n_node_ids (issued) && n_kept < G_N_ELEMENTS (kept); n_kept++)
+    kept[n_kept] = *pl_cert_node_id (issued, n_kept);
+  pem = pl_authority_issue_several (authority, request, aor, kept, n_kept,
+                                    how->node_ids > 0 ? (guint) how->node_ids : MAX (n_kept, 1), error);
   if (!pem || !pl_file_make_dir (issued_dir, error) || !pl_file_write (path, pem, strlen (pem), 0600, error))
     return NULL;
   return g_steal_pointer (&pem);

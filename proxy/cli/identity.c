@@ -15,6 +15,7 @@
 
 static char *overlay_option, *aor_option;
 static gboolean force_option;
+static int node_ids_option;
 
 static gboolean
 exists (const char *path)
@@ -129,9 +130,10 @@ check_free (const PlHomeIdentity *place, GError **error)
 static PlCert *
 make_identity (PlCli *cli, const PlHomeIdentity *place, GError **error)
 {
+  PlCliIssue how = { .force = force_option };
   char *key = pl_key_make (error);
   g_autofree char *request = key ? pl_request_make (key, place->aor, place->overlay, error) : NULL;
-  g_autofree char *pem = request ? pl_cli_issue (cli, place->overlay, request, place->aor, force_option, error) : NULL;
+  g_autofree char *pem = request ? pl_cli_issue (cli, place->overlay, request, place->aor, &how, error) : NULL;
   PlCert *cert = NULL;
 
   if (pem && write_key (place, key, error) && pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
@@ -234,11 +236,17 @@ run_sign (PlCli *cli, GError **error)
   g_autofree char *wanted = NULL;
   g_autofree char *overlay = NULL;
   g_autofree char *pem = NULL;
+  PlCliIssue how = { .force = force_option, .node_ids = node_ids_option };
 
+  if (node_ids_option < 0 || node_ids_option > PL_AUTHORITY_NODE_IDS_MAX)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "--node-ids takes 1 to %d", PL_AUTHORITY_NODE_IDS_MAX);
+      return FALSE;
+    }
   if (!request || !read_wish (request, &aor, &wanted, error))
     return FALSE;
   overlay = pl_cli_overlay_name (wanted, error);
-  pem = overlay ? pl_cli_issue (cli, overlay, request, aor, force_option, error) : NULL;
+  pem = overlay ? pl_cli_issue (cli, overlay, request, aor, &how, error) : NULL;
   if (!pem)
     return FALSE;
   print_pem (cli, "certificate", pem);
@@ -401,6 +409,7 @@ static const GOptionEntry sign_options[] = {
   OVERLAY_OPTION,
   { "aor", 0, 0, G_OPTION_ARG_STRING, &aor_option, "Certify this address instead of the one asked for", "AOR" },
   { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Give a name to another key than before", NULL },
+  { "node-ids", 0, 0, G_OPTION_ARG_INT, &node_ids_option, "Node-IDs in the certificate (default: as before, else 1)", "N" },
   { NULL }
 };
 

@@ -509,6 +509,20 @@ START_TEST (authority_takes_only_the_key_of_a_request)
 }
 END_TEST
 
+START_TEST (authority_gives_several_node_ids_and_keeps_them) /* 98, 11.3 */
+{
+  g_autofree char *key = pl_key_make (NULL);
+  g_autofree char *request = pl_request_make (key, "alice@example.org", NAME, NULL);
+  PlNodeId kept = { { 1, 2, 3 } };
+  g_autofree char *pem = pl_authority_issue_several (authority, request, "alice@example.org", &kept, 1, PL_AUTHORITY_NODE_IDS_MAX, NULL);
+  g_autoptr (PlCert) cert = pl_cert_new_from_pem (pem, NULL);
+
+  ck_assert_uint_eq (pl_cert_n_node_ids (cert), PL_AUTHORITY_NODE_IDS_MAX);
+  ck_assert (pl_node_id_equal (pl_cert_node_id (cert, 0), &kept));
+  ck_assert (!pl_node_id_equal (pl_cert_node_id (cert, 1), pl_cert_node_id (cert, 2)));
+}
+END_TEST
+
 START_TEST (authority_refuses_a_request_that_was_changed_or_is_none)
 {
   g_autofree char *key = pl_key_make (NULL);
@@ -574,6 +588,7 @@ authority_case (void)
 
   tcase_add_checked_fixture (tcase, setup, teardown);
   tcase_add_test (tcase, authority_takes_only_the_key_of_a_request); /* S0-11, S1-48 */
+  tcase_add_test (tcase, authority_gives_several_node_ids_and_keeps_them);
   tcase_add_test (tcase, authority_refuses_a_request_that_was_changed_or_is_none);
   tcase_add_test (tcase, authority_loads_its_own_files_only);
   return tcase;

@@ -6,6 +6,7 @@
 #include "overlay/wire/message.h"
 #include "overlay/wire/routing.h"
 #include "tests/overlay/loopcarrier.h"
+#include "tests/overlay/testcert.h"
 #include "tests/support/test.h"
 
 #include <string.h>
@@ -35,6 +36,7 @@ static gboolean own_range;       /* everything unconnected is ours */
 static PlNodeId hops[N_FAR];
 static guint n_hops;
 static guint compress_from;
+static PlCert *own_cert;
 
 static PlNodeId
 node (guint8 first)
@@ -113,11 +115,17 @@ static const PlLinkHandlers far_handlers = { .message = on_far_message, .closed 
 static const PlLinkOptions far_options = { .max_message = 65536 };
 
 static void
-connect_far (guint i, gsize max_record)
+connect_named (guint i, gsize max_record, gboolean named)
 {
-  far[i].pair = pl_loop_pair_new (env, &self, &far[i].id, max_record);
+  far[i].pair = pl_loop_pair_new_named (env, &self, &far[i].id, max_record, named);
   far[i].link = pl_link_new (env, far[i].pair->end[1], &far_options, &far_handlers, &far[i]);
   pl_forward_add (forward, far[i].pair->end[0]);
+}
+
+static void
+connect_far (guint i, gsize max_record)
+{
+  connect_named (i, max_record, TRUE);
 }
 
 static void
@@ -136,6 +144,7 @@ setup (void)
   delivered = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
   refused = refused_code = ups = downs = n_hops = 0;
   own_range = FALSE;
+  config.cert = own_cert;
   forward = pl_forward_new (env, &config, &handlers, NULL);
   for (guint i = 0; i < N_FAR; i++)
     {
@@ -374,6 +383,66 @@ START_TEST (opaque_id_that_we_never_gave_is_dropped) /* 22, 32 */
 
   send_from (0, &recipe);
   ck_assert_uint_eq (far[1].got->len + refused + delivered->len, 0);
+}
+END_TEST
+
+START_TEST (node_of_several_ids_gets_only_ping_and_attach_through_before_it_attaches) /* 20, 21 */
+{
+  Recipe recipe = { .code = PL_MESSAGE_FETCH_REQ, .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9 };
+  PlLink *named = far[0].link;
+  PlLoopPair *pair = far[0].pair;
+
+  connect_named (0, 1163, FALSE);
+  send_from (0, &recipe);
+  ck_assert_uint_eq (refused_code, PL_ERROR_FORBIDDEN);
+  recipe.to[0] = pl_destination_node (&self);
+  send_from (0, &recipe);
+  ck_assert_uint_eq (refused, 2);
+  ck_assert_uint_eq (far[1].got->len + delivered->len, 0);
+  recipe.to[0] = pl_destination_node (&far[1].id);
+  recipe.code = PL_MESSAGE_PING_REQ;
+  send_from (0, &recipe);
+  recipe.code = PL_MESSAGE_ATTACH_REQ;
+  send_from (0, &recipe);
+  recipe.code = PL_MESSAGE_FETCH_ANS; /* an answer is no request */
+  send_from (0, &recipe);
+  ck_assert_uint_eq (refused, 2);
+  ck_assert_uint_eq (far[1].got->len, 3);
+  pl_link_free (named);
+  pl_universe_run (universe, 90 * PL_USEC_PER_SEC);
+  pl_loop_pair_free (pair);
+}
+END_TEST
+
+/* The forwarder with a certificate for its own Node-ID and another. */
+static void
+setup_two_ids (void)
+{
+  static const TestSpec spec = { .names = { { GNUTLS_SAN_URI, "reload://011050000000000000000000000000000000@example.org/", -1 },
+                                            { GNUTLS_SAN_URI, TEST_URI, -1 } } };
+  g_autoptr (TestCert) made = test_cert_new (&spec, NULL);
+
+  own_cert = pl_cert_new (made->der, NULL);
+  ck_assert_ptr_nonnull (own_cert);
+  setup ();
+}
+
+static void
+teardown_two_ids (void)
+{
+  teardown ();
+  g_clear_pointer (&own_cert, pl_cert_unref);
+}
+
+/* Whom we sent the Attach through, without one to it, knows us by another Node-ID. */
+START_TEST (message_for_another_node_id_of_ours_is_ours) /* 20, 21 */
+{
+  PlNodeId other = *pl_cert_node_id (own_cert, 1);
+  Recipe recipe = { .code = PL_MESSAGE_ATTACH_ANS, .to = { pl_destination_node (&other) }, .n = 1, .ttl = 9 };
+
+  ck_assert (!pl_node_id_equal (&other, &self));
+  send_from (0, &recipe);
+  ck_assert_uint_eq (delivered->len, 1);
 }
 END_TEST
 
@@ -653,6 +722,11 @@ suite (void)
   tcase_add_test (c, large_message_is_cut_into_whole_headers_and_put_together_at_its_end);
   tcase_add_test (c, newest_link_is_used_and_the_old_one_still_heard);
   tcase_add_test (c, own_message_to_ourselves_is_delivered_later);
+  suite_add_tcase (s, c);
+  c = tcase_create ("forward/ids");
+  tcase_add_checked_fixture (c, setup_two_ids, teardown_two_ids);
+  tcase_add_test (c, message_for_another_node_id_of_ours_is_ours);
+  tcase_add_test (c, node_of_several_ids_gets_only_ping_and_attach_through_before_it_attaches);
   suite_add_tcase (s, c);
   c = tcase_create ("forward/saved");
   tcase_add_checked_fixture (c, setup_compressing, teardown);

@@ -386,6 +386,29 @@ START_TEST (identity_signs_messages_that_verify_until_a_byte_changes)
 }
 END_TEST
 
+START_TEST (identity_signs_under_the_node_id_that_was_chosen) /* 98 */
+{
+  g_autoptr (PlTrust) trust = own_trust ();
+  g_autoptr (TestCert) made = test_cert_new (&signers[1], root);
+  g_autoptr (PlIdentity) first = identity_of (made);
+  g_autoptr (PlIdentity) second = pl_identity_with_node_id (first, pl_cert_node_id (pl_identity_cert (first), 1));
+  g_autoptr (GPtrArray) certs = g_ptr_array_new ();
+  g_autoptr (PlCert) cert = NULL;
+  PlNodeId signer, strange = { { 9 } };
+  PlSignature signature;
+
+  ck_assert_ptr_null (pl_identity_with_node_id (first, &strange));
+  g_ptr_array_add (certs, made->der);
+  ck_assert (pl_identity_sign_message (second, 7, 8, (const guint8 *) "x", 1, &signature, NULL));
+  cert = pl_trust_verify_message (trust, certs, 7, 8, (const guint8 *) "x", 1, &signature, &signer, NULL);
+  ck_assert_ptr_nonnull (cert);
+  ck_assert (pl_node_id_equal (&signer, pl_cert_node_id (cert, 1)));
+  ck_assert (!pl_node_id_equal (&signer, pl_identity_node_id (first)));
+  pl_signature_clear (&signature);
+  test_cert_free (root);
+}
+END_TEST
+
 /* E4: cert_hash does not say which of several Node-IDs signs. */
 START_TEST (trust_refuses_cert_hash_of_a_certificate_with_two_node_ids)
 {
@@ -482,6 +505,7 @@ main (void)
   tcase_add_test (tcase, trust_ends_with_an_issuer_that_expired);
   tcase_add_test (tcase, trust_refuses_bad_nodes_also_when_remembered);
   tcase_add_loop_test (tcase, identity_signs_messages_that_verify_until_a_byte_changes, 0, G_N_ELEMENTS (signers));
+  tcase_add_test (tcase, identity_signs_under_the_node_id_that_was_chosen);
   tcase_add_test (tcase, trust_refuses_cert_hash_of_a_certificate_with_two_node_ids);
   tcase_add_test (tcase, identity_signs_the_same_bytes_the_same_way);
   tcase_add_loop_test (tcase, trust_verifies_values_where_they_belong_only, 0, G_N_ELEMENTS (signers)); /* S1-35, S1-44 */

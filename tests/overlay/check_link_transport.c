@@ -231,6 +231,19 @@ START_TEST (transport_dials_a_bootstrap_node_and_both_know_whom_they_have)
 }
 END_TEST
 
+/* RFC 6940 6.1.2 (20): which of them it uses nobody has said. */
+START_TEST (transport_marks_who_dials_with_a_certificate_of_several_node_ids)
+{
+  start ("pki/alice", "pki/carol");
+  dial (port);
+  ck_assert (run_until (both_connected, 5000));
+  ck_assert_uint_gt (pl_cert_n_node_ids (pl_carrier_info (a.carrier)->cert), 1);
+  ck_assert (pl_carrier_info (a.carrier)->unnamed);
+  ck_assert (!pl_carrier_info (b.carrier)->unnamed);
+  finish ();
+}
+END_TEST
+
 static gboolean
 b_has_fifty (void)
 {
@@ -742,6 +755,7 @@ main (void)
   tcase_set_timeout (tcp, 30);
   tcase_set_timeout (ice, 60);
   tcase_add_test (tcp, transport_dials_a_bootstrap_node_and_both_know_whom_they_have);
+  tcase_add_test (tcp, transport_marks_who_dials_with_a_certificate_of_several_node_ids);
   tcase_add_test (tcp, transport_stream_keeps_order_and_brings_large_records_whole);
   tcase_add_test (tcp, transport_refuses_a_certificate_of_another_authority);
   tcase_add_test (tcp, transport_refuses_an_expired_certificate);

@@ -64,6 +64,12 @@ loop_free (gpointer impl)
 PlLoopPair *
 pl_loop_pair_new (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_record)
 {
+  return pl_loop_pair_new_named (env, a, b, max_record, TRUE);
+}
+
+PlLoopPair *
+pl_loop_pair_new_named (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_record, gboolean named)
+{
   static const PlCarrierFuncs funcs = { loop_send, loop_close, loop_free };
   PlLoopPair *pair = g_new0 (PlLoopPair, 1);
 
@@ -71,7 +77,8 @@ pl_loop_pair_new (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_re
   pair->events = g_ptr_array_new_with_free_func (event_free);
   for (guint i = 0; i < 2; i++)
     {
-      PlCarrierInfo info = { .node = i ? *a : *b, .max_record = max_record, .rtt = 10 * PL_USEC_PER_MSEC };
+      PlCarrierInfo info = { .node = i ? *a : *b, .max_record = max_record, .rtt = 10 * PL_USEC_PER_MSEC,
+                             .unnamed = !named && i == 0 };
 
       pair->impl[i].pair = pair;
       pair->impl[i].side = i;

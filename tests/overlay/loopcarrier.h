@@ -17,5 +17,7 @@ struct PlLoopPair {
 };
 
 PlLoopPair *pl_loop_pair_new (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_record);
+/* The same; `a` does not know which Node-ID of its certificate `b` uses when not `named`. */
+PlLoopPair *pl_loop_pair_new_named (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_record, gboolean named);
 /* After both carriers are gone. */
 void pl_loop_pair_free (PlLoopPair *pair);

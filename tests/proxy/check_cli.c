@@ -188,6 +188,22 @@ START_TEST (cli_makes_an_overlay_and_an_identity_whose_keys_are_private)
 END_TEST
 
 /* S3-31: the way over another machine; a renewal keeps key and Node-ID (11.3). */
+/* reload:// URIs in a certificate. */
+static guint
+count_node_ids (const char *pem)
+{
+  g_autofree char *text = g_strdup (strchr (pem, '\n'));
+  gsize len;
+  g_autofree guint8 *der = NULL;
+  guint n = 0;
+
+  *strstr (text, "-----END") = '\0';
+  der = g_base64_decode (text, &len);
+  for (gsize at = 0; at + 9 <= len; at++)
+    n += memcmp (der + at, "reload://", 9) == 0;
+  return n;
+}
+
 START_TEST (cli_requests_signs_and_imports_over_two_homes)
 {
   g_autofree char *document = NULL;
@@ -210,8 +226,9 @@ START_TEST (cli_requests_signs_and_imports_over_two_homes)
       waiting = json_of ("identity list --json");
       ck_assert_str_eq (json_object_get_string_member (row (waiting, 0), "state"), i == 0 ? "waits for certificate" : "valid");
       use_home ("one");
-      cert = peerline (request.out, "identity sign -");
+      cert = peerline (request.out, i == 0 ? "identity sign - --node-ids 3" : "identity sign -");
       ck_assert_msg (cert.code == 0, "%s", cert.err);
+      ck_assert_uint_eq (count_node_ids (cert.out), 3); /* 98; a renewal keeps them (11.3) */
       use_home ("two");
       done = peerline (cert.out, "identity import -");
       ck_assert_msg (done.code == 0, "%s", done.err);
@@ -294,6 +311,7 @@ static const struct { const char *line; int code; const char *said; } wrong[] = 
   { "identity request bob@example.org", 1, "--overlay NAME" },
   { "identity sign /nonexistent", 1, "cannot read" },
   { "identity sign " PL_SRCDIR "/COPYING", 1, "cannot read" },
+  { "identity sign --node-ids 17 " PL_SRCDIR "/COPYING", 1, "1 to 16" },
   { "identity import " PL_SRCDIR "/COPYING", 1, "COPYING" },
   { "identity import " PL_SRCDIR "/tests/data/vectors/pki/alice.crt", 1, "no overlay interop.example.org" },
   { "lookup nobody", 1, "no address" },
