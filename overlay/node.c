@@ -325,6 +325,7 @@ make_layers (PlNode *node)
     .document = node->document,
     .store = node->store,
     .self = node->self,
+    .fingers = node->options.fingers,
     .need_all = node->options.role == PL_ROLE_AUTO,
   };
 

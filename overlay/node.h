@@ -31,6 +31,7 @@ typedef struct {
   /* Peers of last time, "host:port", newest first, NULL-terminated: asked before the document's
    * bootstrap nodes (11.4). Read by pl_node_new; NULL: none. */
   const char *const *cached;
+  guint fingers;         /* size of the finger table, 0: 16, at most 128 (10.7.4.3) */
 } PlNodeOptions;
 
 /* A link of an application (SIP), up and mutually certified. */

@@ -69,6 +69,7 @@ typedef struct {
   const PlDocument *document;
   PlStore *store;
   PlNodeId self;
+  guint fingers;          /* size of the finger table, 0: 16, at most 128 (10.7.4.3) */
   gboolean need_all;      /* join only when links to all neighbours stand (role auto) */
 } PlTopologyConfig;
 

@@ -115,6 +115,10 @@ static PlTopology *topology;
 static PlTopologyTarget attached[16];
 static guint n_attached, n_requests[0x30], n_disconnected;
 static PlTopologyState state;
+static PlNodeId self;
+static gboolean answers_pings;
+static guint n_searched[129];    /* places that were pinged, by finger */
+static guint fingers;            /* of the next topology, 0: default */
 static const PlNodeId *silent; /* whose link does not answer */
 
 static void
@@ -122,6 +126,16 @@ host_request (gpointer user, const PlTopologyRequest *request, PlTopologyDone do
 {
   if (request->code < G_N_ELEMENTS (n_requests))
     n_requests[request->code]++;
+  if (request->code == PL_MESSAGE_PING_REQ && request->target.is_place && answers_pings)
+    {
+      PlNodeId offset = pl_node_id_sub (&request->target.id, &self);
+      guint i = 1;
+
+      while (i < 128 && !(offset.b[(i - 1) / 8] & (0x80 >> (i - 1) % 8)))
+        i++;
+      n_searched[i]++;
+      done (data, PL_ERROR_NOT_FOUND, NULL, NULL);
+    }
   if (destroy)
     destroy (data);
 }
@@ -180,6 +194,10 @@ setup (void)
   trust = pl_test_pki_trust (pki, env);
   store = pl_store_new (env, pl_test_pki_document (pki), trust, NULL, NULL);
   config.env = env;
+  config.fingers = fingers;
+  self = config.self;
+  answers_pings = FALSE;
+  memset (n_searched, 0, sizeof n_searched);
   config.document = pl_test_pki_document (pki);
   config.store = store;
   n_attached = n_disconnected = 0;
@@ -530,6 +548,54 @@ START_TEST (joins_during_a_transfer_start_no_other)
 }
 END_TEST
 
+static void
+start_with_neighbours (void)
+{
+  PlNodeId id = self;
+
+  pl_topology_start_ring (topology);
+  for (guint i = 1; i <= 3; i++)
+    {
+      id.b[PL_NODE_ID_LEN - 1] = i; /* all successors are close: no finger is covered */
+      pl_topology_link_up (topology, &id);
+      ck_assert_uint_eq (update_from (&id, NULL, 0), 0);
+    }
+  answers_pings = TRUE;
+}
+
+/* 252, 271, 272: the joined node looks for every finger; later, once an hour at most and at random
+ * places of the range, for invalid ones. */
+START_TEST (fingers_are_searched_for_at_the_start_and_then_hourly)
+{
+  guint first, later;
+
+  start_with_neighbours ();
+  pl_universe_run (universe, 30 * PL_USEC_PER_SEC);
+  for (guint i = 1; i <= 128; i++)
+    ck_assert_uint_eq (n_searched[i] > 0, i <= 16);
+  first = n_searched[1];
+  memset (n_searched, 0, sizeof n_searched);
+  pl_universe_run (universe, 40 * 3600 * PL_USEC_PER_SEC);
+  later = n_searched[1] + n_searched[2] + n_searched[3];
+  ck_assert_uint_ge (first, 1);
+  ck_assert_uint_ge (later, 30);  /* half of 3 in 40 hours is 60 */
+  ck_assert_uint_le (n_searched[1], 40);
+}
+END_TEST
+
+START_TEST (finger_table_grows_as_far_as_it_is_told) /* 273 */
+{
+  teardown ();
+  fingers = 100;
+  setup ();
+  fingers = 0;
+  start_with_neighbours ();
+  pl_universe_run (universe, 60 * PL_USEC_PER_SEC);
+  for (guint i = 1; i <= 128; i++)
+    ck_assert_uint_eq (n_searched[i] > 0, i <= 100);
+}
+END_TEST
+
 START_TEST (route_query_names_the_next_peer) /* 275, 287 */
 {
   PlNodeId a = node (0x90), place = node (0x80);
@@ -590,6 +656,8 @@ suite (void)
   tcase_add_test (c, place_we_hold_a_copy_of_goes_to_its_peer_and_then_to_us);
   tcase_add_test (c, claim_is_doubted_while_a_nearer_peer_answers);
   tcase_add_test (c, joins_during_a_transfer_start_no_other);
+  tcase_add_test (c, fingers_are_searched_for_at_the_start_and_then_hourly);
+  tcase_add_test (c, finger_table_grows_as_far_as_it_is_told);
   tcase_add_test (c, route_query_names_the_next_peer);
   tcase_add_test (c, malformed_bodies_are_refused);
   suite_add_tcase (s, c);

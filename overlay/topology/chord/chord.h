@@ -11,7 +11,8 @@ extern const PlTopologyFuncs pl_chord_funcs;
 
 /* What a connected node told in its last Update is bounded by this many Node-IDs a list. */
 #define PL_CHORD_LIST_MAX 64
-/* "the Finger Table ... grow to 16" (10.7.4.3). */
+/* "the Finger Table ... grow to 16", "capable of ... 128 entries" (10.7.4.3). */
 #define PL_CHORD_FINGERS 16
+#define PL_CHORD_FINGERS_MAX 128
 
 G_END_DECLS

@@ -20,6 +20,12 @@ pl_chord_fingers_clear (PlChord *chord)
   pl_timer_clear (&chord->finger_timer);
 }
 
+static guint
+table_size (const PlChord *chord)
+{
+  return chord->config.fingers ? MIN (chord->config.fingers, PL_CHORD_FINGERS_MAX) : PL_CHORD_FINGERS;
+}
+
 /* Range of finger i: [n + 2^(128-i), n + 2^(128-(i-1)) - 1]. */
 static void
 finger_range (PlChord *chord, guint i, PlNodeId *from, PlNodeId *upto)
@@ -46,7 +52,7 @@ pl_chord_needs (PlChord *chord, const PlNodeId *id)
 {
   if (pl_ring_is_neighbour (chord->ring, id))
     return TRUE;
-  for (guint i = 1; i <= PL_CHORD_FINGERS; i++)
+  for (guint i = 1; i <= table_size (chord); i++)
     {
       PlNodeId place = pl_node_id_add_power (&chord->config.self, 128 - i);
       const PlNodeId *first = pl_ring_first_from (chord->ring, &place);
@@ -143,7 +149,7 @@ search_next (gpointer data)
 {
   PlChord *chord = data;
 
-  while (chord->state == PL_TOPOLOGY_JOINED && chord->finger_next && chord->finger_next <= PL_CHORD_FINGERS)
+  while (chord->state == PL_TOPOLOGY_JOINED && chord->finger_next && chord->finger_next <= table_size (chord))
     {
       guint i = chord->finger_next++;
       PlNodeId from, upto;
