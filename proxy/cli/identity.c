@@ -231,7 +231,7 @@ static gboolean
 run_sign (PlCli *cli, GError **error)
 {
   const char *path = g_ptr_array_index (cli->args, 0);
-  g_autofree char *request = pl_cli_read_text (path, PL_REQUEST_MAX, error);
+  g_autofree char *request = NULL;
   g_autofree char *aor = NULL;
   g_autofree char *wanted = NULL;
   g_autofree char *overlay = NULL;
@@ -243,6 +243,7 @@ run_sign (PlCli *cli, GError **error)
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "--node-ids takes 1 to %d", PL_AUTHORITY_NODE_IDS_MAX);
       return FALSE;
     }
+  request = pl_cli_read_text (path, PL_REQUEST_MAX, error);
   if (!request || !read_wish (request, &aor, &wanted, error))
     return FALSE;
   overlay = pl_cli_overlay_name (wanted, error);
