@@ -253,7 +253,13 @@ net_note_time (gpointer impl, guint64 storage_time)
   pl_store_note_time (((PlNode *) impl)->store, storage_time);
 }
 
-static const PlUsageFuncs usage_funcs = { net_store, net_fetch, net_cancel, net_note_time };
+static guint
+net_places (gpointer impl)
+{
+  return ((PlNode *) impl)->document->registration_places;
+}
+
+static const PlUsageFuncs usage_funcs = { net_store, net_fetch, net_cancel, net_note_time, net_places };
 
 PlUsageNet
 pl_node_usage_net (PlNode *node)

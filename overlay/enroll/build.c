@@ -100,9 +100,13 @@ put_kinds (GString *out, GArray *kinds, PlIdentity *signer, GError **error)
   g_string_append (out, "    <required-kinds>\n");
   for (guint i = 0; i < kinds->len; i++)
     {
-      g_autofree char *kind = kind_text (&g_array_index (kinds, PlKind, i));
-      g_autofree char *signature = pl_blob_sign (signer, kind, error);
+      const PlKind *def = &g_array_index (kinds, PlKind, i);
+      g_autofree char *kind = NULL, *signature = NULL;
 
+      if (def->access == PL_ACCESS_COPIES)
+        continue; /* never required, so that foreign peers stay welcome */
+      kind = kind_text (def);
+      signature = pl_blob_sign (signer, kind, error);
       if (!signature)
         return FALSE;
       g_string_append_printf (out, "      <kind-block>%s<kind-signature>%s</kind-signature></kind-block>\n", kind, signature);
@@ -154,6 +158,7 @@ put_values (GString *out, const PlDocument *document)
   put_node_ids (out, "bad-node", document->bad_nodes, NULL);
   put_texts (out, "mandatory-extension", document->mandatory_extensions);
   put_hosts (out, "pl:stun-server", "host", document->stun_servers);
+  put_number (out, "pl:registration-places", document->registration_places);
 }
 
 GBytes *

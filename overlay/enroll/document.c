@@ -74,6 +74,7 @@ pl_document_alloc (const char *instance_name)
   document->chord_update_interval = UPDATE_INTERVAL_DEFAULT;
   document->chord_ping_interval = PING_INTERVAL_DEFAULT;
   document->turn_density = 1;
+  document->registration_places = 1;
   return document;
 }
 
@@ -92,6 +93,7 @@ pl_document_new (const char *instance_name)
   document->turn_density = 0;
   for (guint i = 0; i < G_N_ELEMENTS (required); i++)
     g_array_append_val (document->kinds, *pl_kind_registered (required[i]));
+  pl_document_set_registration_places (document, PL_REGISTRATION_PLACES);
   return document;
 }
 
@@ -128,6 +130,29 @@ pl_document_free (PlDocument *document)
   g_clear_pointer (&document->xml, g_bytes_unref);
   g_clear_pointer (&document->blob, g_bytes_unref);
   g_free (document);
+}
+
+gboolean
+pl_document_set_registration_places (PlDocument *document, guint places)
+{
+  const PlKind *first = pl_document_kind (document, PL_KIND_SIP_REGISTRATION);
+  PlKind kind = first ? *first : *pl_kind_registered (PL_KIND_SIP_REGISTRATION);
+
+  for (guint i = document->kinds->len; i > 0; i--)
+    if (g_array_index (document->kinds, PlKind, i - 1).id == PL_KIND_REGISTRATION_COPY)
+      {
+        if (g_array_index (document->kinds, PlKind, i - 1).access != PL_ACCESS_COPIES)
+          return FALSE;
+        g_array_remove_index (document->kinds, i - 1);
+      }
+  document->registration_places = CLAMP (places, 1, PL_REGISTRATION_PLACES_MAX);
+  if (document->registration_places == 1)
+    return TRUE;
+  kind.id = PL_KIND_REGISTRATION_COPY;
+  kind.access = PL_ACCESS_COPIES;
+  kind.max_node_multiple = document->registration_places - 1;
+  g_array_append_val (document->kinds, kind);
+  return TRUE;
 }
 
 const PlKind *

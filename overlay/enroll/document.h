@@ -10,7 +10,8 @@
 
 G_BEGIN_DECLS
 
-typedef enum { PL_ACCESS_USER_MATCH, PL_ACCESS_NODE_MATCH, PL_ACCESS_USER_NODE_MATCH, PL_ACCESS_NODE_MULTIPLE } PlAccess;
+typedef enum { PL_ACCESS_USER_MATCH, PL_ACCESS_NODE_MATCH, PL_ACCESS_USER_NODE_MATCH, PL_ACCESS_NODE_MULTIPLE,
+               PL_ACCESS_COPIES /* doc/PROTOCOL, of our own Kind only */ } PlAccess;
 
 typedef struct {
   guint32 id;
@@ -18,8 +19,13 @@ typedef struct {
   PlAccess access;
   guint32 max_count;
   guint32 max_size;
-  guint32 max_node_multiple;
+  guint32 max_node_multiple;    /* copies: the greatest i */
 } PlKind;
+
+/* Copies of registrations (doc/PROTOCOL): a private Kind (14.6), at places of its own. */
+#define PL_KIND_REGISTRATION_COPY 0xf0000010u
+#define PL_REGISTRATION_PLACES 3      /* with the first, in our own documents */
+#define PL_REGISTRATION_PLACES_MAX 8
 
 typedef struct { char *host; guint16 port; } PlHostPort;
 
@@ -34,6 +40,7 @@ typedef struct PlDocument {
   GPtrArray *root_certs;        /* GBytes, DER */
   GArray *bootstrap_nodes;      /* PlHostPort */
   GArray *stun_servers;         /* PlHostPort, own namespace (doc/PROTOCOL) */
+  guint registration_places;    /* own namespace; 1: no copies */
   GArray *kinds;                /* PlKind: required kinds plus the registered ones; IANA wins */
   GPtrArray *kind_blobs;        /* PlKindBlob: what each kind-block's signature is over */
   GArray *bad_nodes;            /* PlNodeId */
@@ -91,6 +98,9 @@ gboolean pl_document_sequence_newer (guint16 a, guint16 b);
 PlDocument *pl_document_with_kinds (const PlDocument *document, GPtrArray *blocks, PlTrust *trust, GError **error);
 /* The kind-block of a Kind as it was received, NULL when it came without one. */
 GBytes *pl_document_dup_kind_block (const PlDocument *document, guint32 id);
+/* How many places keep a registration, 1 to PL_REGISTRATION_PLACES_MAX; more than 1 defines the Kind
+ * of the copies with the limits of SIP-REGISTRATION. FALSE: the document defines that Kind itself. */
+gboolean pl_document_set_registration_places (PlDocument *document, guint places);
 /* The definition of a Kind, NULL when unknown. */
 const PlKind *pl_document_kind (const PlDocument *document, guint32 id);
 /* "0xf0000001:SINGLE:USER-MATCH:1:1000", a private Kind (14.6) with its data model, access policy,

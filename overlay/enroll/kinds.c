@@ -56,6 +56,8 @@ pl_access_name (PlAccess access)
       return "USER-NODE-MATCH";
     case PL_ACCESS_NODE_MULTIPLE:
       return "NODE-MULTIPLE";
+    case PL_ACCESS_COPIES: /* no document names it */
+      break;
     }
   return "";
 }

@@ -392,6 +392,25 @@ add_registered_kinds (PlDocument *document)
       g_array_append_val (document->kinds, *pl_kind_registered (ids[i]));
 }
 
+/* Absent, as in other people's documents: no copies. */
+static void
+take_registration_places (Parser *parser, xmlNodePtr configuration)
+{
+  for (xmlNodePtr node = configuration->children; node; node = node->next)
+    {
+      g_autofree char *text = NULL;
+      guint64 number;
+
+      if (!is_element (node, PL_NS_OWN, "registration-places"))
+        continue;
+      text = dup_text (node);
+      if (!g_ascii_string_to_unsigned (text, 10, 1, G_MAXUINT16, &number, NULL))
+        complain (parser, xmlGetLineNo (node), "registration-places is no number from 1 on");
+      else if (!pl_document_set_registration_places (parser->document, number))
+        complain (parser, xmlGetLineNo (node), "the Kind %u is defined twice", PL_KIND_REGISTRATION_COPY);
+    }
+}
+
 /* --- configuration --- */
 
 /* TRUE when the element was one of those that hold a single value. */
@@ -522,6 +541,7 @@ take_configuration (Parser *parser, xmlNodePtr node)
   if (document->link_protocols->len == 0)
     g_ptr_array_add (document->link_protocols, g_strdup ("TLS"));
   add_registered_kinds (document);
+  take_registration_places (parser, node);
   take_signatures (parser, node);
 }
 

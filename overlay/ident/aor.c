@@ -10,3 +10,15 @@ pl_aor_resource (const char *canonical, PlResourceId *resource)
 {
   pl_resource_id_from_name (resource, canonical, strlen (canonical));
 }
+
+void
+pl_aor_place (const char *canonical, guint8 i, PlResourceId *resource)
+{
+  gsize len = strlen (canonical);
+  g_autofree char *name = g_malloc (len + 2);
+
+  memcpy (name, canonical, len);
+  name[len] = 0;
+  name[len + 1] = (char) i;
+  pl_resource_id_from_name (resource, name, i ? len + 2 : len);
+}

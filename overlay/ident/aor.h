@@ -11,4 +11,8 @@ G_BEGIN_DECLS
 /* hash(AoR), the Resource-ID of the registration. */
 void pl_aor_resource (const char *canonical, PlResourceId *resource);
 
+/* Place `i` of the registration: hash(AoR) for 0, hash(AoR || 0x00 || i) for its copies
+ * (doc/PROTOCOL). */
+void pl_aor_place (const char *canonical, guint8 i, PlResourceId *resource);
+
 G_END_DECLS

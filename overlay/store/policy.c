@@ -49,6 +49,22 @@ node_multiple_matches (const PlKind *kind, const PlResourceId *resource, const P
   return FALSE;
 }
 
+/* As NODE-MULTIPLE, with a user name: each i is tried (doc/PROTOCOL). */
+static gboolean
+copy_matches (const PlKind *kind, const PlResourceId *resource, const PlCert *cert)
+{
+  const char *aor = pl_cert_aor (cert);
+  PlResourceId id;
+
+  for (guint i = 1; aor && i <= MIN (kind->max_node_multiple, PL_REGISTRATION_PLACES_MAX - 1); i++)
+    {
+      pl_aor_place (aor, i, &id);
+      if (pl_resource_id_equal (&id, resource))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 static gboolean
 key_is (const PlStoredDataValue *value, const PlNodeId *signer)
 {
@@ -74,6 +90,8 @@ pl_policy_allows (const PlKind *kind, const PlResourceId *resource, const PlCert
       return user_matches (resource, cert) && key_is (value, signer);
     case PL_ACCESS_NODE_MULTIPLE:
       return node_multiple_matches (kind, resource, signer);
+    case PL_ACCESS_COPIES:
+      return copy_matches (kind, resource, cert) && key_is (value, signer);
     }
   return FALSE;
 }

@@ -5,6 +5,7 @@
 
 #include "base/aor.h"
 #include "base/log.h"
+#include "overlay/enroll/document.h"
 #include "overlay/ident/aor.h"
 #include "overlay/wire/sip.h"
 
@@ -26,17 +27,36 @@ struct PlLookups {
   GQueue seen_order;    /* Seen, oldest first */
 };
 
+/* What one node says of the AoR, the newest of all places. */
+typedef struct {
+  PlNodeId node;
+  guint64 time;
+  GBytes *value;        /* NULL: withdrawn */
+} Entry;
+
+/* The Fetch at one of the places of an AoR. */
+typedef struct {
+  PlLookup *lookup;
+  PlResourceId resource;
+  gpointer call;        /* NULL: over */
+} Place;
+
 struct PlLookup {
   PlLookups *owner;
   PlLookupFunc func;
   gpointer user;
   GPtrArray *aors;      /* canonical, the first is the one asked for */
   guint next;           /* the one fetched now is next - 1 */
+  Place places[PL_REGISTRATION_PLACES_MAX];
+  guint waiting;        /* places without an answer */
+  guint answers;        /* of places, also that there is nothing */
+  GArray *entries;      /* Entry, of this AoR */
+  gint64 began;         /* with this AoR */
   GArray *nodes;        /* PlNodeId */
   gboolean known;       /* somebody certified for the first AoR has written there */
-  gboolean unanswered;
-  gpointer call;
-  PlTimer *timeout, *finish;
+  gboolean unanswered;  /* no place of some AoR answered */
+  gpointer call;        /* for the certificate */
+  PlTimer *timeout, *finish, *enough;
 };
 
 /* --- roll-back --- */
@@ -85,13 +105,37 @@ note_time (PlLookups *lookups, const PlResourceId *resource, const PlFetched *fe
 /* --- life cycle --- */
 
 static void
+entry_clear (gpointer data)
+{
+  g_clear_pointer (&((Entry *) data)->value, g_bytes_unref);
+}
+
+static void
+end_places (PlLookup *lookup)
+{
+  PlUsageNet *net = &lookup->owner->net;
+
+  pl_timer_clear (&lookup->enough);
+  for (guint i = 0; i < G_N_ELEMENTS (lookup->places); i++)
+    {
+      gpointer call = g_steal_pointer (&lookup->places[i].call);
+
+      if (call)
+        net->funcs->cancel (net->impl, call);
+    }
+  lookup->waiting = 0;
+}
+
+static void
 lookup_free (gpointer data)
 {
   PlLookup *lookup = data;
   PlUsageNet *net = &lookup->owner->net;
 
+  end_places (lookup);
   if (lookup->call)
     net->funcs->cancel (net->impl, lookup->call);
+  g_array_unref (lookup->entries);
   pl_timer_clear (&lookup->timeout);
   pl_timer_clear (&lookup->finish);
   g_ptr_array_unref (lookup->aors);
@@ -115,7 +159,10 @@ on_timeout (gpointer data)
 {
   PlLookup *lookup = data;
 
-  finish (lookup, lookup->nodes->len ? PL_LOOKUP_FOUND : PL_LOOKUP_FAILED);
+  if (lookup->nodes->len)
+    finish (lookup, PL_LOOKUP_FOUND);
+  else
+    finish (lookup, lookup->known ? PL_LOOKUP_OFFLINE : PL_LOOKUP_FAILED);
 }
 
 static void
@@ -155,13 +202,13 @@ add_aor (PlLookup *lookup, GBytes *uri)
 /* A route leads to who signed it: a registration cannot send calls to a node of somebody else
  * (S2-48). */
 static void
-take_registration (PlLookup *lookup, const PlFetched *fetched)
+take_registration (PlLookup *lookup, const Entry *entry)
 {
   g_auto (PlSipRegistration) registration = { 0 };
   PlReader reader;
   const PlDestination *last;
 
-  pl_reader_init_bytes (&reader, fetched->data->value.value.value);
+  pl_reader_init_bytes (&reader, entry->value);
   if (!pl_sip_registration_read (&reader, &registration) || pl_reader_finish (&reader) != PL_WIRE_OK)
     return;
   if (registration.type == PL_SIP_REGISTRATION_URI)
@@ -169,7 +216,7 @@ take_registration (PlLookup *lookup, const PlFetched *fetched)
   if (registration.type != PL_SIP_REGISTRATION_ROUTE || registration.destination_list->len == 0)
     return;
   last = pl_destination_list_get (registration.destination_list, registration.destination_list->len - 1);
-  if (last->type == PL_DESTINATION_NODE && pl_node_id_equal (&last->node_id, &fetched->signer))
+  if (last->type == PL_DESTINATION_NODE && pl_node_id_equal (&last->node_id, &entry->node))
     add_node (lookup, &last->node_id);
 }
 
@@ -186,31 +233,126 @@ is_theirs (const PlFetched *fetched, const char *aor)
          && memcmp (key, fetched->signer.b, len) == 0;
 }
 
+/* Of what the places say of a node the newest counts. */
+static void
+note_entry (PlLookup *lookup, const PlFetched *fetched)
+{
+  const PlStoredData *data = fetched->data;
+  GBytes *value = data->value.value.exists ? data->value.value.value : NULL;
+  Entry *entry = NULL;
+
+  for (guint i = 0; i < lookup->entries->len && !entry; i++)
+    if (pl_node_id_equal (&g_array_index (lookup->entries, Entry, i).node, &fetched->signer))
+      entry = &g_array_index (lookup->entries, Entry, i);
+  if (!entry)
+    {
+      if (lookup->entries->len >= PL_LOOKUP_ENTRIES_MAX)
+        return;
+      g_array_set_size (lookup->entries, lookup->entries->len + 1);
+      entry = &g_array_index (lookup->entries, Entry, lookup->entries->len - 1);
+      entry->node = fetched->signer;
+    }
+  else if (entry->time >= data->storage_time)
+    return;
+  entry->time = data->storage_time;
+  g_clear_pointer (&entry->value, g_bytes_unref);
+  entry->value = value ? g_bytes_ref (value) : NULL;
+}
+
+static gboolean
+any_entry_left (PlLookup *lookup)
+{
+  for (guint i = 0; i < lookup->entries->len; i++)
+    if (g_array_index (lookup->entries, Entry, i).value)
+      return TRUE;
+  return FALSE;
+}
+
 static void fetch_next (PlLookup *lookup);
 
+/* All places have answered, or those that did are enough. */
 static void
-on_registrations (gpointer user, const GPtrArray *values, const GError *error)
+on_enough (gpointer data)
 {
-  PlLookup *lookup = user;
-  const char *aor = g_ptr_array_index (lookup->aors, lookup->next - 1);
-  PlResourceId resource;
+  PlLookup *lookup = data;
 
-  lookup->call = NULL;
-  lookup->unanswered |= error != NULL;
-  pl_aor_resource (aor, &resource);
-  for (guint i = 0; !error && i < values->len; i++)
+  end_places (lookup);
+  lookup->unanswered |= lookup->answers == 0;
+  for (guint i = 0; i < lookup->entries->len; i++)
+    if (g_array_index (lookup->entries, Entry, i).value)
+      take_registration (lookup, &g_array_index (lookup->entries, Entry, i));
+  fetch_next (lookup);
+}
+
+/* A good value: the others get half of the time it took, since one of them may have a newer one.
+ * "Not found" may be a lie, so a place that is silent gets more. */
+static void
+wait_for_others (PlLookup *lookup)
+{
+  gint64 spent = pl_env_now (lookup->owner->env) - lookup->began;
+  gint64 more = any_entry_left (lookup) ? MIN (spent / 2, PL_LOOKUP_GRACE_MAX) : MAX (PL_LOOKUP_SILENT_TIME - spent, 0);
+
+  pl_env_arm (lookup->owner->env, &lookup->enough, more, on_enough, lookup);
+}
+
+static void
+take_values (PlLookup *lookup, const PlResourceId *resource, const GPtrArray *values)
+{
+  const char *aor = g_ptr_array_index (lookup->aors, lookup->next - 1);
+
+  for (guint i = 0; i < values->len; i++)
     {
       const PlFetched *fetched = g_ptr_array_index (values, i);
 
       if (!is_theirs (fetched, aor))
         continue;
       lookup->known |= lookup->next == 1;
-      if (!note_time (lookup->owner, &resource, fetched))
+      if (note_time (lookup->owner, resource, fetched))
+        note_entry (lookup, fetched);
+      else
         pl_info ("usage", "old registration not taken", "reason", "the overlay gave a newer one before", NULL);
-      else if (fetched->data->value.value.exists)
-        take_registration (lookup, fetched);
     }
-  fetch_next (lookup);
+}
+
+static void
+on_registrations (gpointer user, const GPtrArray *values, const GError *error)
+{
+  Place *place = user;
+  PlLookup *lookup = place->lookup;
+  gboolean found_before = any_entry_left (lookup);
+
+  place->call = NULL;
+  lookup->waiting--;
+  if (!error)
+    {
+      lookup->answers++;
+      take_values (lookup, &place->resource, values);
+    }
+  if (lookup->waiting == 0)
+    on_enough (lookup);
+  else if (!error && (!lookup->enough || any_entry_left (lookup) != found_before))
+    wait_for_others (lookup);
+}
+
+static void
+fetch_places (PlLookup *lookup, const char *aor)
+{
+  PlUsageNet *net = &lookup->owner->net;
+  guint n = CLAMP (net->funcs->places (net->impl), 1, PL_REGISTRATION_PLACES_MAX);
+
+  g_array_set_size (lookup->entries, 0);
+  lookup->began = pl_env_now (lookup->owner->env);
+  lookup->answers = 0;
+  lookup->waiting = n;
+  for (guint i = 0; i < n; i++)
+    {
+      Place *place = &lookup->places[i];
+
+      place->lookup = lookup;
+      pl_aor_place (aor, i, &place->resource);
+      place->call = net->funcs->fetch (net->impl, &place->resource, i ? PL_KIND_REGISTRATION_COPY : PL_KIND_SIP_REGISTRATION,
+                                       on_registrations, place);
+    }
 }
 
 /* --- certificates --- */
@@ -244,9 +386,7 @@ fetch_next (PlLookup *lookup)
 
   if (lookup->next < lookup->aors->len)
     {
-      pl_aor_resource (g_ptr_array_index (lookup->aors, lookup->next), &resource);
-      lookup->next++;
-      lookup->call = net->funcs->fetch (net->impl, &resource, PL_KIND_SIP_REGISTRATION, on_registrations, lookup);
+      fetch_places (lookup, g_ptr_array_index (lookup->aors, lookup->next++));
       return;
     }
   if (lookup->nodes->len)
@@ -299,6 +439,8 @@ pl_lookups_start (PlLookups *lookups, const char *aor, PlLookupFunc func, gpoint
   lookup->user = user;
   lookup->aors = g_ptr_array_new_with_free_func (g_free);
   lookup->nodes = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  lookup->entries = g_array_new (FALSE, TRUE, sizeof (Entry));
+  g_array_set_clear_func (lookup->entries, entry_clear);
   g_hash_table_add (lookups->running, lookup);
   if (!canonical)
     {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Finds the nodes of an AoR (RFC 7904): Fetch of the registrations at hash(AoR), each proven
- * to be of that AoR and of the node that is its key; uri entries followed; without any, the
- * certificate of the AoR tells "offline" from "unknown".
+ * Finds the nodes of an AoR (RFC 7904): Fetch of the registrations at hash(AoR) and of their
+ * copies (doc/PROTOCOL) at once, each proven to be of that AoR and of the node that is its key,
+ * the newest of a node's values; uri entries followed; without any, the certificate of the AoR
+ * tells "offline" from "unknown".
  */
 #pragma once
 #include "overlay/usage/usage.h"
@@ -21,6 +22,9 @@ typedef void (*PlLookupFunc) (gpointer user, PlLookupResult result, const GArray
 #define PL_LOOKUP_TIME_MAX (5 * PL_USEC_PER_SEC) /* a look-up in all */
 #define PL_LOOKUP_FETCHES_MAX 8                  /* AoRs followed by uri entries, with the first */
 #define PL_LOOKUP_NODES_MAX 16
+#define PL_LOOKUP_ENTRIES_MAX 64                 /* nodes that say something of one AoR */
+#define PL_LOOKUP_GRACE_MAX (300 * PL_USEC_PER_MSEC) /* for copies, after a good value */
+#define PL_LOOKUP_SILENT_TIME (2 * PL_USEC_PER_SEC)  /* for copies, when others say that nothing is there */
 #define PL_LOOKUP_SEEN_MAX 4096                  /* storage_times remembered against roll-back */
 
 PlLookups *pl_lookups_new (PlEnv *env, PlUsageNet net);

@@ -5,6 +5,7 @@
 
 #include "base/aor.h"
 #include "base/log.h"
+#include "overlay/enroll/document.h"
 #include "overlay/ident/aor.h"
 #include "overlay/wire/routing.h"
 #include "overlay/wire/sip.h"
@@ -25,9 +26,12 @@ typedef enum {
   REGISTRATION_REMOVING,
 } RegistrationState;
 
+/* Of one place: the first, or a copy's (doc/PROTOCOL). */
 typedef struct {
   PlRegistrations *owner;
   char *aor;
+  char *key;              /* in the table */
+  guint place;
   PlResourceId resource;
   RegistrationState state;
   gboolean again;         /* our place changed while a call was under way */
@@ -43,7 +47,7 @@ struct PlRegistrations {
   PlNodeId self;
   gboolean online;
   gboolean stopping;
-  GHashTable *table;      /* aor -> Registration */
+  GHashTable *table;      /* aor, or aor/place for copies -> Registration */
   GPtrArray *leaving;     /* Registration */
   PlTimer *stop;
   void (*done) (gpointer data);
@@ -62,6 +66,7 @@ registration_free (gpointer data)
     net->funcs->cancel (net->impl, registration->call);
   pl_timer_clear (&registration->timer);
   g_free (registration->aor);
+  g_free (registration->key);
   g_free (registration);
 }
 
@@ -82,6 +87,12 @@ route_bytes (const PlNodeId *self)
   return pl_writer_finish (&writer);
 }
 
+static guint32
+kind_of (const Registration *registration)
+{
+  return registration->place ? PL_KIND_REGISTRATION_COPY : PL_KIND_SIP_REGISTRATION;
+}
+
 static void
 send_value (Registration *registration, gboolean exists, PlStoreFunc func)
 {
@@ -90,8 +101,8 @@ send_value (Registration *registration, gboolean exists, PlStoreFunc func)
   g_autoptr (GBytes) bytes = exists ? route_bytes (&owner->self) : NULL;
   PlStoredDataValue value = { PL_DATA_DICTIONARY, 0, key, { exists, bytes } };
 
-  registration->call = owner->net.funcs->store (owner->net.impl, &registration->resource, PL_KIND_SIP_REGISTRATION,
-                                                &value, PL_REGISTRATION_LIFETIME, func, registration);
+  registration->call = owner->net.funcs->store (owner->net.impl, &registration->resource, kind_of (registration), &value,
+                                                PL_REGISTRATION_LIFETIME, func, registration);
 }
 
 /* --- keeping it stored --- */
@@ -153,14 +164,54 @@ on_stored (gpointer user, const GError *error)
     }
   pl_info ("usage", "registration not stored", "reason", error->message, NULL);
   registration->again = FALSE;
+  if (registration->place && g_error_matches (error, PL_USAGE_ERROR, PL_ERROR_UNKNOWN_KIND))
+    {
+      wait_for (registration, REFRESH); /* a peer without copies: one fewer, until its place is another's */
+      return;
+    }
   if (!g_error_matches (error, PL_USAGE_ERROR, PL_ERROR_DATA_TOO_OLD))
     {
       wait_after_failure (registration);
       return;
     }
   registration->state = REGISTRATION_LEARNING;
-  registration->call = owner->net.funcs->fetch (owner->net.impl, &registration->resource, PL_KIND_SIP_REGISTRATION,
-                                                on_learned, registration);
+  registration->call = owner->net.funcs->fetch (owner->net.impl, &registration->resource, kind_of (registration), on_learned,
+                                                registration);
+}
+
+static char *
+key_of (const char *aor, guint place)
+{
+  return place ? g_strdup_printf ("%s/%u", aor, place) : g_strdup (aor); /* no domain has a "/" */
+}
+
+static void
+add_place (PlRegistrations *registrations, const char *aor, guint place)
+{
+  Registration *registration = g_new0 (Registration, 1);
+
+  registration->owner = registrations;
+  registration->aor = g_strdup (aor);
+  registration->key = key_of (aor, place);
+  registration->place = place;
+  pl_aor_place (aor, place, &registration->resource);
+  g_hash_table_insert (registrations->table, registration->key, registration);
+  wait_for (registration, 0);
+}
+
+/* Each time, since a newer document may want more of them. */
+static void
+add_copies (PlRegistrations *registrations, const char *aor)
+{
+  guint places = MIN (registrations->net.funcs->places (registrations->net.impl), PL_REGISTRATION_PLACES_MAX);
+
+  for (guint i = 1; i < places; i++)
+    {
+      g_autofree char *key = key_of (aor, i);
+
+      if (!g_hash_table_contains (registrations->table, key))
+        add_place (registrations, aor, i);
+    }
 }
 
 static void
@@ -170,6 +221,13 @@ store_now (gpointer data)
 
   if (!registration->owner->online)
     return; /* set_online starts it again */
+  if (registration->place && registration->place >= registration->owner->net.funcs->places (registration->owner->net.impl))
+    {
+      wait_for (registration, REFRESH); /* a newer document wants fewer; what is stored ages */
+      return;
+    }
+  if (registration->place == 0)
+    add_copies (registration->owner, registration->aor);
   registration->state = REGISTRATION_STORING;
   send_value (registration, TRUE, on_stored);
 }
@@ -264,25 +322,27 @@ pl_registrations_free (PlRegistrations *registrations)
 
 /* --- public --- */
 
+static guint
+count_aors (PlRegistrations *registrations)
+{
+  g_autoptr (GPtrArray) aors = pl_registrations_dup_aors (registrations);
+
+  return aors->len;
+}
+
 gboolean
 pl_registrations_add (PlRegistrations *registrations, const char *aor)
 {
   g_autofree char *canonical = pl_aor_canonical (aor);
-  Registration *registration;
 
   if (!canonical || registrations->stopping)
     return FALSE;
   if (g_hash_table_contains (registrations->table, canonical))
     return TRUE;
-  if (g_hash_table_size (registrations->table) >= PL_REGISTRATIONS_MAX)
+  if (count_aors (registrations) >= PL_REGISTRATIONS_MAX)
     return FALSE;
   cancel_removal (registrations, canonical);
-  registration = g_new0 (Registration, 1);
-  registration->owner = registrations;
-  pl_aor_resource (canonical, &registration->resource);
-  registration->aor = g_steal_pointer (&canonical);
-  g_hash_table_insert (registrations->table, registration->aor, registration);
-  wait_for (registration, 0);
+  add_place (registrations, canonical, 0);
   return TRUE;
 }
 
@@ -290,10 +350,15 @@ void
 pl_registrations_remove (PlRegistrations *registrations, const char *aor)
 {
   g_autofree char *canonical = pl_aor_canonical (aor);
-  gpointer registration = NULL;
 
-  if (canonical && g_hash_table_steal_extended (registrations->table, canonical, NULL, &registration))
-    start_removal (registration);
+  for (guint i = 0; canonical && i < PL_REGISTRATION_PLACES_MAX; i++)
+    {
+      g_autofree char *key = key_of (canonical, i);
+      gpointer registration = NULL;
+
+      if (g_hash_table_steal_extended (registrations->table, key, NULL, &registration))
+        start_removal (registration);
+    }
 }
 
 gint64
@@ -310,11 +375,12 @@ pl_registrations_dup_aors (PlRegistrations *registrations)
 {
   GPtrArray *aors = g_ptr_array_new_with_free_func (g_free);
   GHashTableIter iter;
-  gpointer key;
+  gpointer value;
 
   g_hash_table_iter_init (&iter, registrations->table);
-  while (g_hash_table_iter_next (&iter, &key, NULL))
-    g_ptr_array_add (aors, g_strdup (key));
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    if (((Registration *) value)->place == 0)
+      g_ptr_array_add (aors, g_strdup (((Registration *) value)->aor));
   return aors;
 }
 

@@ -42,6 +42,8 @@ typedef struct {
   /* A value of ours in the overlay has this storage_time: later ones must be above it (rule
    * 174). */
   void (*note_time) (gpointer impl, guint64 storage_time);
+  /* How many places keep a registration, at least 1 (doc/PROTOCOL, copies). */
+  guint (*places) (gpointer impl);
 } PlUsageFuncs;
 
 /* Passed by value; `funcs` and `impl` outlive the engines. */

@@ -50,6 +50,7 @@ document_new (PlAuthority *authority, guint bootstraps)
   document->reliability_timer = 1000;
   document->chord_reactive = TRUE;
   document->clients_permitted = TRUE;
+  pl_document_set_registration_places (document, 1);
   g_ptr_array_add (document->root_certs, g_bytes_ref (pl_authority_cert_der (authority)));
   add_kind (document->kinds, PL_KIND_SIP_REGISTRATION, PL_DATA_DICTIONARY, PL_ACCESS_USER_NODE_MATCH);
   add_kind (document->kinds, PL_KIND_CERTIFICATE_BY_NODE, PL_DATA_ARRAY, PL_ACCESS_NODE_MATCH);

@@ -126,6 +126,10 @@ START_TEST (document_made_here_reads_back_and_verifies)
   kind = pl_document_kind (read, PL_KIND_SIP_REGISTRATION);
   ck_assert (kind->model == PL_DATA_DICTIONARY && kind->access == PL_ACCESS_USER_NODE_MATCH && kind->max_size == 1024);
   ck_assert_ptr_null (pl_document_kind (read, 0xf0000001));
+  kind = pl_document_kind (read, PL_KIND_REGISTRATION_COPY);
+  ck_assert (kind && kind->access == PL_ACCESS_COPIES && kind->max_node_multiple == 2 && kind->max_size == 1024);
+  ck_assert_uint_eq (read->registration_places, 3);
+  ck_assert_uint_eq (read->kind_blobs->len, 3); /* and so not required of others */
   ck_assert_msg (pl_document_check_supported (read, &error), "%s", error ? error->message : "");
   ck_assert_msg (verifies (read, NULL, &error), "%s", error ? error->message : "");
 }
@@ -361,6 +365,9 @@ static const struct { const char *text, *said; } refused[] = {
   { WITH ("<nonsense xmlns=\"\"/>"), "line 1" },
   { WITH ("<self-signed-permitted digest=\"md5\">true</self-signed-permitted>"), "digest" },
   { WITH ("<pl:stun-server xmlns:pl=\"urn:peerline:overlay:1\" host=\"\"/>"), "stun-server" },
+  { WITH ("<pl:registration-places xmlns:pl=\"urn:peerline:overlay:1\">0</pl:registration-places>"), "registration-places" },
+  { WITH ("<pl:registration-places xmlns:pl=\"urn:peerline:overlay:1\">2</pl:registration-places>"
+          KIND ("id=\"4026531856\"", "USER-MATCH")), "twice" },
   { WITH (KIND ("id=\"77\"", "USER-MATCH") KIND ("id=\"77\"", "USER-MATCH")), "line 1" },
 };
 
@@ -371,6 +378,15 @@ START_TEST (document_that_is_wrong_is_refused_with_a_reason)
 
   ck_assert_msg (document == NULL, "accepted: %s", refused[_i].text);
   ck_assert_msg (strstr (error->message, refused[_i].said) != NULL, "%s: %s", refused[_i].text, error->message);
+}
+END_TEST
+
+START_TEST (document_of_others_has_no_copies_of_registrations)
+{
+  g_autoptr (PlDocument) document = parse (HEAD "<configuration instance-name=\"a\"/></overlay>", NULL);
+
+  ck_assert_uint_eq (document->registration_places, 1);
+  ck_assert_ptr_null (pl_document_kind (document, PL_KIND_REGISTRATION_COPY));
 }
 END_TEST
 
@@ -574,6 +590,7 @@ document_case (void)
   tcase_add_test (tcase, document_of_several_overlays_is_read_by_name);
   tcase_add_loop_test (tcase, document_that_is_wrong_is_refused_with_a_reason, 0, G_N_ELEMENTS (refused));
   tcase_add_test (tcase, document_with_foreign_elements_and_attributes_is_read);
+  tcase_add_test (tcase, document_of_others_has_no_copies_of_registrations);
   tcase_add_test (tcase, kind_of_ones_own_is_read_from_a_line);
   tcase_add_loop_test (tcase, document_that_needs_what_we_lack_is_read_but_not_supported, 0, G_N_ELEMENTS (unsupported));
   tcase_add_test (tcase, document_cut_off_or_with_flipped_bits_does_no_harm);

@@ -425,6 +425,7 @@ START_TEST (node_multiple_tries_each_number_up_to_the_kinds_maximum) /* 226, 227
 {
   guint8 name[PL_NODE_ID_LEN + 1];
   PlResourceId place;
+  Spec copy = { .kind = PL_KIND_REGISTRATION_COPY, .key_len = 16, .text = "r", .time = T0 };
   Spec spec = { .kind = PL_TEST_KIND_MULTIPLE, .text = "x", .time = T0 };
 
   memcpy (name, pl_identity_node_id (alice)->b, PL_NODE_ID_LEN);
@@ -434,6 +435,14 @@ START_TEST (node_multiple_tries_each_number_up_to_the_kinds_maximum) /* 226, 227
       pl_resource_id_from_name (&place, name, sizeof name);
       ck_assert_uint_eq (put_at (alice, &place, &spec), i <= 4 ? 0 : PL_ERROR_FORBIDDEN);
       ck_assert_uint_eq (put_at (bob, &place, SINGLE ("x", T0)), PL_ERROR_FORBIDDEN);
+    }
+  for (guint8 i = 0; i < 5; i++) /* doc/PROTOCOL, copies of registrations */
+    {
+      pl_aor_place ("alice@example.org", i, &place);
+      copy.key = pl_identity_node_id (alice)->b;
+      ck_assert_uint_eq (put_at (alice, &place, &copy), i == 1 || i == 2 ? 0 : PL_ERROR_FORBIDDEN);
+      copy.key = pl_identity_node_id (bob)->b;
+      ck_assert_uint_eq (put_at (i % 2 ? alice : bob, &place, &copy), PL_ERROR_FORBIDDEN);
     }
 }
 END_TEST

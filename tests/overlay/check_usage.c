@@ -5,6 +5,7 @@
 #include "overlay/usage/lookup.h"
 #include "overlay/usage/registration.h"
 
+#include "overlay/enroll/document.h"
 #include "overlay/ident/aor.h"
 #include "overlay/wire/routing.h"
 #include "overlay/wire/sip.h"
@@ -51,6 +52,8 @@ static int answer_code;   /* -1: good, else this error */
 static gboolean silent;   /* no answer at all */
 static guint64 last_time;
 static gint64 delay;
+static guint n_places;
+static guint liars, sleepers; /* bits: places that know of nothing, or say nothing */
 
 static void
 kept_free (gpointer data)
@@ -109,6 +112,21 @@ keep (Kept *k)
   g_ptr_array_add (kept, k);
 }
 
+/* Which place of BOB's registration this is; 0 also for all else. */
+static guint
+place_of (const PlResourceId *resource)
+{
+  for (guint i = 1; i < PL_REGISTRATION_PLACES_MAX; i++)
+    {
+      PlResourceId place;
+
+      pl_aor_place (BOB, i, &place);
+      if (pl_resource_id_equal (&place, resource))
+        return i;
+    }
+  return 0;
+}
+
 static void
 give_values (Call *call)
 {
@@ -118,6 +136,8 @@ give_values (Call *call)
     {
       Kept *k = g_ptr_array_index (kept, i);
 
+      if (liars & 1u << place_of (&call->resource) && call->kind != PL_KIND_CERTIFICATE_BY_USER)
+        continue;
       if (k->kind == call->kind && pl_resource_id_equal (&k->resource, &call->resource))
         g_ptr_array_add (values, &k->fetched);
     }
@@ -158,7 +178,7 @@ call_new (const PlResourceId *resource, guint32 kind, gpointer user)
   call->kind = kind;
   call->user = user;
   g_ptr_array_add (calls, call);
-  if (!silent)
+  if (!silent && !(sleepers & 1u << place_of (resource) && kind != PL_KIND_CERTIFICATE_BY_USER))
     pl_env_arm (env, &call->timer, delay, answer, call);
   return call;
 }
@@ -204,10 +224,17 @@ net_note_time (gpointer impl, guint64 storage_time)
   last_time = MAX (last_time, storage_time);
 }
 
+static guint
+net_places (gpointer impl)
+{
+  (void) impl;
+  return n_places;
+}
+
 static void
 setup (void)
 {
-  static const PlUsageFuncs funcs = { net_store, net_fetch, net_cancel, net_note_time };
+  static const PlUsageFuncs funcs = { net_store, net_fetch, net_cancel, net_note_time, net_places };
 
   universe = pl_universe_new (11);
   env = pl_universe_env (universe);
@@ -221,6 +248,8 @@ setup (void)
   answer_code = -1;
   silent = FALSE;
   delay = 50 * PL_USEC_PER_MSEC;
+  n_places = 1;
+  liars = sleepers = 0;
   n_stores = n_fetches = n_cancelled = 0;
   last_time = 1000;
 }
@@ -608,6 +637,129 @@ START_TEST (a_cancelled_lookup_says_nothing)
 }
 END_TEST
 
+/* --- copies (doc/PROTOCOL) --- */
+
+static guint
+count_at_place (guint place, gboolean exists)
+{
+  PlResourceId resource;
+  guint n = 0;
+
+  pl_aor_place (ALICE, place, &resource);
+  for (guint i = 0; i < kept->len; i++)
+    {
+      const Kept *k = g_ptr_array_index (kept, i);
+
+      n += pl_resource_id_equal (&k->resource, &resource) && k->fetched.data->value.value.exists == exists
+           && k->kind == (place ? PL_KIND_REGISTRATION_COPY : PL_KIND_SIP_REGISTRATION);
+    }
+  return n;
+}
+
+START_TEST (copies_are_kept_and_removed_with_the_registration)
+{
+  g_autoptr (PlRegistrations) registrations = NULL;
+
+  n_places = 3;
+  registrations = registered ();
+  for (guint i = 0; i < 4; i++)
+    ck_assert_uint_eq (count_at_place (i, TRUE), i < 3);
+  pl_universe_run (universe, 301 * SEC);
+  ck_assert_uint_eq (n_stores, 6);
+  pl_registrations_remove (registrations, ALICE);
+  pl_universe_run (universe, SEC);
+  for (guint i = 0; i < 4; i++)
+    ck_assert_uint_eq (count_at_place (i, FALSE), i < 3);
+  ck_assert (pl_registrations_add (registrations, ALICE));
+  n_places = 4; /* a newer document */
+  pl_universe_run (universe, SEC);
+  ck_assert_uint_eq (count_at_place (3, TRUE), 1);
+}
+END_TEST
+
+START_TEST (a_peer_without_copies_is_not_asked_again_and_again)
+{
+  g_autoptr (PlRegistrations) registrations = pl_registrations_new (env, net, pl_identity_node_id (alice));
+
+  n_places = 2;
+  answer_code = PL_ERROR_UNKNOWN_KIND;
+  pl_registrations_set_online (registrations, TRUE);
+  ck_assert (pl_registrations_add (registrations, ALICE));
+  pl_universe_run (universe, 10 * PL_USEC_PER_MSEC);
+  pl_universe_run (universe, 200 * PL_USEC_PER_MSEC);
+  answer_code = -1;
+  pl_universe_run (universe, 60 * SEC);
+  ck_assert_uint_eq (count_at_place (0, TRUE), 1);
+  ck_assert_uint_eq (count_at_place (1, TRUE), 0);
+  pl_universe_run (universe, 300 * SEC);
+  ck_assert_uint_eq (count_at_place (1, TRUE), 1);
+}
+END_TEST
+
+static void
+publish_at (guint place, gboolean exists, guint64 time)
+{
+  const PlNodeId *node = pl_identity_node_id (bob);
+  g_autoptr (GBytes) key = g_bytes_new (node->b, PL_NODE_ID_LEN);
+  g_autoptr (GBytes) bytes = exists ? registration_bytes (node, NULL) : NULL;
+  PlStoredDataValue value = { PL_DATA_DICTIONARY, 0, key, { exists, bytes } };
+  PlResourceId resource;
+
+  pl_aor_place (BOB, place, &resource);
+  keep (kept_new (bob, &resource, place ? PL_KIND_REGISTRATION_COPY : PL_KIND_SIP_REGISTRATION, &value, time));
+}
+
+static gint64
+time_to_look_up (PlLookups *lookups)
+{
+  gint64 start = pl_universe_now (universe);
+  guint before = n_results;
+
+  pl_lookups_start (lookups, BOB, on_lookup, NULL);
+  while (n_results == before)
+    pl_universe_run (universe, PL_USEC_PER_MSEC);
+  return pl_universe_now (universe) - start;
+}
+
+START_TEST (a_copy_is_found_when_the_place_itself_lies_or_sleeps)
+{
+  g_autoptr (PlLookups) lookups = pl_lookups_new (env, net);
+
+  n_places = 3;
+  publish_at (0, TRUE, 5);
+  publish_at (1, TRUE, 6);
+  publish_at (2, TRUE, 7);
+  liars = 1;
+  ck_assert_int_eq (look_up (lookups, BOB), PL_LOOKUP_FOUND);
+  liars = 1 | 4;
+  ck_assert_int_eq (look_up (lookups, BOB), PL_LOOKUP_FOUND);
+  liars = 0;
+  ck_assert_int_le (time_to_look_up (lookups), 52 * PL_USEC_PER_MSEC);
+  sleepers = 1 | 2;
+  ck_assert_int_le (time_to_look_up (lookups), 80 * PL_USEC_PER_MSEC);
+  ck_assert_int_eq (result, PL_LOOKUP_FOUND);
+  ck_assert_uint_eq (n_cancelled, 2);
+  liars = 4;
+  ck_assert_int_ge (time_to_look_up (lookups), PL_LOOKUP_SILENT_TIME);
+  ck_assert_int_eq (result, PL_LOOKUP_UNKNOWN);
+}
+END_TEST
+
+START_TEST (the_newest_of_a_registration_and_its_copies_wins)
+{
+  g_autoptr (PlLookups) lookups = pl_lookups_new (env, net);
+
+  n_places = 3;
+  publish_at (0, TRUE, 5);
+  publish_at (1, FALSE, 9); /* withdrawn where the other places were out of reach */
+  publish_at (2, TRUE, 7);
+  ck_assert_int_eq (look_up (lookups, BOB), PL_LOOKUP_OFFLINE);
+  publish_at (2, TRUE, 10);
+  ck_assert_int_eq (look_up (lookups, BOB), PL_LOOKUP_FOUND);
+  ck_assert_uint_eq (found->len, 1);
+}
+END_TEST
+
 /* --- certificates --- */
 
 static guint
@@ -737,6 +889,13 @@ suite (void)
   tcase_add_test (t, an_older_registration_is_not_taken_back);
   tcase_add_test (t, offline_unknown_and_failed_differ);
   tcase_add_test (t, a_cancelled_lookup_says_nothing);
+  suite_add_tcase (s, t);
+  t = tcase_create ("copies");
+  tcase_add_checked_fixture (t, setup_lookup, teardown_lookup);
+  tcase_add_test (t, copies_are_kept_and_removed_with_the_registration);
+  tcase_add_test (t, a_peer_without_copies_is_not_asked_again_and_again);
+  tcase_add_test (t, a_copy_is_found_when_the_place_itself_lies_or_sleeps);
+  tcase_add_test (t, the_newest_of_a_registration_and_its_copies_wins);
   suite_add_tcase (s, t);
   t = tcase_create ("certificates");
   tcase_add_checked_fixture (t, setup, teardown);

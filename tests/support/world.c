@@ -115,6 +115,7 @@ pl_world_new (const PlWorldOptions *options)
   world->universe = pl_universe_new (seed);
   world->net = pl_vnet_new (world->universe);
   world->pki = pl_test_pki_new (pl_universe_env (world->universe));
+  pl_document_set_registration_places (pl_test_pki_document (world->pki), options->places);
   world->members = g_ptr_array_new_with_free_func (member_free);
   for (guint i = 0; i < options->n; i++)
     add_member (world, options);

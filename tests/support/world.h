@@ -19,6 +19,7 @@ typedef struct {
   guint n_boot;     /* how many listen and are listed as bootstrap nodes, at least 1 */
   const char *dir;  /* stores on disk here, NULL: in memory */
   gboolean listen_all;  /* those that are not listed listen too, and remember peers over a restart */
+  guint places;     /* of each registration; 0 as 1: no copies */
   gint64 promote_after; /* role auto; 0: 10 s */
 } PlWorldOptions;
 
