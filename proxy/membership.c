@@ -27,6 +27,9 @@ struct PlMembership {
   GQueue links; /* FarLink */
   PlTimer *patience;
   char *problem; /* NULL: none */
+  char *trouble; /* of the document, NULL: none */
+  char *document_path;
+  guint16 port;  /* of the overlay, where this one listens; else 0 */
 };
 
 /* After this long without an overlay a person wants to know why. */
@@ -375,10 +378,40 @@ make_transport (PlMembership *membership, const PlMembershipOptions *options, GE
                                 membership->trust, &transport, error);
 }
 
+/* The newer document of the overlay, for the next start. The file may be of a later one already. */
+static void
+on_document (gpointer user, PlDocument *document)
+{
+  PlMembership *membership = user;
+  g_autoptr (GBytes) xml = pl_file_read (membership->document_path, PL_DOCUMENT_MAX, NULL);
+  g_autoptr (PlDocument) there = xml ? pl_document_parse (xml, membership->overlay, NULL) : NULL;
+  g_autoptr (GError) error = NULL;
+  gsize len;
+  const char *data = g_bytes_get_data (document->xml, &len);
+
+  pl_document_free (membership->document);
+  membership->document = pl_document_ref (document);
+  pl_local_remove_self (document, membership->port);
+  if ((!there || pl_document_sequence_newer (document->sequence, there->sequence))
+      && !pl_file_write (membership->document_path, data, len, 0644, &error))
+    pl_warn ("membership", "cannot keep the overlay's newer document", "reason", error->message, NULL);
+}
+
+static void
+on_trouble (gpointer user, const char *problem)
+{
+  PlMembership *membership = user;
+
+  g_free (membership->trouble);
+  membership->trouble = g_strdup (problem);
+  if (membership->handlers.state_changed)
+    membership->handlers.state_changed (membership->user, membership);
+}
+
 static gboolean
 make_node (PlMembership *membership, const PlMembershipOptions *options, GError **error)
 {
-  static const PlNodeHandlers handlers = { on_state_changed, on_incoming, on_cached };
+  static const PlNodeHandlers handlers = { on_state_changed, on_incoming, on_cached, on_document, on_trouble };
   PlNodeOptions node = { .role = membership->role, .promote_after = options->config->promote_after };
   PlDiagnosticsPolicy diagnostics = options->config->diagnostics;
   g_autofree char *peers_path = dup_peers_path (membership);
@@ -388,7 +421,7 @@ make_node (PlMembership *membership, const PlMembershipOptions *options, GError 
   diagnostics.measure = pl_diagnose_measure;
   node.diagnostics = &diagnostics;
   node.cached = (const char *const *) peers;
-  node.may_start_ring = pl_local_remove_self (membership->document, options->listen ? options->config->overlay_port : 0);
+  node.may_start_ring = pl_local_remove_self (membership->document, membership->port);
   transport = make_transport (membership, options, error);
   if (!transport)
     {
@@ -410,6 +443,8 @@ pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *option
   membership->env = pl_loop_env (options->loop);
   membership->aor = g_strdup (home->aor);
   membership->overlay = g_strdup (home->overlay);
+  membership->document_path = g_strdup (home->document_path);
+  membership->port = options->listen ? options->config->overlay_port : 0;
   membership->state_dir = g_strdup (options->state_dir);
   /* Whoever made the overlay is where the others come to. */
   membership->role = options->config->role == PL_ROLE_AUTO && options->listen ? PL_ROLE_BOOTSTRAP : options->config->role;
@@ -435,6 +470,8 @@ pl_membership_free (PlMembership *membership)
   g_clear_pointer (&membership->document, pl_document_free);
   pl_timer_clear (&membership->patience); /* a node that stops may say so */
   g_free (membership->problem);
+  g_free (membership->trouble);
+  g_free (membership->document_path);
   g_free (membership->aor);
   g_free (membership->overlay);
   g_free (membership->node_hex);
@@ -455,19 +492,39 @@ pl_membership_stop (PlMembership *membership, void (*done) (gpointer data), gpoi
   pl_node_stop (membership->node, done, data);
 }
 
-gboolean
-pl_membership_is_current (PlMembership *membership, const PlHomeIdentity *home)
+/* What is being written or spoilt does not replace what works. */
+static gboolean
+has_identity_of (PlMembership *membership, const PlHomeIdentity *home)
 {
   g_autoptr (PlIdentity) identity = pl_identity_load (home->key_path, home->cert_path, NULL);
 
-  /* What is being written or spoilt does not replace what works. */
   return !identity || g_bytes_equal (pl_cert_der (pl_identity_cert (identity)), pl_cert_der (pl_identity_cert (membership->identity)));
+}
+
+/* The document in the file is in force, or will be in a moment as the next one of the present;
+ * FALSE when it must begin anew with it. */
+static gboolean
+follows_document_of (PlMembership *membership, const PlHomeIdentity *home)
+{
+  g_autoptr (GBytes) xml = pl_file_read (home->document_path, PL_DOCUMENT_MAX, NULL);
+  g_autoptr (PlDocument) document = xml ? pl_document_parse (xml, home->overlay, NULL) : NULL;
+
+  if (!document || g_bytes_equal (xml, membership->document->xml))
+    return TRUE;
+  return pl_node_state (membership->node) != PL_NODE_LEFT && document->no_ice == membership->document->no_ice
+         && pl_node_take_document (membership->node, xml, NULL);
+}
+
+gboolean
+pl_membership_is_current (PlMembership *membership, const PlHomeIdentity *home)
+{
+  return has_identity_of (membership, home) && follows_document_of (membership, home);
 }
 
 const char *
 pl_membership_problem (PlMembership *membership)
 {
-  return membership->problem;
+  return membership->trouble ? membership->trouble : membership->problem;
 }
 
 const char *

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/aor.h"
 #include "base/file.h"
 #include "base/secret.h"
 #include "overlay/enroll/authority.h"
@@ -12,8 +13,11 @@
 
 #define BOOTSTRAP_PORT 6084 /* RFC 6940, section 11.1 */
 #define STUN_PORT 3478      /* RFC 8489, section 18.6 */
+#define CERT_MAX 16384      /* bytes of PEM */
 
 static char **bootstrap_option, **stun_option, **kind_option;
+static char **remove_bootstrap_option, **remove_stun_option, **bad_option, **good_option;
+static int expires_option = -1;
 static char *name_option;
 static gboolean force_option;
 
@@ -308,6 +312,20 @@ list_fingerprints (PlDocument *document)
   return list;
 }
 
+static JsonArray *
+list_nodes (GArray *ids)
+{
+  JsonArray *list = json_array_new ();
+
+  for (guint i = 0; i < ids->len; i++)
+    {
+      g_autofree char *hex = pl_node_id_dup_hex (&g_array_index (ids, PlNodeId, i));
+
+      json_array_add_string_element (list, hex);
+    }
+  return list;
+}
+
 static JsonObject *
 describe (PlDocument *document)
 {
@@ -318,6 +336,7 @@ describe (PlDocument *document)
   json_object_set_int_member (object, "expires", document->expiration);
   json_object_set_array_member (object, "bootstrap", list_hosts (document->bootstrap_nodes));
   json_object_set_array_member (object, "stun", list_hosts (document->stun_servers));
+  json_object_set_array_member (object, "bad_nodes", list_nodes (document->bad_nodes));
   json_object_set_array_member (object, "fingerprints", list_fingerprints (document));
   return object;
 }
@@ -357,6 +376,151 @@ run_join (PlCli *cli, GError **error)
   if (!check_document (cli, document, previous, error) || !write_document (cli, name, xml, error))
     return FALSE;
   say_joined (cli, document);
+  return TRUE;
+}
+
+/* --- update --- */
+
+static PlIdentity *
+load_signer (PlCli *cli, const char *overlay, GError **error)
+{
+  g_autofree char *dir = pl_home_dup_authority_dir (cli->paths, overlay);
+  g_autofree char *key = g_build_filename (dir, "signer.key", NULL);
+  g_autofree char *cert = g_build_filename (dir, "signer.crt", NULL);
+
+  if (g_file_test (key, G_FILE_TEST_EXISTS))
+    return pl_identity_load (key, cert, error);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+               "the authority of overlay %s is not on this machine: its document is changed where the overlay was made", overlay);
+  return NULL;
+}
+
+static gboolean
+remove_host (GArray *list, const char *text, guint16 port, GError **error)
+{
+  g_autoptr (GArray) wanted = g_array_new (FALSE, TRUE, sizeof (PlHostPort));
+  g_autofree char *host = NULL;
+  gboolean found = FALSE;
+
+  if (!add_host (wanted, text, port, FALSE, error))
+    return FALSE;
+  host = g_array_index (wanted, PlHostPort, 0).host;
+  for (guint i = list->len; i > 0; i--)
+    {
+      const PlHostPort *item = &g_array_index (list, PlHostPort, i - 1);
+
+      if (!g_str_equal (item->host, host) || item->port != g_array_index (wanted, PlHostPort, 0).port)
+        continue;
+      g_array_remove_index (list, i - 1);
+      found = TRUE;
+    }
+  if (!found)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "'%s' is not in the document: 'peerline overlay list' shows what is", text);
+  return found;
+}
+
+/* A Node-ID, or the address that this authority gave a certificate to. */
+static gboolean
+find_node (PlCli *cli, const char *overlay, const char *text, PlNodeId *id, GError **error)
+{
+  g_autofree char *aor = pl_aor_canonical (text);
+  g_autofree char *dir = pl_home_dup_authority_dir (cli->paths, overlay);
+  g_autofree char *name = aor ? pl_paths_escape (aor) : NULL;
+  g_autofree char *file = name ? g_strconcat (name, ".crt", NULL) : NULL;
+  g_autofree char *path = file ? g_build_filename (dir, "issued", file, NULL) : NULL;
+  g_autofree char *pem = NULL;
+  g_autoptr (PlCert) cert = NULL;
+
+  if (pl_node_id_parse (text, id))
+    return TRUE;
+  pem = path && g_file_test (path, G_FILE_TEST_EXISTS) ? pl_cli_read_text (path, CERT_MAX, error) : NULL;
+  cert = pem ? pl_cert_new_from_pem (pem, error) : NULL;
+  if (cert)
+    *id = *pl_cert_node_id (cert, 0);
+  else if (!pem)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                 "'%s' is no Node-ID of 32 hexadecimal digits and no address with a certificate of this authority", text);
+  return cert != NULL;
+}
+
+static gboolean
+mark_nodes (PlCli *cli, PlDocument *document, char **names, gboolean bad, GError **error)
+{
+  for (guint i = 0; names && names[i]; i++)
+    {
+      PlNodeId id;
+
+      if (!find_node (cli, document->instance_name, names[i], &id, error))
+        return FALSE;
+      for (guint k = document->bad_nodes->len; k > 0; k--)
+        if (pl_node_id_equal (&g_array_index (document->bad_nodes, PlNodeId, k - 1), &id))
+          g_array_remove_index (document->bad_nodes, k - 1);
+      if (bad)
+        g_array_append_val (document->bad_nodes, id);
+    }
+  return TRUE;
+}
+
+static gboolean
+edit (PlCli *cli, PlDocument *document, GError **error)
+{
+  for (guint i = 0; remove_bootstrap_option && remove_bootstrap_option[i]; i++)
+    if (!remove_host (document->bootstrap_nodes, remove_bootstrap_option[i], BOOTSTRAP_PORT, error))
+      return FALSE;
+  for (guint i = 0; remove_stun_option && remove_stun_option[i]; i++)
+    if (!remove_host (document->stun_servers, remove_stun_option[i], STUN_PORT, error))
+      return FALSE;
+  if (expires_option >= 0)
+    document->expiration = expires_option ? pl_env_wall (cli->env) / PL_USEC_PER_SEC + (gint64) expires_option * 86400 : 0;
+  return add_hosts (document, error) && mark_nodes (cli, document, bad_option, TRUE, error)
+         && mark_nodes (cli, document, good_option, FALSE, error);
+}
+
+/* Those that the parser added of itself are not required by the document. */
+static void
+drop_unlisted_kinds (PlDocument *document)
+{
+  for (guint i = document->kinds->len; i > 0; i--)
+    {
+      g_autoptr (GBytes) block = pl_document_dup_kind_block (document, g_array_index (document->kinds, PlKind, i - 1).id);
+
+      if (!block)
+        g_array_remove_index (document->kinds, i - 1);
+    }
+}
+
+static void
+say_updated (PlCli *cli, PlDocument *document)
+{
+  static const PlColumn columns[] = { { "name", "Overlay" }, { "sequence", "Sequence" }, { "bootstrap", "Bootstrap" }, { "stun", "STUN" },
+                                      { "bad_nodes", "Bad nodes" }, { NULL } };
+  g_autoptr (JsonObject) object = describe (document);
+
+  pl_cli_print_object (cli, object, columns);
+  pl_cli_reload (cli);
+  pl_cli_say (cli, "A running daemon hands it on: everybody in the overlay gets it by itself.");
+}
+
+static gboolean
+run_update (PlCli *cli, GError **error)
+{
+  g_autofree char *name = pl_cli_overlay_name (g_ptr_array_index (cli->args, 0), error);
+  g_autoptr (PlDocument) document = name ? pl_home_load_document (cli->paths, name, error) : NULL;
+  g_autoptr (PlDocument) previous = document ? pl_home_load_document (cli->paths, name, error) : NULL;
+  g_autoptr (PlIdentity) signer = previous ? load_signer (cli, name, error) : NULL;
+  g_autoptr (PlDocument) next = NULL;
+  g_autoptr (GBytes) xml = NULL;
+
+  if (!signer || !edit (cli, document, error))
+    return FALSE;
+  drop_unlisted_kinds (document);
+  document->sequence = (document->sequence + 1) % PL_DOCUMENT_SEQUENCES;
+  xml = pl_document_build (document, signer, error);
+  next = xml ? pl_document_parse (xml, name, error) : NULL;
+  /* What others would not take is not written. */
+  if (!next || !check_document (cli, next, previous, error) || !write_document (cli, name, xml, error))
+    return FALSE;
+  say_updated (cli, next);
   return TRUE;
 }
 
@@ -410,12 +574,26 @@ static const GOptionEntry join_options[] = {
   { NULL }
 };
 
+static const GOptionEntry update_options[] = {
+  { "add-bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bootstrap_option, "Another machine that all can reach (repeat for more)", "HOST:PORT" },
+  { "remove-bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &remove_bootstrap_option, "One that no longer is", "HOST:PORT" },
+  { "stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &stun_option, "Another STUN server, in use from a daemon's next start on", "HOST:PORT" },
+  { "remove-stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &remove_stun_option, "One that no longer is", "HOST:PORT" },
+  { "bad-node", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bad_option, "Shut a node out, or who got a certificate here", "NODE-ID|AOR" },
+  { "good-node", 0, 0, G_OPTION_ARG_STRING_ARRAY, &good_option, "Let it in again", "NODE-ID|AOR" },
+  { "expires", 0, 0, G_OPTION_ARG_INT, &expires_option, "The document is good for so long, 0: without end", "DAYS" },
+  { NULL }
+};
+
 const PlCliCommand pl_cli_overlay_commands[] = {
   { "overlay", "create", "NAME", "make an overlay: its authority and signed document",
     "The authority's key stays in this home (authorities/NAME); who has it can be anybody in\nthe overlay. Keep a copy in a safe place.",
     1, create_options, run_create },
   { "overlay", "join", "FILE", "join an overlay by its document ('-': standard input)",
     "A document of an overlay you are in already is taken when it is newer and signed by one\nwho may.", 1, join_options, run_join },
+  { "overlay", "update", "NAME", "change an overlay's document where its authority is",
+    "The document gets the next sequence number and is signed. A running daemon takes it at once and\nit spreads through the overlay.",
+    1, update_options, run_update },
   { "overlay", "list", "", "overlays you are in", NULL, 0, NULL, run_list },
   { NULL }
 };

@@ -187,6 +187,39 @@ START_TEST (cli_makes_an_overlay_and_an_identity_whose_keys_are_private)
 }
 END_TEST
 
+START_TEST (cli_updates_the_document_of_its_own_overlay) /* 300, 311 */
+{
+  g_autoptr (JsonParser) overlays = NULL;
+  g_autoptr (JsonParser) identities = NULL;
+  JsonArray *bad;
+
+  must ("overlay create %s --bootstrap 192.0.2.7 --stun stun.example.net", OVERLAY);
+  must ("identity create alice@example.org --overlay %s", OVERLAY);
+  must ("overlay update %s --add-bootstrap 192.0.2.8:7000 --remove-bootstrap 192.0.2.7 --remove-stun stun.example.net --expires 30 "
+        "--bad-node 00112233445566778899aabbccddeeff --bad-node alice@example.org", OVERLAY);
+  overlays = json_of ("overlay list --json");
+  identities = json_of ("identity list --json");
+  ck_assert_int_eq (json_object_get_int_member (row (overlays, 0), "sequence"), 2);
+  ck_assert_int_gt (json_object_get_int_member (row (overlays, 0), "expires"), 0);
+  ck_assert_uint_eq (json_array_get_length (json_object_get_array_member (row (overlays, 0), "bootstrap")), 1);
+  ck_assert_str_eq (json_array_get_string_element (json_object_get_array_member (row (overlays, 0), "bootstrap"), 0), "192.0.2.8:7000");
+  ck_assert_uint_eq (json_array_get_length (json_object_get_array_member (row (overlays, 0), "stun")), 0);
+  bad = json_object_get_array_member (row (overlays, 0), "bad_nodes");
+  ck_assert_uint_eq (json_array_get_length (bad), 2);
+  ck_assert_str_eq (json_array_get_string_element (bad, 0), "00112233445566778899aabbccddeeff");
+  ck_assert_str_eq (json_array_get_string_element (bad, 1), json_object_get_string_member (row (identities, 0), "node"));
+  must ("overlay update %s --good-node alice@example.org --expires 0", OVERLAY);
+  g_clear_object (&overlays);
+  overlays = json_of ("overlay list --json");
+  ck_assert_int_eq (json_object_get_int_member (row (overlays, 0), "sequence"), 3);
+  ck_assert_int_eq (json_object_get_int_member (row (overlays, 0), "expires"), 0);
+  ck_assert_uint_eq (json_array_get_length (json_object_get_array_member (row (overlays, 0), "bad_nodes")), 1);
+  must_fail ("overlay update " OVERLAY " --remove-bootstrap 192.0.2.7", 1, "not in the document");
+  must_fail ("overlay update " OVERLAY " --bad-node nobody@example.org", 1, "no Node-ID|no address");
+  must_fail ("overlay update other.example.org", 1, "overlay join FILE");
+}
+END_TEST
+
 /* S3-31: the way over another machine; a renewal keeps key and Node-ID (11.3). */
 /* reload:// URIs in a certificate. */
 static guint
@@ -670,6 +703,7 @@ main (void)
   tcase_add_checked_fixture (tcase, setup, teardown);
   tcase_set_timeout (tcase, TIMEOUT);
   tcase_add_test (tcase, cli_makes_an_overlay_and_an_identity_whose_keys_are_private); /* S1-56 */
+  tcase_add_test (tcase, cli_updates_the_document_of_its_own_overlay);
   tcase_add_test (tcase, cli_requests_signs_and_imports_over_two_homes);
   tcase_add_test (tcase, cli_gives_a_name_to_one_key_only_unless_forced);
   tcase_add_test (tcase, cli_leaves_nothing_of_an_overlay_that_failed);

@@ -336,6 +336,25 @@ import_renewal (void)
   must (import);
 }
 
+START_TEST (daemon_takes_a_newer_document_while_it_runs) /* 324 */
+{
+  Daemon *daemon;
+
+  make_identity ();
+  daemon = start ();
+  wait_for (daemon, "phones may use");
+  must ("overlay update " OVERLAY " --add-bootstrap 192.0.2.8 --expires 30");
+  wait_for (daemon, "another configuration document is in force");
+  must ("overlay update " OVERLAY " --bad-node 00112233445566778899aabbccddeeff");
+  wait_for (daemon, "another configuration document is in force");
+  assert_problem (NULL);
+  must ("overlay update " OVERLAY " --bad-node " ALICE);
+  wait_for (daemon, "lists the node as bad");
+  assert_problem ("lists the node as bad");
+  stop (daemon);
+}
+END_TEST
+
 START_TEST (daemon_takes_over_a_renewed_certificate)
 {
   gboolean over = FALSE;
@@ -408,6 +427,7 @@ main (void)
   tcase_add_loop_test (tcase, daemon_says_that_the_overlay_port_is_taken, 0, 2);
   tcase_add_test (tcase, daemon_without_an_identity_stays_up_and_says_what_is_next);
   tcase_add_test (tcase, daemon_says_after_a_while_that_no_bootstrap_node_answers);
+  tcase_add_test (tcase, daemon_takes_a_newer_document_while_it_runs);
   tcase_add_test (tcase, daemon_takes_over_a_renewed_certificate);
   tcase_add_test (tcase, daemon_traces_an_address_to_where_it_would_be_registered);
   tcase_add_test (tcase, daemon_runs_one_at_a_time);
