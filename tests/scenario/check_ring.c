@@ -87,6 +87,36 @@ START_TEST (everyone_finds_everyone_in_a_ring_of_64)
 }
 END_TEST
 
+/* In the ring, its neighbours attached, its data taken over; and no more work in a larger ring but
+ * what fingers cost. */
+START_TEST (a_join_at_40_ms_takes_at_most_one_and_a_half_seconds)
+{
+  PlVNetConditions conditions = { .delay_min = 20 * PL_USEC_PER_MSEC, .delay_max = 20 * PL_USEC_PER_MSEC };
+  PlWorld *world = grown_world ();
+  guint64 records, most = 0;
+  gint64 start, slowest = 0;
+
+  pl_vnet_set (pl_world_net (world), &conditions);
+  pl_world_run (world, 20 * SEC);
+  for (guint i = 1; i < n_peers; i += n_peers / 8)
+    {
+      pl_world_stop (world, i);
+      pl_world_run (world, 10 * SEC);
+      start = pl_universe_now (pl_world_universe (world));
+      records = pl_vnet_records (pl_world_net (world));
+      pl_world_start (world, i, PL_ROLE_PEER);
+      ck_assert_msg (pl_world_wait_state (world, i, PL_NODE_PEER, 3 * SEC / 2), "node %u takes too long", i);
+      slowest = MAX (slowest, pl_universe_now (pl_world_universe (world)) - start);
+      pl_world_run (world, 3 * SEC);
+      most = MAX (most, pl_vnet_records (pl_world_net (world)) - records);
+      for (guint j = i + 1; j < i + 3; j++)
+        ck_assert (pl_world_finds (world, i, j % n_peers));
+    }
+  g_print ("# slowest join %.0f ms, at most %" G_GUINT64_FORMAT " records for one\n", (double) slowest / PL_USEC_PER_MSEC, most);
+  ck_assert_uint_le (most, 4000);
+}
+END_TEST
+
 START_TEST (a_third_dies_one_by_one_and_all_others_are_found) /* S2-99 */
 {
   PlWorld *world = grown_world ();
@@ -140,6 +170,7 @@ suite (void)
   tcase_set_timeout (t, 60);
   tcase_add_unchecked_fixture (t, grow, fell);
   tcase_add_test (t, everyone_finds_everyone_in_a_ring_of_64);
+  tcase_add_test (t, a_join_at_40_ms_takes_at_most_one_and_a_half_seconds);
   tcase_add_test (t, a_third_dies_one_by_one_and_all_others_are_found);
   tcase_add_test (t, a_third_dies_at_once_and_what_has_a_holder_is_found);
   suite_add_tcase (s, t);
