@@ -116,7 +116,7 @@ static PlTopologyTarget attached[16];
 static guint n_attached, n_requests[0x30], n_disconnected;
 static PlTopologyState state;
 static PlNodeId self;
-static gboolean answers_pings;
+static gboolean answers_pings, refuses_copies;
 static guint n_searched[129];    /* places that were pinged, by finger */
 static guint fingers;            /* of the next topology, 0: default */
 static const PlNodeId *silent; /* whose link does not answer */
@@ -126,6 +126,8 @@ host_request (gpointer user, const PlTopologyRequest *request, PlTopologyDone do
 {
   if (request->code < G_N_ELEMENTS (n_requests))
     n_requests[request->code]++;
+  if (request->code == PL_MESSAGE_STORE_REQ && refuses_copies)
+    done (data, PL_ERROR_FORBIDDEN, NULL, NULL);
   if (request->code == PL_MESSAGE_PING_REQ && request->target.is_place && answers_pings)
     {
       PlNodeId offset = pl_node_id_sub (&request->target.id, &self);
@@ -196,7 +198,7 @@ setup (void)
   config.env = env;
   config.fingers = fingers;
   self = config.self;
-  answers_pings = FALSE;
+  answers_pings = refuses_copies = FALSE;
   memset (n_searched, 0, sizeof n_searched);
   config.document = pl_test_pki_document (pki);
   config.store = store;
@@ -522,6 +524,47 @@ put_registration (void)
   ck_assert_uint_eq (pl_store_put (store, &request, pl_identity_cert (alice), id, certs, &answer, &info), 0);
 }
 
+/* 267, 188: the new holder may see the ring later than we do. */
+START_TEST (refused_copy_is_offered_again_while_the_ring_settles)
+{
+  PlNodeId peer = node (0x60);
+  guint n;
+
+  put_registration ();
+  pl_topology_start_ring (topology);
+  refuses_copies = TRUE;
+  pl_topology_link_up (topology, &peer);
+  ck_assert_uint_eq (update_from (&peer, NULL, 0), 0);
+  pl_universe_run (universe, 2 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_requests[PL_MESSAGE_STORE_REQ], 1);
+  pl_universe_run (universe, 16 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_requests[PL_MESSAGE_STORE_REQ], 2);
+  pl_universe_run (universe, 400 * PL_USEC_PER_SEC);
+  n = n_requests[PL_MESSAGE_STORE_REQ];
+  ck_assert_uint_le (n, 22);
+  pl_universe_run (universe, 400 * PL_USEC_PER_SEC);
+  ck_assert_uint_le (n_requests[PL_MESSAGE_STORE_REQ], n + 1); /* with the periodic look only */
+}
+END_TEST
+
+/* 270: an Update to every neighbour about every ten minutes, though nothing changes. */
+START_TEST (neighbours_are_told_about_every_ten_minutes)
+{
+  PlNodeId peer = node (0x60), far = node (0x41);
+  guint before;
+
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &peer);
+  ck_assert_uint_eq (update_from (&peer, NULL, 0), 0);
+  pl_topology_link_up (topology, &far); /* a client: not told */
+  pl_universe_run (universe, 60 * PL_USEC_PER_SEC);
+  before = n_requests[PL_MESSAGE_UPDATE_REQ];
+  pl_universe_run (universe, 6000 * PL_USEC_PER_SEC);
+  ck_assert_uint_ge (n_requests[PL_MESSAGE_UPDATE_REQ] - before, 8);
+  ck_assert_uint_le (n_requests[PL_MESSAGE_UPDATE_REQ] - before, 13);
+}
+END_TEST
+
 /* S2-43: who joins again and again is given its data once at a time. */
 START_TEST (joins_during_a_transfer_start_no_other)
 {
@@ -655,6 +698,8 @@ suite (void)
   tcase_add_test (c, copies_come_only_from_the_three_holders_or_nearer_ones);
   tcase_add_test (c, place_we_hold_a_copy_of_goes_to_its_peer_and_then_to_us);
   tcase_add_test (c, claim_is_doubted_while_a_nearer_peer_answers);
+  tcase_add_test (c, refused_copy_is_offered_again_while_the_ring_settles);
+  tcase_add_test (c, neighbours_are_told_about_every_ten_minutes);
   tcase_add_test (c, joins_during_a_transfer_start_no_other);
   tcase_add_test (c, fingers_are_searched_for_at_the_start_and_then_hourly);
   tcase_add_test (c, finger_table_grows_as_far_as_it_is_told);

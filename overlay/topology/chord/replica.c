@@ -17,6 +17,8 @@
 #define TRANSFER_BYTES 8192    /* values of one StoreReq; less where messages are smaller */
 #define JOBS_MAX 65536
 #define GIVE_AFTER (3 * PL_USEC_PER_SEC)   /* he may have been given it by others */
+#define COPY_RETRY (15 * PL_USEC_PER_SEC)  /* a holder may not see yet that it is one, */
+#define COPY_RETRY_END (300 * PL_USEC_PER_SEC) /* so long after the ring changed */
 #define DROP_AFTER (60 * PL_USEC_PER_SEC)  /* the ring has stood still for so long */
 
 typedef struct {
@@ -182,6 +184,8 @@ on_copy_stored (gpointer data, guint16 error_code, const PlNodeId *signer, GByte
         copies->owned = FALSE;
       add_holder (copies, signer);
     }
+  else if (pl_env_now (chord->config.env) - chord->ring_changed < COPY_RETRY_END)
+    pl_chord_replicas_sync (chord, COPY_RETRY);
   job_over (chord, job);
 }
 
