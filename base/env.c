@@ -6,21 +6,27 @@
 struct PlTimer {
   PlTimers *timers;
   PlTimer **slot;
-  gint64 deadline;
-  guint64 age;
   PlTimerFunc func;
   gpointer data;
   guint at;                 /* place in the heap */
 };
 
-/* A binary heap: what is armed again and again, as most timers are, moves within it and costs
- * no memory of its own. */
+typedef struct {
+  gint64 deadline;
+  guint64 age;
+  PlTimer *timer;
+} Entry;
+
+/* A heap, four children a node, with what is compared in it: with a million timers each look at
+ * one of them would wait for memory. What is armed again, as most timers are, moves within it. */
 struct PlTimers {
-  GPtrArray *heap;          /* PlTimer */
+  GArray *heap;             /* Entry */
   guint64 next_age;
   void (*notify) (gpointer data);
   gpointer notify_data;
 };
+
+#define CHILDREN 4
 
 struct PlEnv {
   PlEnvFuncs funcs;
@@ -30,42 +36,49 @@ struct PlEnv {
 };
 
 static gboolean
-is_sooner (const PlTimer *a, const PlTimer *b)
+is_sooner (const Entry *a, const Entry *b)
 {
   return a->deadline != b->deadline ? a->deadline < b->deadline : a->age < b->age;
 }
 
-static PlTimer *
+static Entry *
 heap_get (PlTimers *timers, guint at)
 {
-  return g_ptr_array_index (timers->heap, at);
+  return &g_array_index (timers->heap, Entry, at);
 }
 
 static void
-heap_put (PlTimers *timers, guint at, PlTimer *timer)
+heap_put (PlTimers *timers, guint at, const Entry *entry)
 {
-  timers->heap->pdata[at] = timer;
-  timer->at = at;
+  *heap_get (timers, at) = *entry;
+  entry->timer->at = at;
 }
 
-/* Brings `timer` from the free place `at` to where it belongs. */
+static guint
+first_child (PlTimers *timers, guint at)
+{
+  guint best = CHILDREN * at + 1, end = MIN (best + CHILDREN, timers->heap->len);
+
+  for (guint child = best + 1; child < end; child++)
+    if (is_sooner (heap_get (timers, child), heap_get (timers, best)))
+      best = child;
+  return best;
+}
+
+/* Brings `entry` from the free place `at` to where it belongs. */
 static void
-heap_settle (PlTimers *timers, guint at, PlTimer *timer)
+heap_settle (PlTimers *timers, guint at, Entry entry)
 {
-  for (; at > 0 && is_sooner (timer, heap_get (timers, (at - 1) / 2)); at = (at - 1) / 2)
-    heap_put (timers, at, heap_get (timers, (at - 1) / 2));
-  for (guint child; (child = 2 * at + 1) < timers->heap->len; at = child)
-    {
-      if (child + 1 < timers->heap->len && is_sooner (heap_get (timers, child + 1), heap_get (timers, child)))
-        child++;
-      if (!is_sooner (heap_get (timers, child), timer))
-        break;
-      heap_put (timers, at, heap_get (timers, child));
-    }
-  heap_put (timers, at, timer);
+  guint next;
+
+  for (; at > 0 && is_sooner (&entry, heap_get (timers, next = (at - 1) / CHILDREN)); at = next)
+    heap_put (timers, at, heap_get (timers, next));
+  for (; (next = first_child (timers, at)) < timers->heap->len && is_sooner (heap_get (timers, next), &entry); at = next)
+    heap_put (timers, at, heap_get (timers, next));
+  heap_put (timers, at, &entry);
 }
 
-static PlTimer *
+static const Entry *
 timers_first (PlTimers *timers)
 {
   return timers->heap->len ? heap_get (timers, 0) : NULL;
@@ -83,28 +96,28 @@ pl_timers_new (void)
 {
   PlTimers *timers = g_new0 (PlTimers, 1);
 
-  timers->heap = g_ptr_array_new ();
+  timers->heap = g_array_new (FALSE, FALSE, sizeof (Entry));
   return timers;
 }
 
 void
 pl_timers_free (PlTimers *timers)
 {
-  PlTimer *timer;
+  const Entry *first;
 
   if (!timers)
     return;
   timers->notify = NULL;
-  while ((timer = timers_first (timers)))
-    pl_timer_clear (timer->slot);
-  g_ptr_array_unref (timers->heap);
+  while ((first = timers_first (timers)))
+    pl_timer_clear (first->timer->slot);
+  g_array_unref (timers->heap);
   g_free (timers);
 }
 
 gint64
 pl_timers_next (PlTimers *timers)
 {
-  PlTimer *first = timers_first (timers);
+  const Entry *first = timers_first (timers);
 
   return first ? first->deadline : -1;
 }
@@ -112,15 +125,15 @@ pl_timers_next (PlTimers *timers)
 guint
 pl_timers_dispatch (PlTimers *timers, gint64 now)
 {
-  PlTimer *timer;
+  const Entry *first;
   guint n = 0;
 
-  while ((timer = timers_first (timers)) && timer->deadline <= now)
+  while ((first = timers_first (timers)) && first->deadline <= now)
     {
-      PlTimerFunc func = timer->func;
-      gpointer data = timer->data;
+      PlTimerFunc func = first->timer->func;
+      gpointer data = first->timer->data;
 
-      pl_timer_clear (timer->slot);
+      pl_timer_clear (first->timer->slot);
       func (data);
       n++;
     }
@@ -215,14 +228,12 @@ pl_env_arm (PlEnv *env, PlTimer **slot, gint64 delay, PlTimerFunc func, gpointer
       timer->timers = timers;
       timer->slot = slot;
       timer->at = timers->heap->len;
-      g_ptr_array_add (timers->heap, timer);
+      g_array_set_size (timers->heap, timer->at + 1);
       *slot = timer;
     }
-  timer->deadline = pl_env_now (env) + MAX (delay, 0);
-  timer->age = timers->next_age++;
   timer->func = func;
   timer->data = data;
-  heap_settle (timers, timer->at, timer);
+  heap_settle (timers, timer->at, (Entry) { pl_env_now (env) + MAX (delay, 0), timers->next_age++, timer });
   if (timer->at == 0)
     timers_changed (timers);
 }
@@ -230,15 +241,17 @@ pl_env_arm (PlEnv *env, PlTimer **slot, gint64 delay, PlTimerFunc func, gpointer
 void
 pl_timer_clear (PlTimer **slot)
 {
-  PlTimer *timer = *slot, *last;
+  PlTimer *timer = *slot;
   PlTimers *timers;
+  Entry last;
 
   if (!timer)
     return;
   timers = timer->timers;
   *slot = NULL;
-  last = g_ptr_array_steal_index_fast (timers->heap, timers->heap->len - 1);
-  if (last != timer)
+  last = *heap_get (timers, timers->heap->len - 1);
+  g_array_set_size (timers->heap, timers->heap->len - 1);
+  if (last.timer != timer)
     heap_settle (timers, timer->at, last);
   g_free (timer);
 }
