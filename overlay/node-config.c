@@ -151,6 +151,18 @@ leave (PlNode *node, const char *why)
     pl_node_stop (node, on_gone, node);
 }
 
+/* "clients-permitted": nobody stays a client without it (11.1). */
+static void
+check_role (PlNode *node)
+{
+  if (node->document->clients_permitted)
+    return;
+  if (node->options.role == PL_ROLE_CLIENT)
+    leave (node, "its configuration permits no clients: set 'role=auto' or 'role=peer' in the group [overlay] of peerline.conf");
+  else
+    pl_node_promote (node);
+}
+
 /* --- expiry (11.1) --- */
 
 static void
@@ -214,6 +226,7 @@ void
 pl_node_config_start (PlNode *node)
 {
   plan_expiry (node->config);
+  check_role (node);
 }
 
 /* --- a document comes into force --- */
@@ -270,6 +283,7 @@ apply (gpointer data)
     }
   pl_document_free (old);
   cut_off_bad (node);
+  check_role (node);
 }
 
 /* --- judging --- */

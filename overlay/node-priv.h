@@ -69,6 +69,8 @@ struct PlNode {
 
 /* --- node.c --- */
 void pl_node_enter (PlNode *node, PlNodeState state);
+/* A client of its own choice becomes a peer now. */
+void pl_node_promote (PlNode *node);
 /* overlay-reliability-timer, microseconds. */
 gint64 pl_node_reliability (const PlDocument *document);
 

@@ -209,6 +209,14 @@ promote (gpointer data)
   pl_topology_set_peer (node->topology, TRUE);
 }
 
+void
+pl_node_promote (PlNode *node)
+{
+  node->reluctant = FALSE;
+  if (node->state == PL_NODE_CLIENT)
+    pl_env_arm (node->env, &node->promote_timer, 0, promote, node);
+}
+
 static void
 promote_later (PlNode *node)
 {

@@ -63,6 +63,7 @@ pl_document_alloc (const char *instance_name)
   document->signatures = g_ptr_array_new_with_free_func (g_free);
   document->link_protocols = g_ptr_array_new_with_free_func (g_free);
   document->mandatory_extensions = g_ptr_array_new_with_free_func (g_free);
+  document->domain_patterns = g_ptr_array_new_with_free_func (g_free);
   document->kind_updates = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
   document->unknown_kinds = g_ptr_array_new_with_free_func (g_free);
   document->clients_permitted = TRUE;
@@ -125,6 +126,7 @@ pl_document_free (PlDocument *document)
   g_ptr_array_unref (document->signatures);
   g_ptr_array_unref (document->link_protocols);
   g_ptr_array_unref (document->mandatory_extensions);
+  g_ptr_array_unref (document->domain_patterns);
   g_ptr_array_unref (document->kind_updates);
   g_ptr_array_unref (document->unknown_kinds);
   g_clear_pointer (&document->xml, g_bytes_unref);
@@ -236,6 +238,8 @@ pl_document_check_supported (const PlDocument *document, GError **error)
       if (!g_str_equal (extension, PL_NS_BASE) && !g_str_equal (extension, PL_NS_CHORD) && !g_str_equal (extension, PL_NS_OWN))
         return unsupported (document, "extension", extension, error);
     }
+  if (document->no_ice) /* all of an overlay, or nothing (6.5.1.5) */
+    return unsupported (document, "links without ICE", "", error);
   if (document->unknown_kinds->len > 0)
     return unsupported (document, "Kind", g_ptr_array_index (document->unknown_kinds, 0), error);
   if (document->shared_secret)

@@ -56,6 +56,8 @@ typedef struct PlDocument {
   guint32 chord_update_interval;/* s, default 600 */
   guint32 chord_ping_interval;  /* s, default 3600 */
   guint32 turn_density;
+  gboolean domains_restricted;  /* RFC 7904: only AoRs of these domains are registered and looked up here */
+  GPtrArray *domain_patterns;   /* char *, POSIX extended; none: the overlay's own name alone */
   GBytes *xml;                  /* the document as received, whole */
   GBytes *blob;                 /* "<configuration ...> .. </configuration>", a slice of it */
   GPtrArray *signatures;        /* char *, base64, the signature elements after it */
@@ -68,6 +70,8 @@ typedef struct PlDocument {
 } PlDocument;
 
 #define PL_DOCUMENT_MAX (256 * 1024)
+#define PL_DOCUMENT_PATTERNS_MAX 64     /* domain_patterns */
+#define PL_DOCUMENT_PATTERN_LEN_MAX 256
 #define PL_DOCUMENT_KINDS_MAX 128       /* of one document with its kind_updates */
 #define PL_DOCUMENT_SEQUENCES 65535u    /* sequence numbers are 0 .. 65534 and compare modulo (6.3.2.1) */
 

@@ -471,6 +471,28 @@ take_list_item (Parser *parser, xmlNodePtr node)
     take_kinds (parser, node);
 }
 
+/* RFC 7904: <domain-restrictions enable="true"><pattern>..</pattern>..</domain-restrictions> */
+static void
+take_domains (Parser *parser, xmlNodePtr node)
+{
+  PlDocument *document = parser->document;
+  g_autofree char *enable = dup_attribute (node, "enable");
+
+  document->domains_restricted = g_strcmp0 (enable, "true") == 0 || g_strcmp0 (enable, "1") == 0;
+  for (xmlNodePtr child = node->children; child; child = child->next)
+    {
+      g_autofree char *pattern = NULL;
+
+      if (!is_element (child, PL_NS_SIP, "pattern"))
+        continue;
+      pattern = dup_text (child);
+      if (strlen (pattern) > PL_DOCUMENT_PATTERN_LEN_MAX || document->domain_patterns->len >= PL_DOCUMENT_PATTERNS_MAX)
+        complain (parser, xmlGetLineNo (child), "too many domain patterns, or too long a one");
+      else
+        g_ptr_array_add (document->domain_patterns, g_steal_pointer (&pattern));
+    }
+}
+
 static void
 take_element (Parser *parser, xmlNodePtr node)
 {
@@ -482,6 +504,8 @@ take_element (Parser *parser, xmlNodePtr node)
     document->chord_update_interval = get_number (node);
   else if (is_element (node, PL_NS_CHORD, "chord-reactive"))
     document->chord_reactive = get_boolean (node);
+  else if (is_element (node, PL_NS_SIP, "domain-restrictions"))
+    take_domains (parser, node);
   else if (is_element (node, PL_NS_OWN, "stun-server"))
     add_host (parser, document->stun_servers, node, "host", STUN_PORT_DEFAULT);
   else if (node->type == XML_ELEMENT_NODE && g_str_equal ((const char *) node->ns->href, PL_NS_BASE)

@@ -130,6 +130,7 @@ START_TEST (document_made_here_reads_back_and_verifies)
   ck_assert (kind && kind->access == PL_ACCESS_COPIES && kind->max_node_multiple == 2 && kind->max_size == 1024);
   ck_assert_uint_eq (read->registration_places, 3);
   ck_assert_uint_eq (read->kind_blobs->len, 3); /* and so not required of others */
+  read->no_ice = FALSE; /* read, but not supported */
   ck_assert_msg (pl_document_check_supported (read, &error), "%s", error ? error->message : "");
   ck_assert_msg (verifies (read, NULL, &error), "%s", error ? error->message : "");
 }
@@ -407,6 +408,7 @@ static const char *const unsupported[] = {
   WITH ("<overlay-link-protocol>DTLS-UDP-SR</overlay-link-protocol>"),
   WITH ("<mandatory-extension>urn:x</mandatory-extension>"),
   WITH ("<node-id-length>20</node-id-length><bad-node>0102030405060708090a0b0c0d0e0f1011121314</bad-node>"), /* 302 */
+  WITH ("<no-ice>true</no-ice>"), /* 125 */
   WITH ("<shared-secret>secret</shared-secret>"),
   WITH ("<self-signed-permitted digest=\"sha1\">true</self-signed-permitted>"),
   WITH (KIND ("name=\"X-UNKNOWN\"", "USER-MATCH")),
@@ -437,6 +439,20 @@ START_TEST (kind_of_ones_own_is_read_from_a_line)
       ck_assert_msg (!pl_kind_parse (no_kinds[i], &kind, &error), "taken: %s", no_kinds[i]);
       ck_assert_ptr_nonnull (strstr (error->message, "ID:MODEL:POLICY:COUNT:SIZE"));
     }
+}
+END_TEST
+
+START_TEST (domain_restrictions_are_read) /* RFC 7904 */
+{
+  g_autoptr (PlDocument) none = parse (WITH ("<turn-density>2</turn-density>"), NULL);
+  g_autoptr (PlDocument) some = parse (WITH ("<s:domain-restrictions xmlns:s=\"urn:ietf:params:xml:ns:p2p:config-base:sip\" enable=\"true\">"
+                                             "<s:pattern> example\\.(org|net) </s:pattern><s:pattern>a\\.example</s:pattern>"
+                                             "</s:domain-restrictions>"), NULL);
+
+  ck_assert (!none->domains_restricted && some->domains_restricted);
+  ck_assert_uint_eq (none->domain_patterns->len, 0);
+  ck_assert_uint_eq (some->domain_patterns->len, 2);
+  ck_assert_str_eq (g_ptr_array_index (some->domain_patterns, 0), "example\\.(org|net)");
 }
 END_TEST
 
@@ -584,6 +600,7 @@ document_case (void)
   tcase_add_test (tcase, document_signed_by_somebody_else_does_not_verify);
   tcase_add_test (tcase, document_with_an_unsigned_kind_does_not_verify);
   tcase_add_test (tcase, document_follows_a_previous_one_when_newer_and_signed_by_its_signer);
+  tcase_add_test (tcase, domain_restrictions_are_read);
   tcase_add_test (tcase, sequence_numbers_compare_modulo);
   tcase_add_test (tcase, document_expires);
   tcase_add_test (tcase, document_of_the_rfc_is_read_with_longer_node_ids);

@@ -37,7 +37,7 @@ document_by (PlIdentity *by)
 static void
 world_of (guint n, guint grown)
 {
-  PlWorldOptions options = { .seed = 23, .n = n, .n_boot = 1 };
+  PlWorldOptions options = { .seed = 23, .n = n, .n_boot = 1, .promote_after = 3600 * PL_USEC_PER_SEC };
   g_autoptr (GBytes) xml = NULL;
 
   world = pl_world_new (&options);
@@ -555,6 +555,85 @@ START_TEST (expired_node_gets_the_newer_document_of_its_overlay) /* 301 */
 }
 END_TEST
 
+/* --- clients --- */
+
+START_TEST (nobody_stays_a_client_where_clients_are_not_permitted) /* 294 */
+{
+  g_autoptr (GBytes) xml = NULL;
+
+  world_of (4, 2);
+  pl_world_start (world, 2, PL_ROLE_AUTO);
+  pl_world_start (world, 3, PL_ROLE_CLIENT);
+  ck_assert (pl_world_wait_state (world, 2, PL_NODE_CLIENT, 20 * PL_USEC_PER_SEC));
+  ck_assert (pl_world_wait_state (world, 3, PL_NODE_CLIENT, 20 * PL_USEC_PER_SEC));
+  plan->sequence = 2;
+  plan->clients_permitted = FALSE;
+  xml = document_by (signer);
+  take (0, xml);
+  ck_assert (pl_world_wait_state (world, 2, PL_NODE_PEER, 60 * PL_USEC_PER_SEC));
+  pl_world_run (world, 4 * PL_USEC_PER_SEC);
+  ck_assert_int_eq (pl_node_state (pl_world_node (world, 3)), PL_NODE_LEFT);
+  ck_assert_ptr_nonnull (strstr (pl_world_trouble (world, 3), "permits no clients"));
+}
+END_TEST
+
+/* --- renewal (11.3) --- */
+
+static gboolean in_use;
+
+static void
+on_values (gpointer user, const GPtrArray *values, const GError *error)
+{
+  PlCert *cert = user;
+
+  answers++;
+  in_use = FALSE;
+  for (guint i = 0; values && i < values->len; i++)
+    in_use |= g_bytes_equal (pl_cert_der (((PlFetched *) g_ptr_array_index (values, i))->signer_cert), pl_cert_der (cert));
+}
+
+/* Is what `owner` stored at this place signed with `cert`? */
+static gboolean
+stored_with (guint from, const PlResourceId *place, guint32 kind, PlCert *cert)
+{
+  guint before = answers;
+
+  pl_node_fetch (pl_world_node (world, from), place, kind, on_values, cert);
+  for (guint i = 0; i < 100 && answers == before; i++)
+    pl_world_run (world, 100 * PL_USEC_PER_MSEC);
+  return in_use;
+}
+
+START_TEST (renewed_certificate_is_in_use_everywhere) /* 11.3: the Node-ID stays */
+{
+  PlNodeId id;
+  PlResourceId user, node;
+  PlCert *cert;
+
+  world_of (3, 3);
+  id = *pl_world_id (world, 1);
+  pl_aor_resource (pl_world_aor (world, 1), &user);
+  pl_resource_id_from_name (&node, id.b, sizeof id.b);
+  pl_world_renew (world, 1, PL_ROLE_PEER);
+  cert = pl_identity_cert (pl_world_identity (world, 1));
+  ck_assert (pl_node_id_equal (&id, pl_world_id (world, 1)));
+  ck_assert (pl_world_wait_state (world, 1, PL_NODE_PEER, 60 * PL_USEC_PER_SEC));
+  pl_node_register (pl_world_node (world, 1), pl_world_aor (world, 1));
+  ck_assert (pl_world_wait_registered (world, 1, 30 * PL_USEC_PER_SEC));
+  pl_world_run (world, 10 * PL_USEC_PER_SEC);
+  for (guint i = 0; i < 3; i += 2)
+    {
+      PlLink *link = pl_forward_link (pl_world_node (world, i)->forward, &id);
+
+      ck_assert_ptr_nonnull (link);
+      ck_assert (g_bytes_equal (pl_cert_der (pl_link_cert (link)), pl_cert_der (cert)));
+      ck_assert (stored_with (i, &user, PL_KIND_SIP_REGISTRATION, cert));
+      ck_assert (stored_with (i, &node, PL_KIND_CERTIFICATE_BY_NODE, cert));
+      ck_assert (pl_world_finds (world, i, 1));
+    }
+}
+END_TEST
+
 int
 main (void)
 {
@@ -577,6 +656,8 @@ main (void)
   tcase_add_test (c, peer_that_does_not_know_a_kind_is_taught_it);
   tcase_add_test (c, expired_document_is_told_and_ends_the_stay);
   tcase_add_test (c, expired_node_gets_the_newer_document_of_its_overlay);
+  tcase_add_test (c, nobody_stays_a_client_where_clients_are_not_permitted);
+  tcase_add_test (c, renewed_certificate_is_in_use_everywhere);
   suite_add_tcase (s, c);
   return pl_test_run (s, NULL);
 }

@@ -311,6 +311,18 @@ pl_world_start (PlWorld *world, guint i, PlRole role)
 }
 
 void
+pl_world_renew (PlWorld *world, guint i, PlRole role)
+{
+  Member *member = member_of (world, i);
+  PlIdentity *renewed = pl_test_pki_identity (world->pki, member->aor, pl_world_id (world, i));
+
+  member_down (member);
+  pl_identity_unref (member->identity);
+  member->identity = renewed;
+  pl_world_start (world, i, role);
+}
+
+void
 pl_world_kill (PlWorld *world, guint i)
 {
   pl_vnet_kill (world->net, pl_world_id (world, i));

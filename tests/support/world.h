@@ -37,6 +37,8 @@ PlStore *pl_world_store (PlWorld *world, guint i);
 /* Nodes started from now on have this document (taken) instead of the unsigned one. */
 void pl_world_set_document (PlWorld *world, PlDocument *document);
 struct PlTestPki *pl_world_pki (PlWorld *world);
+/* Another certificate for the same Node-ID and a new start, as the daemon does with a renewal. */
+void pl_world_renew (PlWorld *world, guint i, PlRole role);
 /* What the node last said of its configuration, NULL: nothing. */
 const char *pl_world_trouble (PlWorld *world, guint i);
 /* The application link that i opened, or that was opened to it, was closed under it. */
