@@ -23,6 +23,7 @@
 struct PlTlsCredentials {
   gnutls_certificate_credentials_t credentials;
   gnutls_privkey_t key;
+  gboolean own_key;
   gnutls_pcert_st pcert;
 };
 
@@ -35,7 +36,7 @@ struct PlTlsSession {
   gpointer user;
   gnutls_session_t tls;
   State state;
-  gboolean datagram, ended;
+  gboolean server, datagram, ended;
   GQueue datagrams;   /* GBytes */
   GByteArray *stream;
   PlTimer *handshake_timer, *limit_timer;
@@ -88,11 +89,75 @@ pl_tls_credentials_new (gpointer key, GBytes *cert_der, GError **error)
   return credentials;
 }
 
+/* RFC 8122 asks for a certificate that is valid; who checks the dates does so with a clock of his own. */
+#define EPHEMERAL_SLACK (24 * 3600)      /* seconds before now */
+#define EPHEMERAL_LIFE (30 * 24 * 3600)
+
+static GBytes *
+self_sign (PlEnv *env, gnutls_privkey_t key, GError **error)
+{
+  time_t now = pl_env_wall (env) / PL_USEC_PER_SEC;
+  gnutls_x509_crt_t cert;
+  gnutls_pubkey_t public_key;
+  gnutls_datum_t der = { NULL, 0 };
+  guint8 serial[8];
+  GBytes *out = NULL;
+  int rc;
+
+  pl_env_random (env, serial, sizeof serial);
+  serial[0] = (serial[0] & 0x3f) | 0x40; /* positive, of fixed length */
+  gnutls_x509_crt_init (&cert);
+  gnutls_pubkey_init (&public_key);
+  if ((rc = gnutls_pubkey_import_privkey (public_key, key, 0, 0)) < 0
+      || (rc = gnutls_x509_crt_set_pubkey (cert, public_key)) < 0 || (rc = gnutls_x509_crt_set_version (cert, 3)) < 0
+      || (rc = gnutls_x509_crt_set_serial (cert, serial, sizeof serial)) < 0
+      || (rc = gnutls_x509_crt_set_dn (cert, "CN=media", NULL)) < 0
+      || (rc = gnutls_x509_crt_set_activation_time (cert, now - EPHEMERAL_SLACK)) < 0
+      || (rc = gnutls_x509_crt_set_expiration_time (cert, now + EPHEMERAL_LIFE)) < 0
+      || (rc = gnutls_x509_crt_privkey_sign (cert, cert, key, GNUTLS_DIG_SHA256, 0)) < 0
+      || (rc = gnutls_x509_crt_export2 (cert, GNUTLS_X509_FMT_DER, &der)) < 0)
+    fail_with (error, rc, "certificate of a call");
+  else
+    out = g_bytes_new (der.data, der.size);
+  gnutls_free (der.data);
+  gnutls_pubkey_deinit (public_key);
+  gnutls_x509_crt_deinit (cert);
+  return out;
+}
+
+PlTlsCredentials *
+pl_tls_credentials_new_ephemeral (PlEnv *env, GBytes **cert_der, GError **error)
+{
+  PlTlsCredentials *credentials = NULL;
+  g_autoptr (GBytes) der = NULL;
+  gnutls_privkey_t key;
+  int rc;
+
+  gnutls_privkey_init (&key);
+  rc = gnutls_privkey_generate (key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS (GNUTLS_ECC_CURVE_SECP256R1), 0);
+  if (rc < 0)
+    fail_with (error, rc, "key of a call");
+  else
+    der = self_sign (env, key, error);
+  if (der)
+    credentials = pl_tls_credentials_new (key, der, error);
+  if (!credentials)
+    {
+      gnutls_privkey_deinit (key);
+      return NULL;
+    }
+  credentials->own_key = TRUE;
+  *cert_der = g_steal_pointer (&der);
+  return credentials;
+}
+
 void
 pl_tls_credentials_free (PlTlsCredentials *credentials)
 {
   if (!credentials)
     return;
+  if (credentials->own_key)
+    gnutls_privkey_deinit (credentials->key);
   gnutls_certificate_free_credentials (credentials->credentials);
   gnutls_pcert_deinit (&credentials->pcert);
   g_free (credentials);
@@ -326,6 +391,7 @@ pl_tls_session_new (PlEnv *env, PlTlsCredentials *credentials, const PlTlsOption
   session->credentials = credentials;
   session->handlers = *handlers;
   session->user = user;
+  session->server = options->server;
   session->datagram = options->datagram;
   session->stream = g_byte_array_new ();
   g_queue_init (&session->datagrams);
@@ -344,6 +410,8 @@ pl_tls_session_new (PlEnv *env, PlTlsCredentials *credentials, const PlTlsOption
     {
       gnutls_dtls_set_mtu (session->tls, options->mtu ? options->mtu : PL_DTLS_MTU);
       gnutls_dtls_set_timeouts (session->tls, PL_DTLS_RETRANSMIT, DTLS_TOTAL_TIMEOUT);
+      if (options->srtp)
+        gnutls_srtp_set_profile (session->tls, GNUTLS_SRTP_AES128_CM_HMAC_SHA1_80);
     }
   pl_env_arm (env, &session->limit_timer, PL_TLS_HANDSHAKE_MAX, on_limit, session);
   pl_env_arm (env, &session->handshake_timer, 0, on_handshake_timer, session);
@@ -433,4 +501,31 @@ pl_tls_session_export (PlTlsSession *session, const char *label, guint8 *out, gs
 {
   return session->state == ESTABLISHED
          && gnutls_prf_rfc5705 (session->tls, strlen (label), label, 0, NULL, len, (char *) out) == 0;
+}
+
+static void
+copy_srtp_key (guint8 out[PL_TLS_SRTP_KEY], const gnutls_datum_t *key, const gnutls_datum_t *salt)
+{
+  memcpy (out, key->data, key->size);
+  memcpy (out + key->size, salt->data, salt->size);
+}
+
+gboolean
+pl_tls_session_srtp_keys (PlTlsSession *session, PlTlsSrtpKeys *keys)
+{
+  guint8 material[2 * PL_TLS_SRTP_KEY];
+  gnutls_datum_t client, client_salt, server, server_salt;
+  gnutls_srtp_profile_t profile;
+  gboolean is_server = session->server;
+  int n;
+
+  if (session->state != ESTABLISHED || gnutls_srtp_get_selected_profile (session->tls, &profile) < 0)
+    return FALSE;
+  n = gnutls_srtp_get_keys (session->tls, material, sizeof material, &client, &client_salt, &server, &server_salt);
+  if (n < 0 || client.size + client_salt.size != PL_TLS_SRTP_KEY || server.size + server_salt.size != PL_TLS_SRTP_KEY)
+    return FALSE;
+  copy_srtp_key (is_server ? keys->local : keys->remote, &server, &server_salt);
+  copy_srtp_key (is_server ? keys->remote : keys->local, &client, &client_salt);
+  gnutls_memset (material, 0, sizeof material);
+  return TRUE;
 }

@@ -21,6 +21,9 @@ G_BEGIN_DECLS
 typedef struct PlTlsCredentials PlTlsCredentials;
 /* `key`: gnutls_privkey_t, borrowed, outlives this. NULL and error when the certificate is none. */
 PlTlsCredentials *pl_tls_credentials_new (gpointer key, GBytes *cert_der, GError **error);
+/* A fresh P-256 key with a self-signed certificate that names nobody, for one call: its fingerprint
+ * in the SDP is what vouches for it (RFC 5763 5). `cert_der` takes the certificate, caller frees. */
+PlTlsCredentials *pl_tls_credentials_new_ephemeral (PlEnv *env, GBytes **cert_der, GError **error);
 void pl_tls_credentials_free (PlTlsCredentials *credentials);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTlsCredentials, pl_tls_credentials_free)
 
@@ -30,6 +33,7 @@ typedef struct {
   gboolean server;
   gboolean datagram;
   guint mtu;          /* datagrams only, 0: PL_DTLS_MTU */
+  gboolean srtp;      /* datagrams only: offers use_srtp (RFC 5764) */
 } PlTlsOptions;
 
 /* `closed` and `record` may free the session, the others must not. None runs before the
@@ -69,5 +73,14 @@ gsize pl_tls_session_max_record (PlTlsSession *session);
 /* 32 bytes that both ends and nobody else know (RFC 5705), bound to this session: where a link
  * with a shared secret proves its certificate (DESIGN.md, Trust). */
 gboolean pl_tls_session_export (PlTlsSession *session, const char *label, guint8 *out, gsize len);
+
+/* Key and salt of AES_CM_128_HMAC_SHA1_80, the one profile every phone has (RFC 5764 4.1.2). */
+#define PL_TLS_SRTP_KEY 30
+typedef struct {
+  guint8 local[PL_TLS_SRTP_KEY];  /* protects what we send */
+  guint8 remote[PL_TLS_SRTP_KEY];
+} PlTlsSrtpKeys;
+/* Once established. FALSE: the far side did not agree to use_srtp. The caller wipes them. */
+gboolean pl_tls_session_srtp_keys (PlTlsSession *session, PlTlsSrtpKeys *keys);
 
 G_END_DECLS

@@ -19,6 +19,7 @@ struct End {
   GQueue inbox;          /* GBytes on their way to us */
   guint drop;            /* how many of our datagrams are lost from now on */
   guint sent;
+  gboolean srtp;
   gboolean refuse, free_on_record;
   gboolean established, closed;
   char *error;
@@ -99,7 +100,7 @@ open_pair (PlEnv *env, End *a, End *b, gboolean datagram)
 
   for (guint i = 0; i < 2; i++)
     {
-      PlTlsOptions options = { .server = i == 0, .datagram = datagram };
+      PlTlsOptions options = { .server = i == 0, .datagram = datagram, .srtp = ends[i]->srtp };
 
       ends[i]->far = ends[1 - i];
       ends[i]->received = g_string_new (NULL);
@@ -344,6 +345,30 @@ START_TEST (session_that_waits_for_the_far_side_sleeps)
 }
 END_TEST
 
+/* RFC 5764 4.1: keys only where both agree; _i: bit 0 and 1, who offers use_srtp */
+START_TEST (session_srtp_keys_mirror_each_other_when_both_agree)
+{
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  End a = { .srtp = _i & 1 }, b = { .srtp = _i & 2 };
+  gboolean agreed = a.srtp && b.srtp;
+  PlTlsSrtpKeys one, two;
+
+  open_pair (pl_loop_env (loop), &a, &b, TRUE);
+  ck_assert (!pl_tls_session_srtp_keys (a.session, &one));
+  settle (&a, &b, 5 * G_USEC_PER_SEC, both_established);
+  ck_assert_int_eq (pl_tls_session_srtp_keys (a.session, &one), agreed);
+  ck_assert_int_eq (pl_tls_session_srtp_keys (b.session, &two), agreed);
+  if (agreed)
+    {
+      ck_assert_mem_eq (one.local, two.remote, PL_TLS_SRTP_KEY);
+      ck_assert_mem_eq (one.remote, two.local, PL_TLS_SRTP_KEY);
+      ck_assert_mem_ne (one.local, one.remote, PL_TLS_SRTP_KEY);
+    }
+  close_end (&a);
+  close_end (&b);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -359,6 +384,7 @@ main (void)
   tcase_add_loop_test (session, session_garbage_ends_a_stream_and_is_ignored_by_datagrams, 0, 2);
   tcase_add_test (session, session_replayed_datagram_is_dropped);
   tcase_add_loop_test (session, session_may_be_freed_by_its_record_handler, 0, 2);
+  tcase_add_loop_test (session, session_srtp_keys_mirror_each_other_when_both_agree, 0, 4);
   tcase_add_loop_test (session, session_without_an_answer_fails_in_time, 0, 2);
   suite_add_tcase (suite, session);
   return pl_test_run (suite, NULL);
