@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "ice/edge/media.h"
+
+#include "ice/edge/srtp.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PORT_TRIES 64   /* for an even port with a free one after it (RFC 3550 11) */
+
+#define PORT_QUEUE_MAX 4096 /* datagrams: more than a socket's buffer holds */
+
+/* One of the phone's two sockets. It is connected to the phone's port, so the kernel leaves out
+ * what others send. */
+typedef struct {
+  PlEdgeMedia *media;
+  int fd;
+  GSource *source;
+  guint16 phone_port; /* 0: not known */
+} Side;
+
+struct PlEdgeMedia {
+  PlEnv *env;
+  PlEdgeMediaHandlers handlers;
+  gpointer user;
+  PlTlsCredentials *credentials;
+  gboolean ipv6;
+  Side rtp, rtcp;
+  guint16 port;
+  PlIceAgent *ice;
+  char **fingerprints;      /* NULL before set_remote */
+  gboolean dtls_client;
+  PlTlsSession *dtls;
+  PlSrtp *srtp;             /* NULL before secured */
+  PlTimer *fail_timer;
+  char *failure;            /* set: it is over */
+  PlEdgeCounts counts;
+};
+
+/* --- the end --- */
+
+static void
+report_failure (gpointer data)
+{
+  PlEdgeMedia *media = data;
+
+  media->handlers.failed (media->user, media, media->failure);
+}
+
+/* Told from the loop: we may be deep inside a library. */
+static void
+fail (PlEdgeMedia *media, const char *reason)
+{
+  if (media->failure)
+    return;
+  media->failure = g_strdup (reason);
+  g_clear_pointer (&media->srtp, pl_srtp_free);
+  pl_env_arm (media->env, &media->fail_timer, 0, report_failure, media);
+}
+
+/* --- the phone --- */
+
+static socklen_t
+loopback (const PlEdgeMedia *media, guint16 port, struct sockaddr_storage *out)
+{
+  struct sockaddr_in *v4 = (struct sockaddr_in *) out;
+  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *) out;
+
+  memset (out, 0, sizeof *out);
+  if (media->ipv6)
+    {
+      v6->sin6_family = AF_INET6;
+      v6->sin6_addr = in6addr_loopback;
+      v6->sin6_port = htons (port);
+      return sizeof *v6;
+    }
+  v4->sin_family = AF_INET;
+  v4->sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  v4->sin_port = htons (port);
+  return sizeof *v4;
+}
+
+static int
+bind_port (const PlEdgeMedia *media, guint16 port)
+{
+  struct sockaddr_storage address;
+  socklen_t len = loopback (media, port, &address);
+  int fd = socket (media->ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+  if (fd >= 0 && bind (fd, (struct sockaddr *) &address, len) == 0)
+    return fd;
+  if (fd >= 0)
+    close (fd);
+  return -1;
+}
+
+static guint16
+port_of (int fd)
+{
+  struct sockaddr_storage address;
+  socklen_t len = sizeof address;
+
+  if (fd < 0 || getsockname (fd, (struct sockaddr *) &address, &len) < 0)
+    return 0;
+  /* sin6_port and sin_port lie at the same place. */
+  return ntohs (((struct sockaddr_in *) &address)->sin_port);
+}
+
+static gboolean
+bind_pair (PlEdgeMedia *media)
+{
+  for (guint i = 0; i < PORT_TRIES; i++)
+    {
+      int fd = bind_port (media, 0);
+      guint16 port = port_of (fd);
+
+      if (port > 0 && port % 2 == 0 && (media->rtcp.fd = bind_port (media, port + 1)) >= 0)
+        {
+          media->rtp.fd = fd;
+          media->port = port;
+          return TRUE;
+        }
+      if (fd >= 0)
+        close (fd);
+    }
+  return FALSE;
+}
+
+static void
+send_to_far (PlEdgeMedia *media, guint8 *data, gsize len)
+{
+  if (media->srtp && pl_srtp_protect (media->srtp, data, &len) && pl_ice_agent_send (media->ice, data, len))
+    media->counts.to_far++;
+  else
+    media->counts.dropped++;
+}
+
+static gboolean
+on_phone_readable (int fd, GIOCondition condition, gpointer data)
+{
+  Side *side = data;
+  guint8 packet[PL_EDGE_PACKET_MAX + PL_SRTP_TRAILER];
+
+  for (guint i = 0; i < PL_EDGE_BURST; i++)
+    {
+      ssize_t n = recv (fd, packet, PL_EDGE_PACKET_MAX, MSG_TRUNC);
+
+      if (n < 0 && errno == ECONNREFUSED)
+        continue; /* the phone had not opened its port yet */
+      if (n < 0)
+        break;
+      if (n <= PL_EDGE_PACKET_MAX && side->phone_port)
+        send_to_far (side->media, packet, n);
+      else
+        side->media->counts.dropped++;
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+watch (PlEdgeMedia *media, Side *side, GMainContext *context)
+{
+  side->media = media;
+  side->source = g_unix_fd_source_new (side->fd, G_IO_IN);
+  g_source_set_callback (side->source, G_SOURCE_FUNC (on_phone_readable), side, NULL);
+  g_source_attach (side->source, context);
+}
+
+static void
+close_side (Side *side)
+{
+  if (side->source)
+    {
+      g_source_destroy (side->source);
+      g_source_unref (side->source);
+    }
+  if (side->fd >= 0)
+    close (side->fd);
+}
+
+/* What came before the kernel knew whom to let through. */
+static void
+drain (int fd)
+{
+  char byte;
+
+  for (guint i = 0; i < PORT_QUEUE_MAX && recv (fd, &byte, 1, MSG_TRUNC) >= 0; i++)
+    ;
+}
+
+static gboolean
+connect_side (PlEdgeMedia *media, Side *side, guint16 port)
+{
+  struct sockaddr_storage address;
+  socklen_t len = loopback (media, port, &address);
+
+  if (port == side->phone_port)
+    return TRUE;
+  side->phone_port = 0;
+  if (connect (side->fd, (struct sockaddr *) &address, len) < 0)
+    return FALSE;
+  drain (side->fd);
+  side->phone_port = port;
+  return TRUE;
+}
+
+gboolean
+pl_edge_media_set_phone (PlEdgeMedia *media, guint16 rtp, guint16 rtcp)
+{
+  return rtp != 0 && rtcp != 0 && connect_side (media, &media->rtp, rtp) && connect_side (media, &media->rtcp, rtcp);
+}
+
+static void
+send_to_phone (PlEdgeMedia *media, const guint8 *data, gsize len)
+{
+  gboolean muxed = media->rtcp.phone_port == media->rtp.phone_port;
+  Side *side = pl_rtp_kind (data, len) == PL_RTP_CONTROL && !muxed ? &media->rtcp : &media->rtp;
+
+  if (side->phone_port && send (side->fd, data, len, MSG_NOSIGNAL) == (ssize_t) len)
+    media->counts.to_phone++;
+  else
+    media->counts.dropped++;
+}
+
+/* --- DTLS --- */
+
+static void
+on_dtls_send (gpointer user, const guint8 *data, gsize len)
+{
+  PlEdgeMedia *media = user;
+
+  pl_ice_agent_send (media->ice, data, len); /* what is lost is sent again */
+}
+
+static gboolean
+on_dtls_verify (gpointer user, const GPtrArray *chain, GError **error)
+{
+  PlEdgeMedia *media = user;
+
+  for (guint i = 0; media->fingerprints[i]; i++)
+    if (pl_edge_fingerprint_matches (media->fingerprints[i], g_ptr_array_index (chain, 0)))
+      return TRUE;
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "the far side's certificate is not the one its SDP names");
+  return FALSE;
+}
+
+static void
+on_dtls_established (gpointer user, PlTlsSession *session)
+{
+  PlEdgeMedia *media = user;
+  PlTlsSrtpKeys keys;
+
+  if (media->failure)
+    return;
+  if (pl_tls_session_srtp_keys (session, &keys))
+    media->srtp = pl_srtp_new (keys.local, keys.remote);
+  explicit_bzero (&keys, sizeof keys);
+  if (media->srtp)
+    media->handlers.secured (media->user, media);
+  else
+    fail (media, "the far side does not agree to SRTP");
+}
+
+static void
+on_dtls_record (gpointer user, const guint8 *data, gsize len)
+{
+  /* Application data has no meaning here (RFC 5764 4). */
+}
+
+static void
+on_dtls_closed (gpointer user, const GError *error)
+{
+  fail (user, error ? error->message : "the far side ended the media");
+}
+
+static const PlTlsHandlers dtls_handlers = { on_dtls_send, on_dtls_verify, on_dtls_established, on_dtls_record, on_dtls_closed };
+
+static void
+start_dtls (PlEdgeMedia *media)
+{
+  PlTlsOptions options = { .server = !media->dtls_client, .datagram = TRUE, .srtp = TRUE };
+
+  if (!media->dtls && !media->failure)
+    media->dtls = pl_tls_session_new (media->env, media->credentials, &options, &dtls_handlers, media);
+}
+
+/* --- ICE --- */
+
+static void
+on_gathered (gpointer user, PlIceAgent *agent)
+{
+  PlEdgeMedia *media = user;
+
+  media->handlers.gathered (media->user, media);
+}
+
+static void
+on_connected (gpointer user, PlIceAgent *agent)
+{
+  start_dtls (user);
+}
+
+static void
+on_lost (gpointer user, PlIceAgent *agent)
+{
+  PlEdgeMedia *media = user;
+
+  fail (media, media->srtp ? "the path to the far side is lost" : "no path to the far side");
+}
+
+static void
+on_datagram (gpointer user, PlIceAgent *agent, const guint8 *data, gsize len)
+{
+  PlEdgeMedia *media = user;
+  guint8 packet[PL_EDGE_PACKET_MAX + PL_SRTP_TRAILER];
+
+  if (len == 0 || media->failure || !media->fingerprints)
+    return;
+  if (data[0] >= 20 && data[0] <= 63) /* RFC 7983 7 */
+    {
+      start_dtls (media); /* a client may be quicker than our own end of ICE */
+      pl_tls_session_feed (media->dtls, data, len);
+      return;
+    }
+  if (!media->srtp || len > sizeof packet)
+    {
+      media->counts.dropped++;
+      return;
+    }
+  memcpy (packet, data, len);
+  if (pl_srtp_unprotect (media->srtp, packet, &len))
+    send_to_phone (media, packet, len);
+  else
+    media->counts.dropped++;
+}
+
+static const PlIceAgentHandlers ice_handlers = { on_gathered, on_connected, on_lost, on_datagram };
+
+static gboolean
+usable_fingerprints (const char *const *fingerprints)
+{
+  guint n = fingerprints ? g_strv_length ((char **) fingerprints) : 0;
+
+  return n > 0 && n <= PL_EDGE_FINGERPRINTS_MAX;
+}
+
+gboolean
+pl_edge_media_set_remote (PlEdgeMedia *media, const PlEdgeRemote *remote, GError **error)
+{
+  g_return_val_if_fail (media->fingerprints == NULL, FALSE);
+  if (!usable_fingerprints (remote->fingerprints))
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "the far side names no certificate");
+      return FALSE;
+    }
+  if (!pl_ice_agent_set_remote (media->ice, remote->ufrag, remote->password, remote->candidates, error))
+    return FALSE;
+  media->fingerprints = g_strdupv ((char **) remote->fingerprints);
+  media->dtls_client = remote->dtls_client;
+  return TRUE;
+}
+
+/* --- life --- */
+
+PlEdgeMedia *
+pl_edge_media_new (PlEnv *env, GMainContext *context, PlTlsCredentials *credentials, const PlEdgeMediaOptions *options,
+                   const PlEdgeMediaHandlers *handlers, gpointer user, GError **error)
+{
+  g_autoptr (PlEdgeMedia) media = g_new0 (PlEdgeMedia, 1);
+
+  media->env = env;
+  media->handlers = *handlers;
+  media->user = user;
+  media->credentials = credentials;
+  media->ipv6 = options->ipv6;
+  media->rtp.fd = media->rtcp.fd = -1;
+  if (!bind_pair (media))
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "no pair of loopback ports for the phone's media");
+      return NULL;
+    }
+  watch (media, &media->rtp, context);
+  watch (media, &media->rtcp, context);
+  media->ice = pl_ice_agent_new (env, context, &options->ice, &ice_handlers, media, error);
+  return media->ice ? g_steal_pointer (&media) : NULL;
+}
+
+void
+pl_edge_media_free (PlEdgeMedia *media)
+{
+  if (!media)
+    return;
+  pl_timer_clear (&media->fail_timer);
+  if (media->dtls)
+    pl_tls_session_close (media->dtls); /* while there is a path for its alert */
+  g_clear_pointer (&media->dtls, pl_tls_session_free);
+  g_clear_pointer (&media->ice, pl_ice_agent_free);
+  g_clear_pointer (&media->srtp, pl_srtp_free);
+  close_side (&media->rtp);
+  close_side (&media->rtcp);
+  g_strfreev (media->fingerprints);
+  g_free (media->failure);
+  g_free (media);
+}
+
+guint16
+pl_edge_media_port (PlEdgeMedia *media)
+{
+  return media->port;
+}
+
+PlIceAgent *
+pl_edge_media_ice (PlEdgeMedia *media)
+{
+  return media->ice;
+}
+
+void
+pl_edge_media_counts (PlEdgeMedia *media, PlEdgeCounts *counts)
+{
+  *counts = media->counts;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One m-section of a call through the media edge: plain RTP and RTCP with the phone on loopback,
+ * ICE (RFC 8445), DTLS-SRTP (RFC 5763, 5764) and rtcp-mux (RFC 5761) with the far side. What is
+ * not protected never leaves: packets of the phone are dropped until the far side has shown the
+ * certificate its SDP names.
+ */
+#pragma once
+#include "ice/agent/agent.h"
+#include "ice/dtls/session.h"
+
+G_BEGIN_DECLS
+
+#define PL_EDGE_PACKET_MAX 2048      /* bytes of a phone's packet; larger ones are dropped */
+#define PL_EDGE_FINGERPRINTS_MAX 8
+#define PL_EDGE_BURST 64             /* packets read from a phone's socket at a time */
+
+typedef struct PlEdgeMedia PlEdgeMedia;
+
+typedef struct {
+  PlIceAgentOptions ice;
+  gboolean ipv6;        /* the phone's side is ::1, else 127.0.0.1 */
+} PlEdgeMediaOptions;
+
+/* `failed` may free the media; no other may. None runs before the function that started the
+ * work has returned. */
+typedef struct {
+  void (*gathered) (gpointer user, PlEdgeMedia *media);  /* once */
+  void (*secured) (gpointer user, PlEdgeMedia *media);   /* once: packets pass from now on */
+  void (*failed) (gpointer user, PlEdgeMedia *media, const char *reason); /* once, then nothing more */
+} PlEdgeMediaHandlers;
+
+/* What the far side's SDP says. All borrowed for the call. */
+typedef struct {
+  const char *ufrag, *password;
+  const GArray *candidates;               /* PlCandidate */
+  const char *const *fingerprints;        /* "sha-256 AB:CD:..."; NULL-terminated */
+  gboolean dtls_client;                   /* we are a=setup:active */
+} PlEdgeRemote;
+
+typedef struct { guint64 to_far, to_phone, dropped; } PlEdgeCounts; /* packets */
+
+/* Takes a pair of loopback ports and starts to gather. `env` and `credentials` are borrowed and
+ * outlive the media. */
+PlEdgeMedia *pl_edge_media_new (PlEnv *env, GMainContext *context, PlTlsCredentials *credentials,
+                                const PlEdgeMediaOptions *options, const PlEdgeMediaHandlers *handlers, gpointer user,
+                                GError **error);
+void pl_edge_media_free (PlEdgeMedia *media);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlEdgeMedia, pl_edge_media_free)
+
+/* Where the phone is to send RTP; RTCP goes to the next port. */
+guint16 pl_edge_media_port (PlEdgeMedia *media);
+/* For credentials and candidates after gathered. Lent. */
+PlIceAgent *pl_edge_media_ice (PlEdgeMedia *media);
+/* The phone's ports as in its SDP (the same for both: it multiplexes). Only packets from these
+ * are taken. May be called again (re-INVITE, hold). FALSE: a port of 0, or not to be had. */
+gboolean pl_edge_media_set_phone (PlEdgeMedia *media, guint16 rtp, guint16 rtcp);
+/* Once, after gathered; starts ICE. FALSE and error: the description cannot be used. */
+gboolean pl_edge_media_set_remote (PlEdgeMedia *media, const PlEdgeRemote *remote, GError **error);
+void pl_edge_media_counts (PlEdgeMedia *media, PlEdgeCounts *counts);
+
+/* "sha-256 AB:CD:..." of a certificate, as in a=fingerprint (RFC 8122). Caller frees. */
+char *pl_edge_dup_fingerprint (GBytes *cert_der);
+/* Does the fingerprint (sha-256, sha-384 or sha-512) name this certificate? */
+gboolean pl_edge_fingerprint_matches (const char *fingerprint, GBytes *cert_der);
+
+G_END_DECLS
