@@ -328,6 +328,11 @@ on_gathered (gpointer user, PlAttachment *attachment, const PlAttachReqAns *loca
 
   if (exchange->ours)
     {
+      const PlNodeId *via = g_hash_table_lookup (node->vias, &exchange->far);
+
+      request.has_via = via != NULL;
+      if (via)
+        request.via = *via;
       request.to = pl_destination_node (&exchange->far);
       exchange->transaction = pl_trans_request (node->trans, &request, on_answer, exchange, NULL);
     }

@@ -25,6 +25,7 @@ void
 pl_node_data_init (PlNode *node)
 {
   node->operations = g_hash_table_new (NULL, NULL);
+  node->vias = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, g_free);
 }
 
 static void
@@ -50,6 +51,7 @@ pl_node_data_free (PlNode *node)
       g_free (key);
     }
   g_hash_table_unref (node->operations);
+  g_hash_table_unref (node->vias);
 }
 
 PlDataModel
@@ -259,7 +261,29 @@ net_places (gpointer impl)
   return ((PlNode *) impl)->document->registration_places;
 }
 
-static const PlUsageFuncs usage_funcs = { net_store, net_fetch, net_cancel, net_note_time, net_places };
+static gboolean
+net_entry (gpointer impl, PlNodeId *via)
+{
+  return pl_topology_guest_of (((PlNode *) impl)->topology, via);
+}
+
+static void
+net_learned (gpointer impl, const PlNodeId *id, const PlNodeId *via)
+{
+  GHashTable *vias = ((PlNode *) impl)->vias;
+
+  if (!via)
+    {
+      g_hash_table_remove (vias, id);
+      return;
+    }
+  if (g_hash_table_size (vias) >= PL_NODE_VIAS_MAX)
+    g_hash_table_remove_all (vias);
+  g_hash_table_replace (vias, g_memdup2 (id, sizeof *id), g_memdup2 (via, sizeof *via));
+}
+
+static const PlUsageFuncs usage_funcs = { net_store,  net_fetch, net_cancel, net_note_time,
+                                          net_places, net_entry, net_learned };
 
 PlUsageNet
 pl_node_usage_net (PlNode *node)

@@ -23,6 +23,7 @@ G_BEGIN_DECLS
 #define PL_NODE_CONNECT_TIME (5 * PL_USEC_PER_SEC)
 #define PL_NODE_STOP_TIME (3 * PL_USEC_PER_SEC)
 #define PL_NODE_KEEPALIVE (22 * PL_USEC_PER_SEC)
+#define PL_NODE_VIAS_MAX 256
 #define PL_APPLICATION_SIP 5060           /* 14.5 */
 
 typedef struct PlBoot PlBoot;
@@ -42,6 +43,8 @@ struct PlNode {
   PlNodeId self;
   PlNodeState state;
   gboolean reluctant;
+  PlNodeId entry;            /* the peer whose guest we are, zero: nobody's */
+  GHashTable *vias;          /* PlNodeId -> PlNodeId: through whom a node is reached */
   gint64 born;
 
   PlForward *forward;

@@ -266,6 +266,15 @@ host_state_changed (gpointer user, PlTopologyState state)
 static void
 host_range_changed (gpointer user)
 {
+  PlNode *node = user;
+  PlNodeId via = { { 0 } };
+
+  pl_topology_guest_of (node->topology, &via);
+  if (pl_node_id_equal (&via, &node->entry))
+    return;
+  node->entry = via;
+  if (node->state == PL_NODE_CLIENT)
+    pl_registrations_set_online (node->registrations, TRUE);
 }
 
 static const PlTopologyHost topology_host = {

@@ -111,6 +111,12 @@ pl_topology_replicas (PlTopology *topology, PlNodeId *ids, guint max)
   return topology->funcs->replicas (topology, ids, max);
 }
 
+gboolean
+pl_topology_guest_of (PlTopology *topology, PlNodeId *via)
+{
+  return topology->funcs->guest_of (topology, via);
+}
+
 const char *
 pl_topology_role_of (PlTopology *topology, const PlNodeId *id)
 {

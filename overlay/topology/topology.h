@@ -90,6 +90,7 @@ typedef struct {
   gboolean (*replica_ok) (PlTopology *topology, const PlNodeId *place, const PlNodeId *sender);
   void (*stored) (PlTopology *topology, const PlResourceId *resource, const PlNodeId *from);
   guint (*replicas) (PlTopology *topology, PlNodeId *ids, guint max);
+  gboolean (*guest_of) (PlTopology *topology, PlNodeId *via);
   const char *(*role_of) (PlTopology *topology, const PlNodeId *id);
   gboolean (*is_peer) (PlTopology *topology, const PlNodeId *id);
   guint (*share_ppb) (PlTopology *topology);
@@ -134,6 +135,9 @@ gboolean pl_topology_replica_ok (PlTopology *topology, const PlNodeId *place, co
  * are responsible) or as a copy that `from` holds too. */
 void pl_topology_stored (PlTopology *topology, const PlResourceId *resource, const PlNodeId *from);
 guint pl_topology_replicas (PlTopology *topology, PlNodeId *ids, guint max);
+/* TRUE: a client that is not attached to the peer responsible for its Node-ID; `via` is a peer
+ * that it is connected to (4.2.1). */
+gboolean pl_topology_guest_of (PlTopology *topology, PlNodeId *via);
 /* "neighbor", "finger" or "other". */
 const char *pl_topology_role_of (PlTopology *topology, const PlNodeId *id);
 /* This connected node is a peer, as its own Update said. */

@@ -206,6 +206,7 @@ take_registration (PlLookup *lookup, const Entry *entry)
 {
   g_auto (PlSipRegistration) registration = { 0 };
   PlReader reader;
+  PlUsageNet *net = &lookup->owner->net;
   const PlDestination *last;
 
   pl_reader_init_bytes (&reader, entry->value);
@@ -216,8 +217,16 @@ take_registration (PlLookup *lookup, const Entry *entry)
   if (registration.type != PL_SIP_REGISTRATION_ROUTE || registration.destination_list->len == 0)
     return;
   last = pl_destination_list_get (registration.destination_list, registration.destination_list->len - 1);
-  if (last->type == PL_DESTINATION_NODE && pl_node_id_equal (&last->node_id, &entry->node))
-    add_node (lookup, &last->node_id);
+  if (last->type != PL_DESTINATION_NODE || !pl_node_id_equal (&last->node_id, &entry->node))
+    return;
+  if (net->funcs->learned)
+    {
+      const PlDestination *first = pl_destination_list_get (registration.destination_list, 0);
+      gboolean is_guest = registration.destination_list->len == 2 && first->type == PL_DESTINATION_NODE;
+
+      net->funcs->learned (net->impl, &last->node_id, is_guest ? &first->node_id : NULL);
+    }
+  add_node (lookup, &last->node_id);
 }
 
 /* The storing peer is not trusted with the access policy: it is checked here again. */

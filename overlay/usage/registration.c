@@ -73,14 +73,21 @@ registration_free (gpointer data)
 /* --- the value --- */
 
 static GBytes *
-route_bytes (const PlNodeId *self)
+route_bytes (PlRegistrations *owner)
 {
   g_auto (PlSipRegistration) value = { 0 };
   g_auto (PlWriter) writer = { 0 };
-  PlDestination destination = pl_destination_node (self);
+  PlDestination destination = pl_destination_node (&owner->self);
+  PlNodeId via;
 
   value.type = PL_SIP_REGISTRATION_ROUTE;
   value.destination_list = pl_destination_list_new ();
+  if (owner->net.funcs->entry && owner->net.funcs->entry (owner->net.impl, &via))
+    {
+      PlDestination entry = pl_destination_node (&via);
+
+      g_array_append_val (value.destination_list, entry);
+    }
   g_array_append_val (value.destination_list, destination);
   pl_writer_init (&writer);
   pl_sip_registration_write (&writer, &value);
@@ -98,7 +105,7 @@ send_value (Registration *registration, gboolean exists, PlStoreFunc func)
 {
   PlRegistrations *owner = registration->owner;
   g_autoptr (GBytes) key = g_bytes_new (owner->self.b, sizeof owner->self.b);
-  g_autoptr (GBytes) bytes = exists ? route_bytes (&owner->self) : NULL;
+  g_autoptr (GBytes) bytes = exists ? route_bytes (owner) : NULL;
   PlStoredDataValue value = { PL_DATA_DICTIONARY, 0, key, { exists, bytes } };
 
   registration->call = owner->net.funcs->store (owner->net.impl, &registration->resource, kind_of (registration), &value,

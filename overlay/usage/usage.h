@@ -44,6 +44,11 @@ typedef struct {
   void (*note_time) (gpointer impl, guint64 storage_time);
   /* How many places keep a registration, at least 1 (doc/PROTOCOL, copies). */
   guint (*places) (gpointer impl);
+  /* TRUE: our Node-ID alone leads nowhere, `via` is connected to us (a client elsewhere, RFC 6940
+   * 4.2.1). May be NULL: never. */
+  gboolean (*entry) (gpointer impl, PlNodeId *via);
+  /* `node` has said that it is reached through `via`, NULL: by its Node-ID. May be NULL. */
+  void (*learned) (gpointer impl, const PlNodeId *node, const PlNodeId *via);
 } PlUsageFuncs;
 
 /* Passed by value; `funcs` and `impl` outlive the engines. */

@@ -215,6 +215,41 @@ START_TEST (peer_that_cannot_make_a_neighbour_link_again_steps_down)
 }
 END_TEST
 
+/* 293, 4.2.1: its Node-ID leads nowhere, so its registration names the way; once its own peer can be
+ * reached it goes there. */
+START_TEST (client_that_cannot_reach_its_peer_is_called_through_another)
+{
+  g_autoptr (PlWorld) world = make (406, 5 * SEC);
+  Pair pair = { world, ODD, 0 };
+
+  for (guint i = 2; i < 9; i++)
+    {
+      start (world, i);
+      ck_assert (pl_world_wait_state (world, i, PL_NODE_PEER, 30 * SEC));
+    }
+  pl_world_run (world, 20 * SEC);
+  pair.b = after (world, ODD, 1);
+  pl_vnet_set_cut (pl_world_net (world), between_two, &pair);
+  pl_world_start (world, ODD, PL_ROLE_CLIENT);
+  ck_assert (pl_world_wait_state (world, ODD, PL_NODE_CLIENT, 10 * SEC));
+  pl_node_register (pl_world_node (world, ODD), pl_world_aor (world, ODD));
+  ck_assert (pl_world_wait_registered (world, ODD, 10 * SEC));
+  pl_world_run (world, 60 * SEC);
+  ck_assert (!has_link (world, ODD, pair.b));
+  for (guint i = 0; i < 9; i++)
+    if (i != pair.b)
+      {
+        ck_assert_msg (pl_world_finds (world, i, ODD), "node %u does not find it", i);
+        ck_assert_msg (pl_world_call (world, i, ODD), "node %u does not get through", i);
+      }
+  pl_vnet_set_cut (pl_world_net (world), NULL, NULL);
+  pl_world_run (world, 60 * SEC);
+  ck_assert (has_link (world, ODD, pair.b));
+  ck_assert (pl_world_finds (world, pair.b, ODD));
+  ck_assert (pl_world_call (world, pair.b, ODD));
+}
+END_TEST
+
 /* Somebody who died is not somebody who can't be reached. */
 START_TEST (death_of_a_neighbour_makes_nobody_step_down)
 {
@@ -242,6 +277,7 @@ suite (void)
   tcase_add_test (t, laptops_that_come_for_two_minutes_never_become_peers);
   tcase_add_test (t, reluctant_peer_hands_over_and_goes_on_as_a_client);
   tcase_add_test (t, peer_that_cannot_make_a_neighbour_link_again_steps_down);
+  tcase_add_test (t, client_that_cannot_reach_its_peer_is_called_through_another);
   tcase_add_test (t, death_of_a_neighbour_makes_nobody_step_down);
   suite_add_tcase (s, t);
   return s;

@@ -114,6 +114,7 @@ pl_chord_changed (PlChord *chord, gboolean failure)
       pl_chord_join_check (chord);
       if (failure)
         pl_chord_home_verify (chord, 0);
+      chord->host.range_changed (chord->user);
       break;
     case PL_TOPOLOGY_JOINED:
       pl_chord_announce (chord);
@@ -358,6 +359,17 @@ chord_replicas (PlTopology *topology, PlNodeId *ids, guint max)
   return n;
 }
 
+static gboolean
+chord_guest_of (PlTopology *topology, PlNodeId *via)
+{
+  PlChord *chord = (PlChord *) topology;
+
+  if (chord->state != PL_TOPOLOGY_CLIENT || chord->home || pl_ring_size (chord->ring) == 0)
+    return FALSE;
+  *via = *pl_ring_successor (chord->ring, 0);
+  return TRUE;
+}
+
 static const char *
 chord_role_of (PlTopology *topology, const PlNodeId *id)
 {
@@ -448,6 +460,7 @@ const PlTopologyFuncs pl_chord_funcs = {
   .replica_ok = chord_replica_ok,
   .stored = chord_stored,
   .replicas = chord_replicas,
+  .guest_of = chord_guest_of,
   .role_of = chord_role_of,
   .is_peer = chord_is_peer,
   .share_ppb = chord_share_ppb,

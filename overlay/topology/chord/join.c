@@ -94,7 +94,10 @@ on_verified (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *
   if (chord->state != PL_TOPOLOGY_CLIENT)
     return;
   if (error_code == 0)
-    chord->home = pl_chord_link (chord, signer) != NULL;
+    {
+      chord->home = pl_chord_link (chord, signer) != NULL;
+      chord->host.range_changed (chord->user);
+    }
   if (error_code == 0 && !chord->home)
     {
       pl_chord_candidate (chord, signer, NULL, 0);
