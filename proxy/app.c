@@ -386,8 +386,9 @@ open_sip (PlApp *app, GError **error)
     .uid = geteuid (),
     .state_dir = app->paths->state,
   };
+  g_autofree char *people = g_build_filename (app->paths->state, "people", NULL);
 
-  app->resolver = pl_overlay_resolver_new (pl_loop_env (app->loop), app->memberships);
+  app->resolver = pl_overlay_resolver_new (pl_loop_env (app->loop), app->memberships, people);
   app->sip = pl_sip_new (pl_loop_env (app->loop), pl_loop_context (app->loop),
                          pl_overlay_resolver_interface (app->resolver), &options, &handlers, app, error);
   if (!app->sip)

@@ -3,24 +3,43 @@
 
 #include "proxy/resolver/overlay.h"
 
+#include "proxy/resolver/early.h"
+#include "proxy/resolver/people.h"
+
+#define WARM_MAX 16                      /* links dialled before anybody asked */
+#define WARM_TIME (5 * PL_USEC_PER_SEC)  /* for whoever asked who it is to ask for the link */
+
 struct PlOverlayResolver {
   PlResolver interface;
   PlEnv *env;
   GPtrArray *memberships;
   GHashTable *requests; /* Request, a set */
+  GPtrArray *warm;      /* Warm */
+  PlPeople *people;
 };
 
 /* One look-up or one connection on its way. */
 typedef struct {
   PlOverlayResolver *resolver;
   PlMembership *membership;
+  char *aor;            /* looked up */
   PlLookup *lookup;
   PlAppConnect *connect;
+  PlEarly *early;       /* instead of it */
   PlTimer *refusal; /* there is no membership to ask: the answer comes from the loop */
   PlResolveFunc resolved;
   PlConnectFunc connected;
   gpointer user;
 } Request;
+
+/* A link to where somebody was reached before. */
+typedef struct {
+  PlOverlayResolver *resolver;
+  PlMembership *membership;
+  PlEarly *early;
+  const Request *asker; /* whose look-up still runs; NULL: it agreed */
+  PlTimer *expiry;
+} Warm;
 
 static PlMembership *
 find_membership (PlOverlayResolver *resolver, const char *aor)
@@ -35,11 +54,143 @@ find_membership (PlOverlayResolver *resolver, const char *aor)
   return NULL;
 }
 
+/* --- links dialled beside the look-up --- */
+
+static void
+warm_free (gpointer data)
+{
+  Warm *warm = data;
+
+  pl_timer_clear (&warm->expiry);
+  pl_early_free (warm->early);
+  g_free (warm);
+}
+
+static void
+on_expiry (gpointer data)
+{
+  Warm *warm = data;
+
+  g_ptr_array_remove (warm->resolver->warm, warm);
+}
+
+static gboolean
+has_link (PlMembership *membership, const PlNodeId *node)
+{
+  g_autoptr (GPtrArray) links = pl_membership_dup_sip_links (membership);
+
+  for (guint i = 0; i < links->len; i++)
+    if (pl_node_id_equal (&((PlPeerInfo *) g_ptr_array_index (links, i))->node, node))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+dial_where_reached (Request *request)
+{
+  PlOverlayResolver *resolver = request->resolver;
+  PlMembership *membership = request->membership;
+  PlNodeId nodes[PL_PEOPLE_NODES_MAX];
+  guint n = pl_people_find (resolver->people, pl_membership_overlay (membership), request->aor, nodes);
+
+  for (guint i = 0; i < n && resolver->warm->len < WARM_MAX; i++)
+    {
+      Warm *warm;
+
+      if (has_link (membership, &nodes[i]))
+        continue;
+      warm = g_new0 (Warm, 1);
+      warm->resolver = resolver;
+      warm->membership = membership;
+      warm->early = pl_early_new (resolver->env, pl_membership_node (membership), &nodes[i]);
+      warm->asker = request;
+      g_ptr_array_add (resolver->warm, warm);
+    }
+}
+
+static gboolean
+names_node (const GArray *nodes, const PlNodeId *node)
+{
+  for (guint i = 0; i < nodes->len; i++)
+    if (pl_node_id_equal (&g_array_index (nodes, PlNodeId, i), node))
+      return TRUE;
+  return FALSE;
+}
+
+/* What the look-up agrees with waits to be asked for; the others go with the request. */
+static void
+keep_agreed (Request *request, const GArray *nodes)
+{
+  GPtrArray *all = request->resolver->warm;
+
+  for (guint i = 0; i < all->len; i++)
+    {
+      Warm *warm = g_ptr_array_index (all, i);
+
+      if (warm->asker != request || !names_node (nodes, pl_early_target (warm->early)))
+        continue;
+      warm->asker = NULL;
+      pl_env_arm (request->resolver->env, &warm->expiry, WARM_TIME, on_expiry, warm);
+    }
+}
+
+/* The overlay did not answer: where a link stands that certifies them will do. */
+static GArray *
+dup_reached (Request *request)
+{
+  GArray *nodes = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  GPtrArray *all = request->resolver->warm;
+
+  for (guint i = 0; i < all->len; i++)
+    {
+      Warm *warm = g_ptr_array_index (all, i);
+
+      if (warm->asker == request && pl_early_is_up (warm->early, request->aor))
+        g_array_append_val (nodes, *pl_early_target (warm->early));
+    }
+  return nodes;
+}
+
+static PlEarly *
+take_warm (PlOverlayResolver *resolver, PlMembership *membership, const PlNodeId *node)
+{
+  for (guint i = 0; i < resolver->warm->len; i++)
+    {
+      Warm *warm = g_ptr_array_index (resolver->warm, i);
+      PlEarly *early;
+
+      if (warm->asker || warm->membership != membership || !pl_node_id_equal (pl_early_target (warm->early), node)
+          || pl_early_failed (warm->early))
+        continue;
+      early = g_steal_pointer (&warm->early);
+      g_ptr_array_remove_index (resolver->warm, i);
+      return early;
+    }
+  return NULL;
+}
+
+static void
+drop_warm (PlOverlayResolver *resolver, PlMembership *membership, const Request *asker)
+{
+  for (guint i = resolver->warm->len; i > 0; i--)
+    {
+      const Warm *warm = g_ptr_array_index (resolver->warm, i - 1);
+
+      if (warm->membership == membership && (!asker || warm->asker == asker))
+        g_ptr_array_remove_index (resolver->warm, i - 1);
+    }
+}
+
+/* --- requests --- */
+
 static void
 request_free (gpointer data)
 {
   Request *request = data;
 
+  drop_warm (request->resolver, request->membership, request);
+  pl_early_free (request->early);
+  g_free (request->aor);
   pl_timer_clear (&request->refusal);
   if (request->lookup)
     pl_lookup_cancel (request->lookup);
@@ -102,12 +253,19 @@ to_resolve_result (PlLookupResult result)
 }
 
 static void
-on_lookup (gpointer user, PlLookupResult result, const GArray *nodes)
+on_lookup (gpointer user, PlLookupResult result, const GArray *looked_up)
 {
-  Request request = request_finish (user);
+  Request *asked = user, request;
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GArray) nodes = result == PL_LOOKUP_FAILED ? dup_reached (asked) : g_array_ref ((GArray *) looked_up);
 
-  for (guint i = 0; nodes && i < nodes->len; i++)
+  if (result != PL_LOOKUP_FAILED)
+    pl_people_looked_up (asked->resolver->people, pl_membership_overlay (asked->membership), asked->aor, nodes);
+  else if (nodes->len > 0)
+    result = PL_LOOKUP_FOUND;
+  keep_agreed (asked, nodes);
+  request = request_finish (asked);
+  for (guint i = 0; i < nodes->len; i++)
     g_ptr_array_add (names, pl_node_id_dup_hex (&g_array_index (nodes, PlNodeId, i)));
   g_ptr_array_add (names, NULL);
   request.resolved (request.user, to_resolve_result (result),
@@ -115,10 +273,22 @@ on_lookup (gpointer user, PlLookupResult result, const GArray *nodes)
 }
 
 static void
+note_reached (const Request *request, PlAppLink *link)
+{
+  const PlCarrierInfo *info = pl_app_link_info (link);
+  const char *aor = pl_cert_aor (info->cert);
+
+  if (aor)
+    pl_people_reached (request->resolver->people, pl_membership_overlay (request->membership), aor, &info->node);
+}
+
+static void
 on_connect (gpointer user, PlAppLink *link, const GError *error)
 {
   Request request = request_finish (user);
 
+  if (link)
+    note_reached (&request, link);
   request.connected (request.user, link ? pl_membership_wrap (request.membership, link) : NULL, error);
 }
 
@@ -129,10 +299,14 @@ resolve (gpointer impl, const char *own, const char *aor, PlResolveFunc func, gp
   Request *request = request_new (resolver, own, user);
 
   request->resolved = func;
-  if (request->membership)
-    request->lookup = pl_node_lookup (pl_membership_node (request->membership), aor, on_lookup, request);
-  else
-    pl_env_arm (resolver->env, &request->refusal, 0, refuse, request);
+  request->aor = g_strdup (aor);
+  if (!request->membership)
+    {
+      pl_env_arm (resolver->env, &request->refusal, 0, refuse, request);
+      return request;
+    }
+  request->lookup = pl_node_lookup (pl_membership_node (request->membership), aor, on_lookup, request);
+  dial_where_reached (request);
   return request;
 }
 
@@ -145,6 +319,10 @@ connect_node (gpointer impl, const char *own, const char *node, PlConnectFunc fu
 
   request->connected = func;
   if (request->membership && pl_node_id_parse (node, &id))
+    request->early = take_warm (resolver, request->membership, &id);
+  if (request->early)
+    pl_early_await (request->early, on_connect, request);
+  else if (request->membership && pl_node_id_parse (node, &id))
     request->connect = pl_node_app_connect (pl_membership_node (request->membership), &id, on_connect, request);
   else
     pl_env_arm (resolver->env, &request->refusal, 0, refuse, request);
@@ -187,7 +365,7 @@ registered (gpointer impl, const char *aor, gboolean present)
 static const PlResolverFuncs funcs = { resolve, connect_node, cancel, is_ours, own_node, registered };
 
 PlOverlayResolver *
-pl_overlay_resolver_new (PlEnv *env, GPtrArray *memberships)
+pl_overlay_resolver_new (PlEnv *env, GPtrArray *memberships, const char *people_path)
 {
   PlOverlayResolver *resolver = g_new0 (PlOverlayResolver, 1);
 
@@ -196,6 +374,8 @@ pl_overlay_resolver_new (PlEnv *env, GPtrArray *memberships)
   resolver->env = env;
   resolver->memberships = memberships;
   resolver->requests = g_hash_table_new_full (NULL, NULL, NULL, request_free);
+  resolver->warm = g_ptr_array_new_with_free_func (warm_free);
+  resolver->people = pl_people_new (env, people_path);
   return resolver;
 }
 
@@ -205,6 +385,8 @@ pl_overlay_resolver_free (PlOverlayResolver *resolver)
   if (!resolver)
     return;
   g_hash_table_unref (resolver->requests);
+  g_ptr_array_unref (resolver->warm);
+  pl_people_free (resolver->people);
   g_free (resolver);
 }
 
@@ -219,6 +401,7 @@ pl_overlay_resolver_drop (PlOverlayResolver *resolver, PlMembership *membership)
 {
   g_autoptr (GList) requests = g_hash_table_get_keys (resolver->requests);
 
+  drop_warm (resolver, membership, NULL);
   for (GList *l = requests; l; l = l->next)
     {
       Request *request = l->data;
@@ -227,6 +410,7 @@ pl_overlay_resolver_drop (PlOverlayResolver *resolver, PlMembership *membership)
         continue;
       g_clear_pointer (&request->lookup, pl_lookup_cancel);
       g_clear_pointer (&request->connect, pl_app_connect_cancel);
+      g_clear_pointer (&request->early, pl_early_free);
       request->membership = NULL;
       pl_env_arm (resolver->env, &request->refusal, 0, refuse, request);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Answers sip/resolver.h from the overlays: who serves an AoR and how to get a certified link
- * to a node, always through the membership of the identity that asks.
+ * to a node, always through the membership of the identity that asks. Where somebody was reached
+ * before is dialled while the look-up runs; what the look-up says counts.
  */
 #pragma once
 #include "proxy/membership.h"
@@ -10,8 +11,9 @@ G_BEGIN_DECLS
 
 typedef struct PlOverlayResolver PlOverlayResolver;
 
-/* `memberships`: GPtrArray of PlMembership, borrowed; may change while this lives. */
-PlOverlayResolver *pl_overlay_resolver_new (PlEnv *env, GPtrArray *memberships);
+/* `memberships`: GPtrArray of PlMembership, borrowed; may change while this lives. `people_path`: the
+ * file of people called before (proxy/resolver/people.h). */
+PlOverlayResolver *pl_overlay_resolver_new (PlEnv *env, GPtrArray *memberships, const char *people_path);
 void pl_overlay_resolver_free (PlOverlayResolver *resolver);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlOverlayResolver, pl_overlay_resolver_free)
 const PlResolver *pl_overlay_resolver_interface (PlOverlayResolver *resolver);
