@@ -81,6 +81,7 @@ dup_measured (const PlSimResult *result)
 
   add (lines, "memory_per_peer", "memory of each peer, bytes", COUNT, result->memory_per_peer);
   add (lines, "wall_seconds", "real time, s", FIXED1, result->wall_seconds);
+  add (lines, "cpu_seconds", "time of the processor, s", FIXED1, result->cpu_seconds);
   add (lines, "events_per_s", "events a second of real time", COUNT, result->events_per_s);
   return lines;
 }

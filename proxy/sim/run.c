@@ -293,7 +293,7 @@ run_all (Run *run)
 PlSimResult *
 pl_sim_run (const PlSimOptions *options, void (*progress) (double share, const char *what))
 {
-  gint64 started = g_get_monotonic_time ();
+  gint64 started = g_get_monotonic_time (), cpu = pl_sim_cpu_time ();
   gsize before = memory_in_use ();
   PlSimResult *result = result_new ();
   g_autoptr (GError) error = NULL;
@@ -312,6 +312,7 @@ pl_sim_run (const PlSimOptions *options, void (*progress) (double share, const c
   result->alive = pl_swarm_alive (swarm);
   result->memory_per_peer = (double) (memory_in_use () - before) / MAX (result->alive, 1);
   result->wall_seconds = (double) (g_get_monotonic_time () - started) / PL_USEC_PER_SEC;
+  result->cpu_seconds = (double) (pl_sim_cpu_time () - cpu) / PL_USEC_PER_SEC;
   result->events_per_s = pl_universe_events (pl_swarm_universe (swarm)) / MAX (result->wall_seconds, 1e-6);
   pl_sim_stub_start (FALSE, NULL, NULL);
   return result;

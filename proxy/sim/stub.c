@@ -91,9 +91,8 @@ __wrap_gnutls_pubkey_verify_data2 (gnutls_pubkey_t key, gnutls_sign_algorithm_t 
            ? 0 : GNUTLS_E_PK_SIG_VERIFY_FAILED;
 }
 
-/* Of this process, microseconds: others may be busy too. */
-static gint64
-cpu_time (void)
+gint64
+pl_sim_cpu_time (void)
 {
   struct timespec now;
 
@@ -116,17 +115,17 @@ pl_sim_measure (guint times, gsize len, double *sign, double *verify)
   gnutls_pubkey_init (&public);
   good = gnutls_privkey_import_x509_raw (key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0) >= 0
          && gnutls_pubkey_import_privkey (public, key, 0, 0) >= 0;
-  began = cpu_time ();
+  began = pl_sim_cpu_time ();
   for (guint i = 0; good && i < times; i++)
     {
       gnutls_free (signature.data);
       good = __real_gnutls_privkey_sign_data2 (key, GNUTLS_SIGN_ECDSA_SHA256, GNUTLS_PRIVKEY_FLAG_REPRODUCIBLE, &data, &signature) >= 0;
     }
-  *sign = (double) (cpu_time () - began) / times;
-  began = cpu_time ();
+  *sign = (double) (pl_sim_cpu_time () - began) / times;
+  began = pl_sim_cpu_time ();
   for (guint i = 0; good && i < times; i++)
     good = __real_gnutls_pubkey_verify_data2 (public, GNUTLS_SIGN_ECDSA_SHA256, 0, &data, &signature) >= 0;
-  *verify = (double) (cpu_time () - began) / times;
+  *verify = (double) (pl_sim_cpu_time () - began) / times;
   gnutls_free (signature.data);
   gnutls_pubkey_deinit (public);
   gnutls_privkey_deinit (key);

@@ -16,5 +16,7 @@
 typedef void (*PlSimCharge) (gpointer user, gint64 usec);
 /* From now on each signature and verification is charged; NULL: not. */
 void pl_sim_stub_start (gboolean stub, PlSimCharge charge, gpointer user);
+/* Of this process, microseconds: others may be busy too. */
+gint64 pl_sim_cpu_time (void);
 /* Microseconds of a real signature over `len` bytes and of its verification, mean of `times`. */
 gboolean pl_sim_measure (guint times, gsize len, double *sign, double *verify);

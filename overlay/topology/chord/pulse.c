@@ -100,7 +100,7 @@ is_spare (PlChord *chord, const PlChordLink *link)
   gint64 now = pl_env_now (chord->config.env);
 
   return chord->state == PL_TOPOLOGY_JOINED && link->ours && link->peer && now - link->up > SPARE_AFTER
-         && now - chord->ring_changed > SPARE_AFTER / 4 && !pl_chord_needs (chord, &link->id);
+         && !pl_chord_needs (chord, &link->id);
 }
 
 static void
