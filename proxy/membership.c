@@ -372,6 +372,7 @@ make_transport (PlMembership *membership, const PlMembershipOptions *options, GE
     .stun = (const char *const *) stun->pdata,
     .turn = (const char *const *) config->turn,
     .max_message = membership->document->max_message_size,
+    .no_ice = membership->document->no_ice,
   };
 
   return pl_transport_real_new (membership->env, pl_loop_context (options->loop), membership->identity,

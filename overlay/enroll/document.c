@@ -238,8 +238,6 @@ pl_document_check_supported (const PlDocument *document, GError **error)
       if (!g_str_equal (extension, PL_NS_BASE) && !g_str_equal (extension, PL_NS_CHORD) && !g_str_equal (extension, PL_NS_OWN))
         return unsupported (document, "extension", extension, error);
     }
-  if (document->no_ice) /* all of an overlay, or nothing (6.5.1.5) */
-    return unsupported (document, "links without ICE", "", error);
   if (document->unknown_kinds->len > 0)
     return unsupported (document, "Kind", g_ptr_array_index (document->unknown_kinds, 0), error);
   if (document->shared_secret)

@@ -490,9 +490,8 @@ listen_on (GInetAddress *inet, guint16 port, GError **error)
   return g_steal_pointer (&socket);
 }
 
-gboolean
-pl_tcp_listen (PlTcp *tcp, const char *address, guint16 port, void (*accept) (gpointer user, PlCarrier *carrier),
-               gpointer user, GError **error)
+static GSocket *
+listen_at (const char *address, guint16 port, GError **error)
 {
   g_autoptr (GInetAddress) inet = address ? g_inet_address_new_from_string (address)
                                           : g_inet_address_new_any (G_SOCKET_FAMILY_IPV6);
@@ -501,7 +500,7 @@ pl_tcp_listen (PlTcp *tcp, const char *address, guint16 port, void (*accept) (gp
   if (!inet)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "overlay listen address %s is no address", address);
-      return FALSE;
+      return NULL;
     }
   socket = listen_on (inet, port, address ? error : NULL);
   if (!socket && !address) /* a machine without IPv6 */
@@ -511,16 +510,44 @@ pl_tcp_listen (PlTcp *tcp, const char *address, guint16 port, void (*accept) (gp
       socket = listen_on (four, port, error);
     }
   if (!socket)
-    {
-      g_prefix_error (error, "overlay port %u (TCP): ", port);
-      return FALSE;
-    }
+    g_prefix_error (error, "overlay port %u (TCP): ", port);
+  return g_steal_pointer (&socket);
+}
+
+gboolean
+pl_tcp_listen (PlTcp *tcp, const char *address, guint16 port, void (*accept) (gpointer user, PlCarrier *carrier),
+               gpointer user, GError **error)
+{
+  g_autoptr (GSocket) socket = listen_at (address, port, error);
+
+  if (!socket)
+    return FALSE;
   tcp->accept = accept;
   tcp->accept_user = user;
   if (!tcp->pause)
     accept_on (tcp, socket);
   g_ptr_array_add (tcp->listeners, g_steal_pointer (&socket));
   return TRUE;
+}
+
+guint16
+pl_tcp_bind (PlTcp *tcp, const char *address, void (*accept) (gpointer user, PlCarrier *carrier), gpointer user, GError **error)
+{
+  g_autoptr (GSocket) socket = listen_at (address, 0, error);
+  g_autoptr (GSocketAddress) bound = socket ? g_socket_get_local_address (socket, error) : NULL;
+
+  if (!bound)
+    return 0;
+  tcp->accept = accept;
+  tcp->accept_user = user;
+  g_ptr_array_add (tcp->listeners, g_steal_pointer (&socket));
+  return g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound));
+}
+
+void
+pl_tcp_accept (PlTcp *tcp)
+{
+  accept_all (tcp);
 }
 
 /* --- life --- */

@@ -33,6 +33,11 @@ void pl_tcp_free (PlTcp *tcp);
 /* `address` numeric, NULL: every address. `accept` gets carriers. */
 gboolean pl_tcp_listen (PlTcp *tcp, const char *address, guint16 port, void (*accept) (gpointer user, PlCarrier *carrier),
                         gpointer user, GError **error);
+/* The same on a port of the system's choice, which is returned (0: error); who connects waits in
+ * the kernel until pl_tcp_accept. */
+guint16 pl_tcp_bind (PlTcp *tcp, const char *address, void (*accept) (gpointer user, PlCarrier *carrier), gpointer user,
+                     GError **error);
+void pl_tcp_accept (PlTcp *tcp);
 /* `host` is an address or a name. One call of one handler, later. */
 void pl_tcp_dial (PlTcp *tcp, const char *host, guint16 port, const PlTcpDialHandlers *handlers, gpointer user);
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "ice/stun/server.h"
 #include "overlay/link/attachment.h"
+#include "overlay/link/direct.h"
 #include "overlay/link/tcp.h"
 
 #define ATTACHMENTS_MAX 64   /* at once */
@@ -22,7 +23,8 @@ typedef struct {
   guint16 port;               /* where we listen, 0: nowhere */
   GPtrArray *stun, *turn;    /* numeric "host:port", NULL-terminated */
   guint stun_index;
-  GHashTable *attachments;
+  GHashTable *attachments;   /* PlAttachment, or PlDirect without ICE */
+  gboolean no_ice;
   GPtrArray *dials;          /* Dial */
   GCancellable *resolving;
   PlAcceptFunc accept;
@@ -142,6 +144,14 @@ real_attach (gpointer impl, PlAttachPurpose purpose, gboolean controlling, const
     refused = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "too many attachments at once");
   real->attach.stun = (const char *const *) real->stun->pdata;
   real->attach.turn = (const char *const *) real->turn->pdata;
+  if (real->no_ice)
+    {
+      PlDirect *direct = pl_direct_new (&real->attach, controlling, handlers, user, refused);
+
+      pl_direct_set_over (direct, on_over, real);
+      g_hash_table_add (real->attachments, direct);
+      return (PlAttachment *) direct;
+    }
   attachment = pl_attachment_new (&real->attach, purpose, controlling, handlers, user, refused);
   pl_attachment_set_over (attachment, on_over, real);
   g_hash_table_add (real->attachments, attachment);
@@ -151,14 +161,19 @@ real_attach (gpointer impl, PlAttachPurpose purpose, gboolean controlling, const
 static void
 real_remote (gpointer impl, PlAttachment *attachment, const PlAttachReqAns *remote, const PlNodeId *node)
 {
-  pl_attachment_set_remote (attachment, remote, node);
+  if (((Real *) impl)->no_ice)
+    pl_direct_set_remote ((PlDirect *) attachment, remote, node);
+  else
+    pl_attachment_set_remote (attachment, remote, node);
 }
 
 static void
 real_cancel (gpointer impl, PlAttachment *attachment)
 {
-  if (!pl_attachment_is_over (attachment))
-    g_hash_table_remove (((Real *) impl)->attachments, attachment);
+  Real *real = impl;
+
+  if (real->no_ice ? !pl_direct_is_over ((PlDirect *) attachment) : !pl_attachment_is_over (attachment))
+    g_hash_table_remove (real->attachments, attachment);
 }
 
 /* --- TLS over TCP --- */
@@ -271,7 +286,9 @@ pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, 
   real->context = g_main_context_ref (context ? context : g_main_context_default ());
   real->identity = pl_identity_ref (identity);
   real->address = g_strdup (options->listen_address);
-  real->attachments = g_hash_table_new_full (NULL, NULL, (GDestroyNotify) pl_attachment_free, NULL);
+  real->no_ice = options->no_ice;
+  real->attachments = g_hash_table_new_full (NULL, NULL, options->no_ice ? (GDestroyNotify) pl_direct_free
+                                                                         : (GDestroyNotify) pl_attachment_free, NULL);
   real->dials = g_ptr_array_new_with_free_func (g_free);
   real->resolving = g_cancellable_new ();
   real->credentials = pl_tls_credentials_new (pl_identity_gnutls_key (identity),

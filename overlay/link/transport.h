@@ -73,6 +73,7 @@ typedef struct {
   const char *const *stun;    /* "host:port", NULL-terminated, may be NULL */
   const char *const *turn;    /* "user:password@host:port" */
   gsize max_message;
+  gboolean no_ice;            /* of the overlay's document: TLS over TCP, straight (6.5.1.11) */
   gboolean allow_loopback;    /* loopback addresses become candidates too: nodes on one machine */
 } PlTransportOptions;
 

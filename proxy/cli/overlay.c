@@ -19,7 +19,7 @@ static char **bootstrap_option, **stun_option, **kind_option;
 static char **remove_bootstrap_option, **remove_stun_option, **bad_option, **good_option;
 static int expires_option = -1;
 static char *name_option;
-static gboolean force_option;
+static gboolean force_option, no_ice_option;
 
 /* --- create --- */
 
@@ -247,6 +247,8 @@ run_create (PlCli *cli, GError **error)
   g_autofree char *name = pl_cli_overlay_name (g_ptr_array_index (cli->args, 0), error);
   g_autoptr (PlDocument) document = name ? pl_document_new (name) : NULL;
 
+  if (document)
+    document->no_ice = no_ice_option;
   return document && check_new (cli, name, error) && add_hosts (document, error) && add_kinds (document, error)
          && make_overlay (cli, document, error);
 }
@@ -564,6 +566,7 @@ run_list (PlCli *cli, GError **error)
 static const GOptionEntry create_options[] = {
   { "bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bootstrap_option, "A machine of the overlay that all can reach (repeat for more)", "HOST:PORT" },
   { "stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &stun_option, "A STUN server (repeat for more)", "HOST:PORT" },
+  { "no-ice", 0, 0, G_OPTION_ARG_NONE, &no_ice_option, "Links go straight over TLS: for a LAN or servers, where no NAT is between", NULL },
   { "kind", 0, 0, G_OPTION_ARG_STRING_ARRAY, &kind_option, "A private Kind, as 0xf0000001:SINGLE:USER-MATCH:1:1000 (repeat for more)", "ID:MODEL:POLICY:COUNT:SIZE" },
   { NULL }
 };

@@ -130,7 +130,6 @@ START_TEST (document_made_here_reads_back_and_verifies)
   ck_assert (kind && kind->access == PL_ACCESS_COPIES && kind->max_node_multiple == 2 && kind->max_size == 1024);
   ck_assert_uint_eq (read->registration_places, 3);
   ck_assert_uint_eq (read->kind_blobs->len, 3); /* and so not required of others */
-  read->no_ice = FALSE; /* read, but not supported */
   ck_assert_msg (pl_document_check_supported (read, &error), "%s", error ? error->message : "");
   ck_assert_msg (verifies (read, NULL, &error), "%s", error ? error->message : "");
 }
@@ -408,7 +407,6 @@ static const char *const unsupported[] = {
   WITH ("<overlay-link-protocol>DTLS-UDP-SR</overlay-link-protocol>"),
   WITH ("<mandatory-extension>urn:x</mandatory-extension>"),
   WITH ("<node-id-length>20</node-id-length><bad-node>0102030405060708090a0b0c0d0e0f1011121314</bad-node>"), /* 302 */
-  WITH ("<no-ice>true</no-ice>"), /* 125 */
   WITH ("<shared-secret>secret</shared-secret>"),
   WITH ("<self-signed-permitted digest=\"sha1\">true</self-signed-permitted>"),
   WITH (KIND ("name=\"X-UNKNOWN\"", "USER-MATCH")),

@@ -32,6 +32,7 @@ typedef struct {
   GPtrArray *got;
 } Node;
 
+static gboolean no_ice;
 static GMainContext *context;
 static PlLoop *loop;
 static Node a, b;
@@ -77,7 +78,8 @@ free_port (void)
 static void
 start_node (Node *node, const char *who, const char *overlay, guint16 listen)
 {
-  PlTransportOptions options = { .listen_address = "127.0.0.1", .listen_port = listen, .max_message = 16384 };
+  PlTransportOptions options = { .listen_address = "127.0.0.1", .listen_port = listen, .max_message = 16384,
+                                 .no_ice = no_ice };
   g_autoptr (GBytes) root = pl_test_data ("vectors/pki/ca.der");
   g_autoptr (GError) error = NULL;
 
@@ -126,6 +128,7 @@ start (const char *who_a, const char *who_b)
 static void
 finish (void)
 {
+  no_ice = FALSE;
   stop_node (&a);
   stop_node (&b);
   run_until (NULL, 20);
@@ -626,6 +629,67 @@ START_TEST (transport_fails_an_attach_to_useless_or_malformed_parts)
 }
 END_TEST
 
+/* --- without ICE --- */
+
+START_TEST (transport_attaches_without_ice_by_tls_alone) /* 117, 125, 134 */
+{
+  for (int purpose = PL_ATTACH_LINK; purpose <= PL_ATTACH_APPLICATION; purpose++)
+    {
+      no_ice = TRUE;
+      start ("pki/alice", "pki/bob");
+      attach ((PlAttachPurpose) purpose, pl_identity_node_id (b.identity), pl_identity_node_id (a.identity));
+      ck_assert_uint_gt (a.local.candidates->len, 0);
+      for (guint i = 0; i < a.local.candidates->len; i++)
+        ck_assert_uint_eq (g_array_index (a.local.candidates, PlIceCandidate, i).overlay_link, PL_LINK_TLS_TCP_FH_NO_ICE);
+      ck_assert (run_until (both_connected, 5000));
+      ck_assert (pl_carrier_info (a.carrier)->reliable && pl_carrier_info (b.carrier)->reliable);
+      ck_assert (pl_node_id_equal (&pl_carrier_info (a.carrier)->node, pl_identity_node_id (b.identity)));
+      check_path (pl_carrier_info (a.carrier), pl_carrier_info (b.carrier), "tcp");
+      ck_assert (pl_carrier_send (a.carrier, (const guint8 *) "from a", 6));
+      ck_assert (pl_carrier_send (b.carrier, (const guint8 *) "from b", 6));
+      ck_assert (run_until (both_got, 2000));
+      finish ();
+    }
+}
+END_TEST
+
+START_TEST (transport_without_ice_closes_on_another_node) /* 134 */
+{
+  PlNodeId other = { { 9 } };
+
+  no_ice = TRUE;
+  start ("pki/alice", "pki/bob");
+  attach (PL_ATTACH_LINK, pl_identity_node_id (b.identity), &other);
+  ck_assert (run_until (b_over, 5000));
+  ck_assert_ptr_null (b.carrier);
+  ck_assert_ptr_nonnull (b.error);
+  finish ();
+}
+END_TEST
+
+static gboolean
+nobody_left (void)
+{
+  return a.error && b.error;
+}
+
+START_TEST (transport_never_mixes_ice_and_none) /* 117, 125 */
+{
+  no_ice = TRUE;
+  start ("pki/alice", "pki/bob");
+  a.attachment = pl_transport_attach (a.transport, PL_ATTACH_LINK, TRUE, &attach_handlers, &a);
+  b.attachment = pl_transport_attach (b.transport, PL_ATTACH_LINK, FALSE, &attach_handlers, &b);
+  ck_assert (run_until (a_gathered, 1000) && run_until (b_gathered, 1000));
+  g_array_index (a.local.candidates, PlIceCandidate, 0).overlay_link = PL_LINK_DTLS_UDP_SR;
+  pl_transport_remote (b.transport, b.attachment, &a.local, pl_identity_node_id (a.identity));
+  g_array_set_size (b.local.candidates, 0);
+  pl_transport_remote (a.transport, a.attachment, &a.local, pl_identity_node_id (b.identity));
+  ck_assert (run_until (nobody_left, 2000));
+  ck_assert_ptr_nonnull (strstr (b.error, "offers ICE"));
+  finish ();
+}
+END_TEST
+
 /* S2-71: our checks go to hosts, not to whole networks. */
 START_TEST (transport_checks_no_group_address)
 {
@@ -774,6 +838,9 @@ main (void)
   tcase_add_test (ice, transport_refuses_the_wrong_node_at_the_end_of_ice);
   tcase_add_test (ice, transport_refuses_a_wrong_certificate_at_the_end_of_ice);
   tcase_add_test (ice, transport_fails_an_attach_to_useless_or_malformed_parts);
+  tcase_add_test (ice, transport_attaches_without_ice_by_tls_alone);
+  tcase_add_test (ice, transport_without_ice_closes_on_another_node);
+  tcase_add_test (ice, transport_never_mixes_ice_and_none);
   tcase_add_test (ice, transport_checks_no_group_address);
   tcase_add_test (ice, transport_fails_an_attach_whose_far_side_never_comes);
   tcase_add_test (ice, transport_lets_go_of_an_attach_at_any_time);

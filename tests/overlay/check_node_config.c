@@ -20,6 +20,7 @@
 static PlWorld *world;
 static PlIdentity *signer;
 static PlDocument *plan;  /* what the next document says: edited, then built */
+static guint n_boot = 1;
 static guint answers;
 static int error_code;    /* of the last answer, -1: none */
 
@@ -37,7 +38,7 @@ document_by (PlIdentity *by)
 static void
 world_of (guint n, guint grown)
 {
-  PlWorldOptions options = { .seed = 23, .n = n, .n_boot = 1, .promote_after = 3600 * PL_USEC_PER_SEC };
+  PlWorldOptions options = { .seed = 23, .n = n, .n_boot = n_boot, .promote_after = 3600 * PL_USEC_PER_SEC };
   g_autoptr (GBytes) xml = NULL;
 
   world = pl_world_new (&options);
@@ -57,6 +58,7 @@ teardown (void)
 {
   g_clear_pointer (&world, pl_world_free);
   g_clear_pointer (&signer, pl_identity_unref);
+  n_boot = 1;
 }
 
 static void
@@ -210,6 +212,35 @@ START_TEST (node_that_was_away_gets_the_document_when_it_joins) /* 58, 301 */
   ck_assert_uint_eq (sequence_of (2), 1);
   ck_assert (pl_world_wait_state (world, 2, PL_NODE_PEER, 30 * PL_USEC_PER_SEC));
   ck_assert_uint_eq (sequence_of (2), 2);
+}
+END_TEST
+
+START_TEST (bootstrap_nodes_of_the_newer_document_are_dialled) /* 306, 324 */
+{
+  g_autoptr (GBytes) first = NULL;
+  g_autoptr (GBytes) second = NULL;
+  g_autofree char *host = NULL;
+
+  n_boot = 2;
+  world_of (3, 0);
+  host = g_strdup (g_array_index (plan->bootstrap_nodes, PlHostPort, 1).host);
+  g_array_set_size (plan->bootstrap_nodes, 1);
+  first = document_by (signer);
+  pl_world_set_document (world, pl_document_parse (first, NULL, NULL));
+  pl_world_grow (world, 3);
+  plan->sequence = 2;
+  g_free (g_array_index (plan->bootstrap_nodes, PlHostPort, 0).host);
+  g_array_index (plan->bootstrap_nodes, PlHostPort, 0).host = g_steal_pointer (&host);
+  second = document_by (signer);
+  take (0, second);
+  pl_world_run (world, SPREAD);
+  pl_world_kill (world, 0);
+  pl_world_kill (world, 1);
+  pl_world_run (world, 120 * PL_USEC_PER_SEC);
+  pl_world_set_document (world, pl_document_parse (second, NULL, NULL));
+  pl_world_start (world, 1, PL_ROLE_CLIENT);
+  pl_world_run (world, 20 * PL_USEC_PER_SEC);
+  ck_assert (linked (2, 1));
 }
 END_TEST
 
@@ -646,6 +677,7 @@ main (void)
   tcase_add_test (c, requests_survive_the_change_in_both_directions);
   tcase_add_test (c, sequence_wraps_from_65534_to_0);
   tcase_add_test (c, node_that_was_away_gets_the_document_when_it_joins);
+  tcase_add_test (c, bootstrap_nodes_of_the_newer_document_are_dialled);
   tcase_add_test (c, signer_hands_over_and_a_gap_is_not_jumped);
   tcase_add_test (c, forged_document_is_refused);
   tcase_add_test (c, bad_node_is_cut_off_everywhere);
