@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "overlay/forward/forward.h"
+#include "overlay/forward/reassembly.h"
 #include "overlay/forward/saved.h"
 #include "overlay/wire/message.h"
 #include "overlay/wire/routing.h"
@@ -662,6 +663,58 @@ START_TEST (large_message_is_cut_into_whole_headers_and_put_together_at_its_end)
 }
 END_TEST
 
+/* --- reassembly by itself --- */
+
+static GBytes *
+add_piece (PlReassembly *reassembly, GBytes *fragment, guint8 from)
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+  PlNodeId origin, over = node (from);
+  gsize len;
+
+  ck_assert_int_eq (pl_forwarding_peek (fragment, &header, &len), PL_WIRE_OK);
+  return pl_reassembly_add (reassembly, fragment, &header, len, &over, &origin);
+}
+
+START_TEST (fragments_that_overlap_make_the_same_message_and_late_ones_none) /* 81, 85, 86 */
+{
+  PlReassembly *reassembly = pl_reassembly_new (env, 16384, PL_FORWARD_LIFETIME);
+  Recipe recipe = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 9, .size = 3000 };
+  g_autoptr (GBytes) message = make (&recipe);
+  g_autoptr (GPtrArray) large = pl_message_fragment (message, 1500), small = pl_message_fragment (message, 900);
+  g_autoptr (GBytes) whole = NULL;
+
+  for (guint i = 0; i + 1 < large->len; i++)
+    ck_assert_ptr_null (add_piece (reassembly, g_ptr_array_index (large, i), 1));
+  for (guint i = small->len; i > 0 && !whole; i--)
+    whole = add_piece (reassembly, g_ptr_array_index (small, i - 1), 2);
+  ck_assert (whole && g_bytes_equal (whole, message));
+  ck_assert_uint_eq (pl_reassembly_size (reassembly), 0);
+  for (guint i = 0; i + 1 < small->len; i++)
+    ck_assert_ptr_null (add_piece (reassembly, g_ptr_array_index (small, i), 1));
+  pl_universe_run (universe, PL_FORWARD_LIFETIME);
+  ck_assert_ptr_null (add_piece (reassembly, g_ptr_array_index (small, small->len - 1), 1));
+  pl_reassembly_free (reassembly);
+}
+END_TEST
+
+START_TEST (fragments_beyond_the_room_there_is_are_dropped) /* 82 */
+{
+  PlReassembly *reassembly = pl_reassembly_new (env, 16384, PL_FORWARD_LIFETIME);
+  Recipe recipe = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 9, .size = 3000 };
+
+  for (guint i = 0; i < 2 * PL_REASSEMBLY_MESSAGES_MAX; i++)
+    {
+      g_autoptr (GBytes) message = make (&recipe);
+      g_autoptr (GPtrArray) pieces = pl_message_fragment (message, 1500);
+
+      ck_assert_ptr_null (add_piece (reassembly, g_ptr_array_index (pieces, 0), (guint8) (i / 8)));
+    }
+  ck_assert_uint_eq (pl_reassembly_size (reassembly), PL_REASSEMBLY_MESSAGES_MAX);
+  pl_reassembly_free (reassembly);
+}
+END_TEST
+
 START_TEST (newest_link_is_used_and_the_old_one_still_heard)
 {
   PlLoopPair *old_pair = far[1].pair;
@@ -720,6 +773,8 @@ suite (void)
   tcase_add_test (c, message_nobody_acknowledges_is_delivered_here_when_we_are_the_next_hop);
   tcase_add_test (c, message_waiting_for_a_lost_link_goes_on_at_once);
   tcase_add_test (c, large_message_is_cut_into_whole_headers_and_put_together_at_its_end);
+  tcase_add_test (c, fragments_that_overlap_make_the_same_message_and_late_ones_none);
+  tcase_add_test (c, fragments_beyond_the_room_there_is_are_dropped);
   tcase_add_test (c, newest_link_is_used_and_the_old_one_still_heard);
   tcase_add_test (c, own_message_to_ourselves_is_delivered_later);
   suite_add_tcase (s, c);

@@ -294,6 +294,18 @@ START_TEST (expired_and_endless_requests_are_refused) /* RFC 7851 5.3 */
 }
 END_TEST
 
+START_TEST (route_query_for_an_opaque_id_is_nobodys_business) /* 287, 296 */
+{
+  PlRouteQueryReq query = { .destination = pl_destination_compact (5) };
+  g_autoptr (GBytes) body = pl_body_write (pl_body_type (PL_MESSAGE_ROUTE_QUERY_REQ), &query);
+  PlTransRequest request = { .to = node_of (2), .code = PL_MESSAGE_ROUTE_QUERY_REQ, .body = body };
+
+  pl_trans_request (pl_world_node (world, 1)->trans, &request, on_answer, NULL, NULL);
+  pl_world_run (world, 2 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (last_error, PL_ERROR_FORBIDDEN);
+}
+END_TEST
+
 START_TEST (trace_ends_at_a_silent_hop_and_where_nobody_is)
 {
   PlDestination to = node_of (5);
@@ -344,6 +356,7 @@ suite (void)
   tcase_add_test (c, fetch_by_iterative_routing_brings_the_value);
   tcase_add_test (c, only_those_named_are_told_private_things);
   tcase_add_test (c, expired_and_endless_requests_are_refused);
+  tcase_add_test (c, route_query_for_an_opaque_id_is_nobodys_business);
   tcase_add_test (c, traces_are_bounded_and_cancelled_silently);
   tcase_add_test (c, trace_ends_at_a_silent_hop_and_where_nobody_is);
   suite_add_tcase (s, c);
