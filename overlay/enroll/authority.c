@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/aor.h"
+#include "base/hex.h"
 #include "overlay/ident/cert.h"
 
 #define SERIAL_LEN 16
@@ -174,6 +175,18 @@ pl_request_read (const char *pem, char **aor, char **overlay, GError **error)
   if (overlay)
     *overlay = g_steal_pointer (&wanted);
   return TRUE;
+}
+
+char *
+pl_request_dup_key_id (const char *pem, GError **error)
+{
+  g_auto (gnutls_x509_crq_t) crq = import_request (pem, error);
+  guint8 id[64];
+  size_t len = sizeof id;
+
+  if (!crq || !good (gnutls_x509_crq_get_key_id (crq, GNUTLS_KEYID_USE_SHA256, id, &len), "name the request's key", error))
+    return NULL;
+  return pl_hex_dup (id, len);
 }
 
 gboolean

@@ -26,6 +26,9 @@ char *pl_request_make (const char *key_pem, const char *aor, const char *overlay
  * be NULL. */
 gboolean pl_request_read (const char *pem, char **aor, char **overlay, GError **error);
 
+/* SHA-256 of the request's key in hexadecimal, its self-signature checked; caller's. */
+char *pl_request_dup_key_id (const char *pem, GError **error);
+
 /* Whether the request is for the key of `cert`. FALSE for one that can't be read. */
 gboolean pl_request_has_key_of (const char *pem, const PlCert *cert);
 

@@ -35,6 +35,7 @@ typedef struct {
 /* Each group of commands; ends with a NULL name. */
 extern const PlCliCommand pl_cli_overlay_commands[];
 extern const PlCliCommand pl_cli_identity_commands[];
+extern const PlCliCommand pl_cli_enroll_commands[];
 extern const PlCliCommand pl_cli_daemon_commands[];
 extern const PlCliCommand pl_cli_diagnose_commands[];
 
@@ -69,6 +70,12 @@ char *pl_cli_read_text (const char *path, gsize max, GError **error);
 char *pl_cli_fingerprint (GBytes *der);
 /* Lower case, as host name; NULL with error. */
 char *pl_cli_overlay_name (const char *text, GError **error);
+/* Checks and keeps a document, as `overlay join`; NULL with error. */
+PlDocument *pl_cli_join (PlCli *cli, GBytes *xml, const char *name, gboolean force, GError **error);
+/* A request with the key of that place, made and kept when there is none. */
+char *pl_cli_request (const PlHomeIdentity *place, gboolean force, GError **error);
+/* Keeps the certificate of a request made here, and says how to use it. */
+gboolean pl_cli_import (PlCli *cli, const char *pem, GError **error);
 /* A certificate for `request` by the authority of `overlay`, written to its record of names.
  * The name is taken when another key has it, unless `force`. */
 typedef struct {

@@ -160,11 +160,11 @@ run_create (PlCli *cli, GError **error)
 
 /* The key at hand, for a renewal or a second try, or a new one. */
 static char *
-key_for_request (const PlHomeIdentity *place, GError **error)
+key_for_request (const PlHomeIdentity *place, gboolean force, GError **error)
 {
   char *key;
 
-  if (exists (place->key_path) && !force_option)
+  if (exists (place->key_path) && !force)
     return load_key (place->key_path, error);
   key = pl_key_make (error);
   if (key && write_key (place, key, error))
@@ -187,15 +187,25 @@ print_pem (PlCli *cli, const char *member, const char *pem)
     fputs (pem, stdout);
 }
 
-static gboolean
-run_request (PlCli *cli, GError **error)
+char *
+pl_cli_request (const PlHomeIdentity *place, gboolean force, GError **error)
 {
-  g_autoptr (PlHomeIdentity) place = find_place (cli, error);
-  char *key = place ? key_for_request (place, error) : NULL;
+  char *key = key_for_request (place, force, error);
   g_autofree char *request = key ? pl_request_make (key, place->aor, place->overlay, error) : NULL;
 
   wipe_text (key);
   if (!request || !pl_file_write (place->request_path, request, strlen (request), 0600, error))
+    return NULL;
+  return g_steal_pointer (&request);
+}
+
+static gboolean
+run_request (PlCli *cli, GError **error)
+{
+  g_autoptr (PlHomeIdentity) place = find_place (cli, error);
+  g_autofree char *request = place ? pl_cli_request (place, force_option, error) : NULL;
+
+  if (!request)
     return FALSE;
   print_pem (cli, "request", request);
   fprintf (stderr, "Send this to whoever runs %s, and bring what you get back in with 'peerline identity import FILE'.\n", place->overlay);
@@ -289,23 +299,18 @@ check_own_key (const PlHomeIdentity *place, const char *pem, GError **error)
   return identity != NULL;
 }
 
-static gboolean
-run_import (PlCli *cli, GError **error)
+gboolean
+pl_cli_import (PlCli *cli, const char *pem, GError **error)
 {
-  const char *path = g_ptr_array_index (cli->args, 0);
-  g_autofree char *pem = pl_cli_read_text (path, CERT_FILE_MAX, error);
-  g_autoptr (PlCert) cert = pem ? pl_cert_new_from_pem (pem, error) : NULL;
+  g_autoptr (PlCert) cert = pl_cert_new_from_pem (pem, error);
   g_autofree char *overlay = cert ? g_ascii_strdown (pl_cert_overlay (cert), -1) : NULL;
   g_autoptr (PlHomeIdentity) place = NULL;
 
   if (!cert)
-    {
-      g_prefix_error (error, "%s: ", path);
-      return FALSE;
-    }
+    return FALSE;
   if (!pl_cert_aor (cert))
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s: the certificate names nobody; ask for one with your address", path);
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "the certificate names nobody; ask for one with your address");
       return FALSE;
     }
   place = pl_home_identity_new (cli->paths, pl_cert_aor (cert), overlay);
@@ -315,6 +320,19 @@ run_import (PlCli *cli, GError **error)
   g_unlink (place->request_path);
   say_usable (cli, cert);
   return TRUE;
+}
+
+static gboolean
+run_import (PlCli *cli, GError **error)
+{
+  const char *path = g_ptr_array_index (cli->args, 0);
+  g_autofree char *pem = pl_cli_read_text (path, CERT_FILE_MAX, error);
+
+  if (pem && pl_cli_import (cli, pem, error))
+    return TRUE;
+  if (pem)
+    g_prefix_error (error, "%s: ", path);
+  return FALSE;
 }
 
 /* --- list --- */

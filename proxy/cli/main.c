@@ -10,7 +10,7 @@
 #include "proxy/cli/cli.h"
 #include "proxy/cli/decode.h"
 
-static const PlCliCommand *const groups[] = { pl_cli_overlay_commands, pl_cli_identity_commands, pl_cli_daemon_commands,
+static const PlCliCommand *const groups[] = { pl_cli_overlay_commands, pl_cli_identity_commands, pl_cli_enroll_commands, pl_cli_daemon_commands,
                                              pl_cli_diagnose_commands };
 
 static char *

@@ -255,12 +255,6 @@ run_create (PlCli *cli, GError **error)
 
 /* --- join --- */
 
-static PlDocument *
-load_previous (PlCli *cli, const char *overlay)
-{
-  return force_option ? NULL : pl_home_load_document (cli->paths, overlay, NULL);
-}
-
 static gboolean
 check_document (PlCli *cli, PlDocument *document, PlDocument *previous, GError **error)
 {
@@ -355,27 +349,29 @@ say_joined (PlCli *cli, PlDocument *document)
   pl_cli_reload (cli);
 }
 
+PlDocument *
+pl_cli_join (PlCli *cli, GBytes *xml, const char *wanted, gboolean force, GError **error)
+{
+  g_autoptr (PlDocument) document = pl_document_parse (xml, wanted, error);
+  g_autofree char *name = document ? g_ascii_strdown (document->instance_name, -1) : NULL;
+  g_autoptr (PlDocument) previous = document && !force ? pl_home_load_document (cli->paths, name, NULL) : NULL;
+
+  if (previous && g_bytes_equal (previous->xml, xml))
+    return g_steal_pointer (&previous);
+  if (!document || !check_document (cli, document, previous, error) || !write_document (cli, name, xml, error))
+    return NULL;
+  return g_steal_pointer (&document);
+}
+
 static gboolean
 run_join (PlCli *cli, GError **error)
 {
   const char *path = g_ptr_array_index (cli->args, 0);
   g_autofree char *text = pl_cli_read_text (path, PL_DOCUMENT_MAX, error);
   g_autoptr (GBytes) xml = text ? g_bytes_new (text, strlen (text)) : NULL;
-  g_autoptr (PlDocument) document = xml ? pl_document_parse (xml, name_option, error) : NULL;
-  g_autoptr (PlDocument) previous = NULL;
-  g_autofree char *name = document ? g_ascii_strdown (document->instance_name, -1) : NULL;
+  g_autoptr (PlDocument) document = xml ? pl_cli_join (cli, xml, name_option, force_option, error) : NULL;
 
   if (!document)
-    return FALSE;
-  previous = load_previous (cli, name);
-  if (previous && g_bytes_equal (previous->xml, xml))
-    {
-      g_clear_pointer (&document, pl_document_free);
-      document = g_steal_pointer (&previous);
-      say_joined (cli, document);
-      return TRUE;
-    }
-  if (!check_document (cli, document, previous, error) || !write_document (cli, name, xml, error))
     return FALSE;
   say_joined (cli, document);
   return TRUE;

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * `peerline enroll`: RFC 6940 11.2 and 11.3 as a client.
+ */
+#include "config.h"
+
+#include <libsoup/soup.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/aor.h"
+#include "overlay/enroll/authority.h"
+#include "proxy/cli/cli.h"
+
+#define WELL_KNOWN "/.well-known/reload-config" /* 11.2 */
+#define ANSWER_MAX 16384
+#define SECONDS 60
+#define ASKS_MAX 5             /* as many tries as a server gives a code */
+#define LINE_LEN 128
+
+static char *overlay_option, *ca_option, *code_option;
+static gboolean force_option;
+
+/* An answer is read up to `max` bytes. Redirects go nowhere: what is sent is a password. */
+static GBytes *
+exchange (SoupSession *session, SoupMessage *msg, gsize max, GError **error)
+{
+  g_autoptr (GInputStream) in = NULL;
+  g_autofree char *data = g_malloc (max + 1);
+  gsize len = 0;
+
+  soup_message_add_flags (msg, SOUP_MESSAGE_NO_REDIRECT);
+  in = soup_session_send (session, msg, NULL, error);
+  if (!in || !g_input_stream_read_all (in, data, max + 1, &len, NULL, error))
+    return NULL;
+  if (len <= max)
+    return g_bytes_new (data, len);
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE, "the server's answer is too large");
+  return NULL;
+}
+
+static SoupSession *
+make_session (GError **error)
+{
+  g_autoptr (SoupSession) session = soup_session_new_with_options ("timeout", SECONDS, "user-agent", PACKAGE_NAME, NULL);
+  g_autoptr (GTlsDatabase) database = NULL;
+  g_autofree char *path = ca_option ? g_canonicalize_filename (ca_option, NULL) : NULL;
+
+  if (!path)
+    return g_steal_pointer (&session);
+  database = g_tls_file_database_new (path, error);
+  if (!database)
+    return NULL;
+  soup_session_set_tls_database (session, database);
+  return g_steal_pointer (&session);
+}
+
+/* --- the document --- */
+
+/* Of a URL as it is given, or of the host or the overlay's name alone. */
+static char *
+document_url (const char *text)
+{
+  const char *host = strstr (text, "://");
+
+  if (!host)
+    return g_strconcat ("https://", text, WELL_KNOWN, NULL);
+  host += strlen ("://");
+  if (!strchr (host, '/'))
+    return g_strconcat (text, WELL_KNOWN, NULL);
+  return g_str_has_suffix (strchr (host, '/'), "/") && !strchr (host, '/')[1]
+           ? g_strconcat (text, WELL_KNOWN + 1, NULL) : g_strdup (text);
+}
+
+static SoupMessage *
+new_message (const char *method, const char *url, GError **error)
+{
+  SoupMessage *msg = g_str_has_prefix (url, "https://") ? soup_message_new (method, url) : NULL;
+
+  if (!msg)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no https: URL", url);
+  return msg;
+}
+
+static PlDocument *
+fetch_document (PlCli *cli, SoupSession *session, GError **error)
+{
+  g_autofree char *url = document_url (overlay_option);
+  g_autoptr (SoupMessage) msg = new_message (SOUP_METHOD_GET, url, error);
+  g_autoptr (GBytes) xml = msg ? exchange (session, msg, PL_DOCUMENT_MAX, error) : NULL;
+  const char *name = strstr (overlay_option, "://") ? NULL : overlay_option;
+
+  if (xml && soup_message_get_status (msg) == SOUP_STATUS_OK)
+    return pl_cli_join (cli, xml, name, FALSE, error);
+  if (xml)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s answers %u: is this the address of the overlay?", url,
+                 soup_message_get_status (msg));
+  else
+    g_prefix_error (error, "%s: ", url);
+  return NULL;
+}
+
+/* --- asking --- */
+
+typedef struct {
+  SoupSession *session;
+  const char *url, *aor, *request;
+} Desk;
+
+static SoupMessage *
+make_form (const Desk *desk, const char *code)
+{
+  g_autoptr (SoupMultipart) form = soup_multipart_new (SOUP_FORM_MIME_TYPE_MULTIPART);
+  g_autoptr (GBytes) csr = g_bytes_new (desk->request, strlen (desk->request));
+  SoupMessage *msg;
+
+  soup_multipart_append_form_string (form, "username", desk->aor);
+  soup_multipart_append_form_string (form, "password", code ? code : "");
+  soup_multipart_append_form_file (form, "csr", "request.p10", "application/pkcs10", csr);
+  msg = soup_message_new_from_multipart (desk->url, form);
+  soup_message_headers_replace (soup_message_get_request_headers (msg), "Accept", "application/pkix-cert");
+  return msg;
+}
+
+static void
+explain (const char *token, guint status, GError **error)
+{
+  static const struct { const char *token, *text; } known[] = {
+    { "username_not_available", "this overlay does not certify that address" },
+    { "Node-IDs_not_available", "this address has certificates for as many devices as it may" },
+    { "bad_CSR", "the server does not take the request" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (known); i++)
+    if (g_str_equal (token, known[i].token))
+      {
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s (%s)", known[i].text, known[i].token);
+        return;
+      }
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "the server refuses for a reason it does not say (%u)", status);
+}
+
+/* The certificate in PEM; NULL with *refused when the server wants another code. */
+static char *
+ask (const Desk *desk, const char *code, gboolean *refused, GError **error)
+{
+  g_autoptr (SoupMessage) msg = make_form (desk, code);
+  g_autoptr (GBytes) body = exchange (desk->session, msg, ANSWER_MAX, error);
+  g_autofree char *text = NULL;
+  g_autofree char *base64 = NULL;
+
+  *refused = FALSE;
+  if (!body)
+    return NULL;
+  if (soup_message_get_status (msg) == SOUP_STATUS_OK)
+    {
+      base64 = g_base64_encode (g_bytes_get_data (body, NULL), g_bytes_get_size (body));
+      return g_strdup_printf ("-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n", base64);
+    }
+  text = g_strndup (g_bytes_get_data (body, NULL), g_bytes_get_size (body));
+  g_strstrip (text);
+  *refused = g_str_equal (text, "failed_authentication");
+  if (!*refused)
+    explain (text, soup_message_get_status (msg), error);
+  return NULL;
+}
+
+static char *
+ask_with_code (const Desk *desk, GError **error)
+{
+  char line[LINE_LEN];
+  gboolean refused = FALSE;
+  char *pem = ask (desk, code_option, &refused, error);
+
+  if (refused && !code_option)
+    {
+      g_autofree char *key = pl_request_dup_key_id (desk->request, NULL);
+
+      fprintf (stderr, "A code is on its way to %s (key %.8s). Type it here, or confirm by the link of the mail and press Enter.\n",
+               desk->aor, key ? key : "");
+    }
+  for (guint i = 0; refused && !code_option && i < ASKS_MAX; i++)
+    {
+      fputs ("Code: ", stderr);
+      if (!fgets (line, sizeof line, stdin))
+        break;
+      g_strstrip (line);
+      pem = ask (desk, line, &refused, error);
+      if (refused)
+        fputs (*line ? "Not this one.\n" : "Not confirmed yet.\n", stderr);
+    }
+  if (refused)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "no certificate without the code of the mail; run this again "
+                         "for a new one");
+  return pem;
+}
+
+static gboolean
+run_enroll (PlCli *cli, GError **error)
+{
+  g_autofree char *aor = pl_aor_canonical (g_ptr_array_index (cli->args, 0));
+  g_autoptr (SoupSession) session = aor && overlay_option ? make_session (error) : NULL;
+  g_autoptr (PlDocument) document = session ? fetch_document (cli, session, error) : NULL;
+  g_autofree char *overlay = document ? g_ascii_strdown (document->instance_name, -1) : NULL;
+  g_autoptr (PlHomeIdentity) place = document ? pl_home_identity_new (cli->paths, aor, overlay) : NULL;
+  g_autofree char *request = NULL;
+  g_autofree char *pem = NULL;
+
+  if (!aor || !overlay_option)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "say who, and where: peerline enroll alice@example.org --overlay URL");
+  else if (document && document->enrollment_servers->len == 0)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "overlay %s has no enrollment server: 'peerline identity request'", overlay);
+  else if (document)
+    request = pl_cli_request (place, force_option, error);
+  if (!request)
+    return FALSE;
+  pem = ask_with_code (&(Desk) { session, g_ptr_array_index (document->enrollment_servers, 0), aor, request }, error);
+  return pem && pl_cli_import (cli, pem, error);
+}
+
+static const GOptionEntry enroll_options[] = {
+  { "overlay", 0, 0, G_OPTION_ARG_STRING, &overlay_option, "Where the overlay's document is, or its name", "URL" },
+  { "code", 0, 0, G_OPTION_ARG_STRING, &code_option, "The code of the mail of an earlier try", "CODE" },
+  { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ca_option, "Trust the HTTPS server by these certificates alone", "FILE" },
+  { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Make a new key; the old identity is lost", NULL },
+  { NULL }
+};
+
+const PlCliCommand pl_cli_enroll_commands[] = {
+  { NULL, "enroll", "AOR --overlay URL", "get an identity by proving that an e-mail address is yours",
+    "A code is mailed to the address. Run again later, it renews the certificate with the same\nkey and needs no code.",
+    1, enroll_options, run_enroll },
+  { NULL }
+};
