@@ -3,6 +3,7 @@
 
 #include "overlay/enroll/document.h"
 
+#include <regex.h>
 #include <string.h>
 
 #include "overlay/enroll/enroll-priv.h"
@@ -132,6 +133,39 @@ pl_document_free (PlDocument *document)
   g_clear_pointer (&document->xml, g_bytes_unref);
   g_clear_pointer (&document->blob, g_bytes_unref);
   g_free (document);
+}
+
+/* A pattern that is none matches nothing. The whole domain must match: a pattern for one must not
+ * let in another that only holds it. */
+static gboolean
+matches (const char *pattern, const char *domain)
+{
+  g_autofree char *whole = g_strdup_printf ("^(%s)$", pattern);
+  regex_t regex;
+  gboolean match;
+
+  if (regcomp (&regex, whole, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0)
+    return FALSE;
+  match = regexec (&regex, domain, 0, NULL, 0) == 0;
+  regfree (&regex);
+  return match;
+}
+
+gboolean
+pl_document_allows_aor (const PlDocument *document, const char *aor)
+{
+  const char *at = strrchr (aor, '@');
+
+  if (!document->domains_restricted)
+    return TRUE;
+  if (!at)
+    return FALSE;
+  if (document->domain_patterns->len == 0)
+    return g_ascii_strcasecmp (at + 1, document->instance_name) == 0;
+  for (guint i = 0; i < document->domain_patterns->len; i++)
+    if (matches (g_ptr_array_index (document->domain_patterns, i), at + 1))
+      return TRUE;
+  return FALSE;
 }
 
 gboolean

@@ -105,6 +105,8 @@ GBytes *pl_document_dup_kind_block (const PlDocument *document, guint32 id);
 /* How many places keep a registration, 1 to PL_REGISTRATION_PLACES_MAX; more than 1 defines the Kind
  * of the copies with the limits of SIP-REGISTRATION. FALSE: the document defines that Kind itself. */
 gboolean pl_document_set_registration_places (PlDocument *document, guint places);
+/* Whether the domain of `aor` (canonical) may be registered here (RFC 7904, domain restrictions). */
+gboolean pl_document_allows_aor (const PlDocument *document, const char *aor);
 /* The definition of a Kind, NULL when unknown. */
 const PlKind *pl_document_kind (const PlDocument *document, guint32 id);
 /* "0xf0000001:SINGLE:USER-MATCH:1:1000", a private Kind (14.6) with its data model, access policy,

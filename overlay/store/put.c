@@ -101,6 +101,12 @@ verify_value (PlStore *store, const PlResourceId *resource, const PlKind *def, c
       pl_info ("store", "value refused", "reason", "its signer may not write here", NULL);
       return PL_ERROR_FORBIDDEN;
     }
+  if ((def->id == PL_KIND_SIP_REGISTRATION || def->id == PL_KIND_REGISTRATION_COPY)
+      && !pl_document_allows_aor (store->document, pl_cert_aor (*cert))) /* has one: the policy saw to it */
+    {
+      pl_info ("store", "value refused", "reason", "its domain is not one of the overlay's", NULL);
+      return PL_ERROR_FORBIDDEN;
+    }
   return 0;
 }
 

@@ -451,6 +451,13 @@ START_TEST (domain_restrictions_are_read) /* RFC 7904 */
   ck_assert_uint_eq (none->domain_patterns->len, 0);
   ck_assert_uint_eq (some->domain_patterns->len, 2);
   ck_assert_str_eq (g_ptr_array_index (some->domain_patterns, 0), "example\\.(org|net)");
+  ck_assert (pl_document_allows_aor (none, "a@example.org") && pl_document_allows_aor (some, "a@example.net"));
+  ck_assert (!pl_document_allows_aor (some, "a@sub.example.net") && !pl_document_allows_aor (some, "a@example.net.evil.com"));
+  g_ptr_array_set_size (some->domain_patterns, 0);
+  ck_assert (!pl_document_allows_aor (some, "a@example.net"));
+  g_free (some->instance_name);
+  some->instance_name = g_strdup ("example.net");
+  ck_assert (pl_document_allows_aor (some, "a@example.net"));
 }
 END_TEST
 

@@ -402,6 +402,9 @@ START_TEST (user_node_match_wants_the_signers_node_as_key) /* 225, 348 */
   good.time++;
   ck_assert_uint_eq (put_at (phone, &alice_place, &good), PL_ERROR_FORBIDDEN);
   good.key = pl_identity_node_id (phone)->b;
+  pl_test_pki_document (pki)->domains_restricted = TRUE; /* 356: to the overlay's own name */
+  ck_assert_uint_eq (put_at (phone, &alice_place, &good), PL_ERROR_FORBIDDEN);
+  pl_test_pki_document (pki)->domains_restricted = FALSE;
   ck_assert_uint_eq (put_at (phone, &alice_place, &good), 0);
 }
 END_TEST
