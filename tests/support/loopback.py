@@ -8,9 +8,16 @@ import time
 
 
 def free_ports(count):
-    """Ports of 127.0.0.1 that are free now; all are held while they are sought, so no two are the same."""
-    held = [socket.create_server(('127.0.0.1', 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in held]
+    """Ports of 127.0.0.1 that are free now, for TCP and UDP; all are held while they are sought, so no two are the same."""
+    held, ports = [], []
+    while len(ports) < count:
+        tcp, udp = socket.create_server(('127.0.0.1', 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        held += [tcp, udp]
+        try:
+            udp.bind(tcp.getsockname())
+            ports.append(tcp.getsockname()[1])
+        except OSError:
+            pass
     for s in held:
         s.close()
     return ports
@@ -73,6 +80,12 @@ class Home:
     def said(self):
         with open(self.home + '/log', encoding='utf-8', errors='replace') as f:
             return f.read()
+
+    def kill(self):
+        """As a crash would."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
 
     def stop(self):
         if self.process and self.process.poll() is None:
