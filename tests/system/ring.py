@@ -211,16 +211,17 @@ def check_rest(tap, ring, seconds):
 def check_sip_rest(tap, ring, seconds, wakes):
     answered = ring.sip_links()
     tap.result(answered >= CALLS * len(ring.peers), f'each phone hears from {CALLS} others', f'{answered} answers')
+    time.sleep(SIP_SETTLE)
     links, paths = ring.links()
     sip = sum(n for _, n in links)
-    tap.result(sip == 2 * CALLS * len(ring.peers), f'each peer has {2 * CALLS} SIP links', f'figure: SIP links a peer: {sip / len(links):.1f}')
+    tap.result(sip >= 2 * CALLS * len(ring.peers), f'the links of each phone to {2 * CALLS} others stay', f'figure: SIP links a peer: {sip / len(links):.2f}')
     count_paths(paths)
-    time.sleep(SIP_SETTLE)
     before, begin = counted(), time.monotonic()
     with_sip, _ = ring.wakes(seconds)
     sent = (counted() - before) / (time.monotonic() - begin)
     more = (sum(with_sip) - sum(wakes)) / sip
-    # Not met: consent checks (RFC 7675) every 5 s from both ends. A goal that is told, not a result.
+    # Not met, so it is told and no result: each consent check of libnice (RFC 7675, every 5 s from both ends) costs
+    # its timer, the answer, the far side's own, and one or two rounds of libnice's pacing timer 20 ms later.
     tap.say(f'figure: a SIP link at rest adds {more:.3f} wake-ups a second (goal {WAKE_SIP})')
     tap.figure('sent at rest over each SIP link', sent / sip, 'B/s', SENT_SIP)
 
