@@ -218,6 +218,7 @@ pl_overlay_join (PlOverlay *overlay, GError **error)
   PlNodeOptions node = { .role = overlay->role == PL_OVERLAY_ROLE_PEER ? PL_ROLE_PEER : PL_ROLE_CLIENT };
   PlTransportOptions options = {
     .listen_address = overlay->address, .listen_port = overlay->port, .max_message = overlay->document->max_message_size,
+    .no_ice = overlay->document->no_ice,
   };
   PlTransport *transport;
 
