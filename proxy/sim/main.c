@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "overlay/enroll/document.h"
 #include "overlay/ident/identity.h"
 #include "proxy/sim/keys.h"
 #include "proxy/sim/sim.h"
@@ -17,7 +18,7 @@
 #define MEASURED_BYTES 500
 
 static PlSimOptions options = {
-  .peers = 100, .lookups = 1000, .bootstraps = 0, .seed = 1, .duration = 60, .settle = 60, .join_rate = 0,
+  .peers = 100, .lookups = 1000, .bootstraps = 0, .places = PL_REGISTRATION_PLACES, .seed = 1, .duration = 60, .settle = 60, .join_rate = 0,
   .delay_min = -1, .delay_max = -1, .promote_after = -1, .symmetric = 100, .event_at = 30,
 };
 static char *delay, *churn;
@@ -39,6 +40,7 @@ static const GOptionEntry entries[] = {
   { "duplicate", 0, 0, G_OPTION_ARG_DOUBLE, &options.duplicate, "records that come twice (0)", "PERCENT" },
   { "reorder", 0, 0, G_OPTION_ARG_DOUBLE, &options.reorder, "records held back up to 50 ms (0)", "PERCENT" },
   { "delay", 0, 0, G_OPTION_ARG_STRING, &delay, "one-way delay, uniform (10-40)", "MIN-MAX" },
+  { "places", 0, 0, G_OPTION_ARG_INT, &options.places, "places that keep each registration (3, as in overlays made here)", "K" },
   { "silent", 0, 0, G_OPTION_ARG_DOUBLE, &options.silent, "peers that forward and answer nothing (0)", "PERCENT" },
   { "natted", 0, 0, G_OPTION_ARG_DOUBLE, &options.natted, "peers behind a NAT (0)", "PERCENT" },
   { "symmetric", 0, 0, G_OPTION_ARG_DOUBLE, &options.symmetric, "  of these behind a symmetric one (100)", "PERCENT" },
@@ -139,6 +141,8 @@ check_options (int argc, char **argv, GError **error)
   if (churn && !g_str_equal (churn, "exponential") && !g_str_equal (churn, "pareto"))
     return refuse (error, "--churn %s: it is exponential or pareto", churn);
   options.pareto = churn && g_str_equal (churn, "pareto");
+  if (options.places < 1 || options.places > PL_REGISTRATION_PLACES_MAX)
+    return refuse (error, "%s is a number from 1 to 8", "--places");
   if (options.bootstraps == 0)
     options.bootstraps = options.peers < 64 ? 1 : 4;
   if (options.join_rate == 0)

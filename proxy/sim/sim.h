@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 #define PL_SIM_PEERS_MAX 1000000
 
 typedef struct {
-  gint peers, lookups, bootstraps;
+  gint peers, lookups, bootstraps, places;
   gint64 seed;
   gdouble duration, settle, join_rate;
   gdouble median_session;       /* 0: nobody goes */

@@ -42,7 +42,7 @@ add_kind (GArray *kinds, guint32 id, PlDataModel model, PlAccess access)
 }
 
 static PlDocument *
-document_new (PlAuthority *authority, guint bootstraps)
+document_new (PlAuthority *authority, const PlSimOptions *options)
 {
   PlDocument *document = pl_document_new (PL_SIM_OVERLAY);
 
@@ -50,12 +50,12 @@ document_new (PlAuthority *authority, guint bootstraps)
   document->reliability_timer = 1000;
   document->chord_reactive = TRUE;
   document->clients_permitted = TRUE;
-  pl_document_set_registration_places (document, 1);
   g_ptr_array_add (document->root_certs, g_bytes_ref (pl_authority_cert_der (authority)));
   add_kind (document->kinds, PL_KIND_SIP_REGISTRATION, PL_DATA_DICTIONARY, PL_ACCESS_USER_NODE_MATCH);
   add_kind (document->kinds, PL_KIND_CERTIFICATE_BY_NODE, PL_DATA_ARRAY, PL_ACCESS_NODE_MATCH);
   add_kind (document->kinds, PL_KIND_CERTIFICATE_BY_USER, PL_DATA_ARRAY, PL_ACCESS_USER_MATCH);
-  for (guint i = 0; i < bootstraps; i++)
+  pl_document_set_registration_places (document, options->places);
+  for (gint i = 0; i < options->bootstraps; i++)
     {
       PlHostPort where = { g_strdup_printf ("bootstrap%u", i), PORT };
 
@@ -162,7 +162,7 @@ pl_swarm_new (const PlSimOptions *options, PlSimResult *result, GError **error)
   authority = pl_authority_load (swarm->env, PL_SIM_OVERLAY, pl_sim_root_key, pl_sim_root_cert, error);
   if (!authority)
     return NULL;
-  swarm->document = document_new (authority, options->bootstraps);
+  swarm->document = document_new (authority, options);
   swarm->trust = pl_document_trust_new (swarm->document, swarm->env, error);
   if (!swarm->trust || !add_peers (swarm, authority, error))
     return NULL;
