@@ -258,7 +258,7 @@ def check(tap, ring, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--builddir', required=True)
-    for name, value in (('peers', 32), ('lookups', 1000), ('seed', 1), ('rest', 25)):
+    for name, value in (('peers', 32), ('lookups', 1000), ('seed', 1), ('rest', 20)):
         parser.add_argument('--' + name, type=int, default=value)
     args = parser.parse_args()
     args.builddir = os.path.abspath(args.builddir)
