@@ -508,6 +508,18 @@ pl_node_withdraw (PlNode *node, const char *aor)
   pl_registrations_remove (node->registrations, aor);
 }
 
+gboolean
+pl_node_redirect (PlNode *node, const char *aor, const char *target)
+{
+  return pl_registrations_redirect (node->registrations, aor, target);
+}
+
+const char *
+pl_node_redirected (PlNode *node, const char *aor)
+{
+  return pl_registrations_redirected (node->registrations, aor);
+}
+
 gint64
 pl_node_registered (PlNode *node, const char *aor)
 {

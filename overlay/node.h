@@ -85,6 +85,10 @@ gboolean pl_node_take_document (PlNode *node, GBytes *xml, GError **error);
  * identity's. */
 void pl_node_register (PlNode *node, const char *aor);
 void pl_node_withdraw (PlNode *node, const char *aor);
+/* Whoever looks `aor` up is sent on to `target`; NULL: no more (pl_registrations_redirect). */
+gboolean pl_node_redirect (PlNode *node, const char *aor, const char *target);
+/* Borrowed until the next call; NULL: not redirected. */
+const char *pl_node_redirected (PlNode *node, const char *aor);
 /* When the registration was last stored with success, env wall microseconds; 0: not (yet). */
 gint64 pl_node_registered (PlNode *node, const char *aor);
 

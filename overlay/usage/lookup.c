@@ -462,6 +462,12 @@ pl_lookups_start (PlLookups *lookups, const char *aor, PlLookupFunc func, gpoint
   return lookup;
 }
 
+GPtrArray *
+pl_lookup_ref_aors (PlLookup *lookup)
+{
+  return g_ptr_array_ref (lookup->aors);
+}
+
 void
 pl_lookup_cancel (PlLookup *lookup)
 {

@@ -35,6 +35,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlLookups, pl_lookups_free)
 /* Calls back once, never before this returns; the look-up is gone then. An `aor` that is none
  * is UNKNOWN. */
 PlLookup *pl_lookups_start (PlLookups *lookups, const char *aor, PlLookupFunc func, gpointer user);
+/* The AoRs it has come to by now, canonical, first the one asked for (a new reference to a
+ * GPtrArray of char *, filled until the callback; do not change it): who is redirected to whom. */
+GPtrArray *pl_lookup_ref_aors (PlLookup *lookup);
 /* No callback any more; frees it. */
 void pl_lookup_cancel (PlLookup *lookup);
 

@@ -48,6 +48,8 @@ struct PlRegistrations {
   gboolean online;
   gboolean stopping;
   GHashTable *table;      /* aor, or aor/place for copies -> Registration */
+  GHashTable *present;    /* AoRs that were added, a set; what is in neither of these two is in no table */
+  GHashTable *redirects;  /* AoR -> AoR */
   GPtrArray *leaving;     /* Registration */
   PlTimer *stop;
   void (*done) (gpointer data);
@@ -72,23 +74,44 @@ registration_free (gpointer data)
 
 /* --- the value --- */
 
-static GBytes *
-route_bytes (PlRegistrations *owner)
+static void
+fill_route (PlRegistrations *owner, PlSipRegistration *value)
 {
-  g_auto (PlSipRegistration) value = { 0 };
-  g_auto (PlWriter) writer = { 0 };
   PlDestination destination = pl_destination_node (&owner->self);
   PlNodeId via;
 
-  value.type = PL_SIP_REGISTRATION_ROUTE;
-  value.destination_list = pl_destination_list_new ();
+  value->type = PL_SIP_REGISTRATION_ROUTE;
+  value->destination_list = pl_destination_list_new ();
   if (owner->net.funcs->entry && owner->net.funcs->entry (owner->net.impl, &via))
     {
       PlDestination entry = pl_destination_node (&via);
 
-      g_array_append_val (value.destination_list, entry);
+      g_array_append_val (value->destination_list, entry);
     }
-  g_array_append_val (value.destination_list, destination);
+  g_array_append_val (value->destination_list, destination);
+}
+
+static void
+fill_uri (const char *target, PlSipRegistration *value)
+{
+  g_autofree char *uri = g_strconcat ("sip:", target, NULL);
+  gsize len = strlen (uri);
+
+  value->type = PL_SIP_REGISTRATION_URI;
+  value->uri = g_bytes_new_take (g_steal_pointer (&uri), len);
+}
+
+static GBytes *
+value_bytes (const Registration *registration)
+{
+  const char *target = g_hash_table_lookup (registration->owner->redirects, registration->aor);
+  g_auto (PlSipRegistration) value = { 0 };
+  g_auto (PlWriter) writer = { 0 };
+
+  if (target)
+    fill_uri (target, &value);
+  else
+    fill_route (registration->owner, &value);
   pl_writer_init (&writer);
   pl_sip_registration_write (&writer, &value);
   return pl_writer_finish (&writer);
@@ -105,7 +128,7 @@ send_value (Registration *registration, gboolean exists, PlStoreFunc func)
 {
   PlRegistrations *owner = registration->owner;
   g_autoptr (GBytes) key = g_bytes_new (owner->self.b, sizeof owner->self.b);
-  g_autoptr (GBytes) bytes = exists ? route_bytes (owner) : NULL;
+  g_autoptr (GBytes) bytes = exists ? value_bytes (registration) : NULL;
   PlStoredDataValue value = { PL_DATA_DICTIONARY, 0, key, { exists, bytes } };
 
   registration->call = owner->net.funcs->store (owner->net.impl, &registration->resource, kind_of (registration), &value,
@@ -312,6 +335,8 @@ pl_registrations_new (PlEnv *env, PlUsageNet net, const PlNodeId *self)
   registrations->net = net;
   registrations->self = *self;
   registrations->table = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, registration_free);
+  registrations->present = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  registrations->redirects = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   registrations->leaving = g_ptr_array_new_with_free_func (registration_free);
   return registrations;
 }
@@ -323,6 +348,8 @@ pl_registrations_free (PlRegistrations *registrations)
     return;
   pl_timer_clear (&registrations->stop);
   g_hash_table_unref (registrations->table);
+  g_hash_table_unref (registrations->present);
+  g_hash_table_unref (registrations->redirects);
   g_ptr_array_unref (registrations->leaving);
   g_free (registrations);
 }
@@ -337,19 +364,57 @@ count_aors (PlRegistrations *registrations)
   return aors->len;
 }
 
+/* FALSE: there are too many. */
+static gboolean
+begin (PlRegistrations *registrations, const char *aor)
+{
+  if (registrations->stopping)
+    return FALSE;
+  if (g_hash_table_contains (registrations->table, aor))
+    return TRUE;
+  if (count_aors (registrations) >= PL_REGISTRATIONS_MAX)
+    return FALSE;
+  cancel_removal (registrations, aor);
+  add_place (registrations, aor, 0);
+  return TRUE;
+}
+
+static void
+end (PlRegistrations *registrations, const char *aor)
+{
+  for (guint i = 0; i < PL_REGISTRATION_PLACES_MAX; i++)
+    {
+      g_autofree char *key = key_of (aor, i);
+      gpointer registration = NULL;
+
+      if (g_hash_table_steal_extended (registrations->table, key, NULL, &registration))
+        start_removal (registration);
+    }
+}
+
+static void
+store_again (PlRegistrations *registrations, const char *aor)
+{
+  for (guint i = 0; i < PL_REGISTRATION_PLACES_MAX; i++)
+    {
+      g_autofree char *key = key_of (aor, i);
+      Registration *registration = g_hash_table_lookup (registrations->table, key);
+
+      if (registration && registration->state == REGISTRATION_WAITING)
+        wait_for (registration, 0);
+      else if (registration)
+        registration->again = TRUE;
+    }
+}
+
 gboolean
 pl_registrations_add (PlRegistrations *registrations, const char *aor)
 {
   g_autofree char *canonical = pl_aor_canonical (aor);
 
-  if (!canonical || registrations->stopping)
+  if (!canonical || !begin (registrations, canonical))
     return FALSE;
-  if (g_hash_table_contains (registrations->table, canonical))
-    return TRUE;
-  if (count_aors (registrations) >= PL_REGISTRATIONS_MAX)
-    return FALSE;
-  cancel_removal (registrations, canonical);
-  add_place (registrations, canonical, 0);
+  g_hash_table_add (registrations->present, g_steal_pointer (&canonical));
   return TRUE;
 }
 
@@ -358,14 +423,50 @@ pl_registrations_remove (PlRegistrations *registrations, const char *aor)
 {
   g_autofree char *canonical = pl_aor_canonical (aor);
 
-  for (guint i = 0; canonical && i < PL_REGISTRATION_PLACES_MAX; i++)
-    {
-      g_autofree char *key = key_of (canonical, i);
-      gpointer registration = NULL;
+  if (canonical && g_hash_table_remove (registrations->present, canonical)
+      && !g_hash_table_contains (registrations->redirects, canonical))
+    end (registrations, canonical);
+}
 
-      if (g_hash_table_steal_extended (registrations->table, key, NULL, &registration))
-        start_removal (registration);
+static void
+end_redirect (PlRegistrations *registrations, const char *aor)
+{
+  if (!g_hash_table_remove (registrations->redirects, aor))
+    return;
+  if (g_hash_table_contains (registrations->present, aor))
+    store_again (registrations, aor);
+  else
+    end (registrations, aor);
+}
+
+gboolean
+pl_registrations_redirect (PlRegistrations *registrations, const char *aor, const char *target)
+{
+  g_autofree char *from = pl_aor_canonical (aor);
+  g_autofree char *to = target ? pl_aor_canonical (target) : NULL;
+
+  if (!from || (target && (!to || strcmp (from, to) == 0)))
+    return FALSE;
+  if (!to)
+    {
+      end_redirect (registrations, from);
+      return TRUE;
     }
+  if (g_strcmp0 (g_hash_table_lookup (registrations->redirects, from), to) == 0)
+    return TRUE;
+  if (!begin (registrations, from))
+    return FALSE;
+  g_hash_table_insert (registrations->redirects, g_strdup (from), g_steal_pointer (&to));
+  store_again (registrations, from);
+  return TRUE;
+}
+
+const char *
+pl_registrations_redirected (PlRegistrations *registrations, const char *aor)
+{
+  g_autofree char *canonical = pl_aor_canonical (aor);
+
+  return canonical ? g_hash_table_lookup (registrations->redirects, canonical) : NULL;
 }
 
 gint64

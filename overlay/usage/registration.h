@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Keeps our SIP-REGISTRATIONs in the overlay (RFC 7904): one route entry with our Node-ID at
- * hash(AoR), dictionary key our Node-ID; 15 minutes, stored again at about a third of that,
+ * Keeps our SIP-REGISTRATIONs in the overlay (RFC 7904): one entry at hash(AoR), a route to our
+ * Node-ID or the uri of whoever takes the calls, dictionary key our Node-ID; 15 minutes, stored again at about a third of that,
  * with back-off after a failure, soon after the node's place changed, and removed at the end.
  */
 #pragma once
@@ -22,8 +22,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlRegistrations, pl_registrations_free)
 /* `aor` in any form pl_aor_canonical takes. FALSE when it is none, or there are too many. A
  * second add of the same AoR does nothing. */
 gboolean pl_registrations_add (PlRegistrations *registrations, const char *aor);
-/* Removes it from the overlay (a store with exists False) and forgets it. */
+/* Removes it from the overlay (a store with exists False) and forgets it; one that is redirected
+ * stays. */
 void pl_registrations_remove (PlRegistrations *registrations, const char *aor);
+/* Calls for `aor` go to `target`, also while `aor` is not added: a uri is stored in place of the
+ * route. NULL: no more; the route comes back when `aor` was added. FALSE: one is no AoR, both are
+ * the same, or there are too many. */
+gboolean pl_registrations_redirect (PlRegistrations *registrations, const char *aor, const char *target);
+/* Where to, canonical and borrowed until the next call here; NULL: not redirected. */
+const char *pl_registrations_redirected (PlRegistrations *registrations, const char *aor);
 /* When it was last stored with success, env wall microseconds; 0: not (yet). */
 gint64 pl_registrations_time (PlRegistrations *registrations, const char *aor);
 /* Canonical AoRs (GPtrArray of char *, own). */

@@ -66,6 +66,33 @@ START_TEST (client_is_found_and_called_through_one_bootstrap_peer)
 }
 END_TEST
 
+/* 348, 351: who asks for somebody redirected gets to whom it leads, and out of a circle in time. */
+START_TEST (a_redirected_name_leads_to_another_node)
+{
+  const char *alice, *bob;
+  PlNodeId found;
+  gint64 start;
+
+  make_world (2, 1);
+  pl_world_grow (world, 2);
+  alice = pl_world_aor (world, 0);
+  bob = pl_world_aor (world, 1);
+  ck_assert (pl_node_redirect (pl_world_node (world, 0), alice, bob));
+  pl_world_run (world, 2 * PL_USEC_PER_SEC);
+  ck_assert_int_eq (pl_world_lookup (world, 1, alice, &found), PL_LOOKUP_FOUND);
+  ck_assert (pl_node_id_equal (&found, pl_world_id (world, 1)));
+  ck_assert (pl_node_redirect (pl_world_node (world, 1), bob, alice));
+  pl_world_run (world, 2 * PL_USEC_PER_SEC);
+  start = pl_universe_now (pl_world_universe (world));
+  ck_assert_int_eq (pl_world_lookup (world, 1, alice, NULL), PL_LOOKUP_OFFLINE);
+  ck_assert_int_le (pl_universe_now (pl_world_universe (world)) - start, PL_LOOKUP_TIME_MAX);
+  ck_assert (pl_node_redirect (pl_world_node (world, 0), alice, NULL));
+  pl_world_run (world, 2 * PL_USEC_PER_SEC);
+  ck_assert_int_eq (pl_world_lookup (world, 1, bob, &found), PL_LOOKUP_FOUND);
+  ck_assert (pl_node_id_equal (&found, pl_world_id (world, 0)));
+}
+END_TEST
+
 /* 281, 4.2.1, 286: a client moves when its peer dies, and is still reached. */
 START_TEST (client_survives_the_death_of_any_one_peer)
 {
@@ -332,6 +359,7 @@ suite (void)
   tcase_add_checked_fixture (c, setup, teardown);
   tcase_set_timeout (c, 120);
   tcase_add_test (c, client_is_found_and_called_through_one_bootstrap_peer);
+  tcase_add_test (c, a_redirected_name_leads_to_another_node);
   tcase_add_test (c, client_survives_the_death_of_any_one_peer);
   tcase_add_test (c, restarted_peer_and_client_work_again_within_seconds);
   tcase_add_test (c, only_bootstrap_peer_restarts_and_clients_come_back);

@@ -443,6 +443,88 @@ START_TEST (what_is_no_address_or_too_much_is_not_registered)
 }
 END_TEST
 
+/* Of the place itself and of its copy: where the value of ours leads, "" for a route. */
+static char *
+dup_uri (guint place)
+{
+  const Kept *k = NULL;
+  g_auto (PlSipRegistration) registration = { 0 };
+  PlResourceId resource;
+  PlReader reader;
+
+  pl_aor_place (ALICE, place, &resource);
+  for (guint i = 0; i < kept->len; i++)
+    if (pl_resource_id_equal (&((Kept *) g_ptr_array_index (kept, i))->resource, &resource))
+      k = g_ptr_array_index (kept, i);
+  if (!k || !k->fetched.data->value.value.exists)
+    return NULL;
+  pl_reader_init_bytes (&reader, k->fetched.data->value.value.value);
+  ck_assert (pl_sip_registration_read (&reader, &registration));
+  if (registration.type != PL_SIP_REGISTRATION_URI)
+    return g_strdup ("");
+  return g_strndup (g_bytes_get_data (registration.uri, NULL), g_bytes_get_size (registration.uri));
+}
+
+static void
+assert_leads (const char *uri)
+{
+  pl_universe_run (universe, SEC);
+  for (guint i = 0; i < n_places; i++)
+    {
+      g_autofree char *got = dup_uri (i);
+
+      ck_assert_pstr_eq (got, uri);
+    }
+}
+
+START_TEST (a_redirection_takes_the_place_of_the_route) /* 348, 350, 201 */
+{
+  g_autoptr (PlRegistrations) registrations = NULL;
+  gboolean done = FALSE;
+
+  n_places = 2;
+  registrations = registered ();
+  assert_leads ("");
+  ck_assert (pl_registrations_redirect (registrations, ALICE, "sip:Bob@EXAMPLE.net"));
+  assert_leads ("sip:" BOB);
+  ck_assert_str_eq (pl_registrations_redirected (registrations, ALICE), BOB);
+  pl_registrations_remove (registrations, ALICE); /* the phone goes, the redirection stays */
+  assert_leads ("sip:" BOB);
+  pl_registrations_add (registrations, ALICE);
+  assert_leads ("sip:" BOB);
+  ck_assert (pl_registrations_redirect (registrations, ALICE, NULL));
+  assert_leads ("");
+  pl_registrations_remove (registrations, ALICE);
+  assert_leads (NULL);
+  ck_assert (pl_registrations_redirect (registrations, ALICE, BOB)); /* without a phone */
+  assert_leads ("sip:" BOB);
+  ck_assert (pl_registrations_redirect (registrations, ALICE, NULL));
+  assert_leads (NULL);
+  ck_assert (pl_registrations_redirect (registrations, ALICE, BOB));
+  assert_leads ("sip:" BOB);
+  pl_registrations_stop (registrations, 2 * SEC, set_true, &done);
+  assert_leads (NULL);
+  ck_assert (done);
+}
+END_TEST
+
+START_TEST (a_redirection_during_a_store_is_stored_next)
+{
+  g_autoptr (PlRegistrations) registrations = registered ();
+
+  pl_registrations_set_online (registrations, TRUE);
+  while (n_stores < 2)
+    pl_universe_run (universe, 10 * PL_USEC_PER_MSEC);
+  ck_assert (pl_registrations_redirect (registrations, ALICE, BOB));
+  pl_universe_run (universe, SEC);
+  assert_leads ("sip:" BOB);
+  ck_assert (!pl_registrations_redirect (registrations, ALICE, ALICE));
+  ck_assert (!pl_registrations_redirect (registrations, ALICE, "nobody"));
+  ck_assert (!pl_registrations_redirect (registrations, "nobody", BOB));
+  ck_assert_str_eq (pl_registrations_redirected (registrations, ALICE), BOB);
+}
+END_TEST
+
 /* --- look-up --- */
 
 static PlLookupResult result;
@@ -879,6 +961,8 @@ suite (void)
   tcase_add_test (t, withdrawing_and_stopping_remove_the_registration);
   tcase_add_test (t, stopping_does_not_wait_for_a_dead_overlay);
   tcase_add_test (t, what_is_no_address_or_too_much_is_not_registered);
+  tcase_add_test (t, a_redirection_takes_the_place_of_the_route);
+  tcase_add_test (t, a_redirection_during_a_store_is_stored_next);
   suite_add_tcase (s, t);
   t = tcase_create ("lookup");
   tcase_add_checked_fixture (t, setup_lookup, teardown_lookup);
