@@ -210,6 +210,20 @@ add_membership (PlApp *app, const PlHomeIdentity *home)
   pl_membership_start (membership);
 }
 
+static void
+apply_redirect (PlApp *app, PlMembership *membership, const PlHomeIdentity *home)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *target = pl_home_load_redirect (home, &error);
+  g_autofree char *text = NULL;
+
+  if (!error && pl_node_redirect (pl_membership_node (membership), home->aor, target))
+    return;
+  text = g_strdup_printf ("%s says no address that calls for %s can go to: 'peerline redirect %s TARGET' (or off) sets it anew",
+                          home->redirect_path, home->aor, home->aor);
+  add_problem (app, text);
+}
+
 /* There is no identity in `overlay`; where its authority is, one command makes one. */
 static void
 say_how_to_identify (PlApp *app, const PlHomeOverlay *overlay)
@@ -281,8 +295,14 @@ load_identities (PlApp *app)
   for (guint i = 0; problems && i < problems->len; i++)
     add_problem (app, g_ptr_array_index (problems, i));
   for (guint i = 0; i < identities->len; i++)
-    if (!find_membership (app, g_ptr_array_index (identities, i)))
-      add_membership (app, g_ptr_array_index (identities, i));
+    {
+      const PlHomeIdentity *home = g_ptr_array_index (identities, i);
+
+      if (!find_membership (app, home))
+        add_membership (app, home);
+      if (find_membership (app, home))
+        apply_redirect (app, find_membership (app, home), home);
+    }
   awaited = load_requests (app);
   if (app->memberships->len > 0 || awaited > 0)
     return TRUE;

@@ -11,6 +11,8 @@
 #define CERT_SUFFIX ".crt"
 #define KEY_SUFFIX ".key"
 #define REQUEST_SUFFIX ".request"
+#define REDIRECT_SUFFIX ".redirect"
+#define REDIRECT_MAX 1024 /* its file */
 
 static void G_GNUC_PRINTF (2, 3)
 add_problem (GPtrArray **problems, const char *format, ...)
@@ -152,6 +154,7 @@ pl_home_identity_free (PlHomeIdentity *identity)
   g_free (identity->key_path);
   g_free (identity->cert_path);
   g_free (identity->request_path);
+  g_free (identity->redirect_path);
   g_free (identity->document_path);
   g_free (identity);
 }
@@ -168,8 +171,20 @@ pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay
   identity->key_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, KEY_SUFFIX, NULL);
   identity->cert_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, CERT_SUFFIX, NULL);
   identity->request_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, REQUEST_SUFFIX, NULL);
+  identity->redirect_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, REDIRECT_SUFFIX, NULL);
   identity->document_path = pl_home_dup_document_path (paths, overlay);
   return identity;
+}
+
+char *
+pl_home_load_redirect (const PlHomeIdentity *identity, GError **error)
+{
+  g_autoptr (GBytes) bytes = NULL;
+
+  if (!g_file_test (identity->redirect_path, G_FILE_TEST_EXISTS))
+    return NULL;
+  bytes = pl_file_read (identity->redirect_path, REDIRECT_MAX, error);
+  return bytes ? g_strstrip (g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes))) : NULL;
 }
 
 static void

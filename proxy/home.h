@@ -6,6 +6,7 @@
  *   data/authorities/NAME/{ca,signer}.{key,crt}
  *   data/identities/NAME/AOR.{key,crt}
  *   data/identities/NAME/AOR.request      asked for and not yet there: waits for its certificate
+ *   data/identities/NAME/AOR.redirect     the AoR that takes its calls
  *
  * NAME and AOR are escaped (pl_paths_escape). Folders 0700, keys 0600.
  */
@@ -28,7 +29,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeOverlay, pl_home_overlay_free)
 typedef struct {
   char *aor;              /* canonical */
   char *overlay;          /* name */
-  char *key_path, *cert_path, *request_path, *document_path;
+  char *key_path, *cert_path, *request_path, *redirect_path, *document_path;
 } PlHomeIdentity;
 void pl_home_identity_free (PlHomeIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeIdentity, pl_home_identity_free)
@@ -46,6 +47,8 @@ GPtrArray *pl_home_list_requests (const PlPaths *paths);
 char *pl_home_dup_document_path (const PlPaths *paths, const char *overlay);
 char *pl_home_dup_authority_dir (const PlPaths *paths, const char *overlay);
 PlHomeIdentity *pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay);
+/* What its .redirect file says, caller frees; NULL: no such file, or error set. */
+char *pl_home_load_redirect (const PlHomeIdentity *identity, GError **error);
 
 /* The document of an overlay that was joined; signature not checked again. */
 PlDocument *pl_home_load_document (const PlPaths *paths, const char *overlay, GError **error);

@@ -84,6 +84,7 @@ add_identity (GVariantBuilder *list, PlMembership *membership)
   put_string (&dict, "node", pl_membership_node_hex (membership));
   put_int (&dict, "expires", pl_membership_expires (membership));
   put_int (&dict, "registered", pl_node_registered (pl_membership_node (membership), aor));
+  put_string (&dict, "redirect", pl_node_redirected (pl_membership_node (membership), aor));
   g_variant_builder_add_value (list, g_variant_builder_end (&dict));
 }
 
@@ -247,6 +248,7 @@ typedef struct {
   gint64 started;
   char *aor;
   char *overlay;
+  GPtrArray *aors;      /* of the look-up */
 } Query;
 
 static const char *
@@ -281,11 +283,15 @@ on_lookup (gpointer user, PlLookupResult result, const GArray *nodes)
   put_string (&dict, "overlay", query->overlay);
   put_string (&dict, "result", result_name (result));
   g_variant_builder_add (&dict, "{sv}", "nodes", strings (names));
+  if (query->aors->len > 1)
+    g_variant_builder_add (&dict, "{sv}", "redirects",
+                           g_variant_new_strv ((const char *const *) query->aors->pdata + 1, query->aors->len - 1));
   put_int (&dict, "took", pl_env_now (query->env) - query->started);
   answer = g_variant_builder_end (&dict);
   g_dbus_method_invocation_return_value (query->invocation, g_variant_new_tuple (&answer, 1));
   g_free (query->aor);
   g_free (query->overlay);
+  g_ptr_array_unref (query->aors);
   g_free (query);
 }
 
@@ -315,5 +321,5 @@ pl_report_lookup (GPtrArray *memberships, PlEnv *env, const char *text, GDBusMet
   query->started = pl_env_now (env);
   query->aor = g_steal_pointer (&aor);
   query->overlay = g_strdup (pl_membership_overlay (membership));
-  pl_node_lookup (pl_membership_node (membership), query->aor, on_lookup, query);
+  query->aors = pl_lookup_ref_aors (pl_node_lookup (pl_membership_node (membership), query->aor, on_lookup, query));
 }

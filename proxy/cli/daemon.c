@@ -144,7 +144,7 @@ run_status (PlCli *cli, GError **error)
                                        { "node", "NODE" }, { NULL } };
   static const PlColumn identities[] = { { "aor", "IDENTITY" }, { "overlay", "OVERLAY" },
                                          { "expires", "CERTIFICATE UNTIL", PL_COLUMN_DATE },
-                                         { "registered", "REGISTERED", PL_COLUMN_TIME }, { NULL } };
+                                         { "registered", "REGISTERED", PL_COLUMN_TIME }, { "redirect", "REDIRECTED TO" }, { NULL } };
   g_autoptr (JsonNode) node = call_json (cli, "Status", NULL, error);
   JsonObject *status;
 
@@ -209,7 +209,7 @@ explain_lookup (const char *aor, JsonObject *answer, GError **error)
 static gboolean
 run_lookup (PlCli *cli, GError **error)
 {
-  static const PlColumn columns[] = { { "aor", "Name" }, { "result", "Result" }, { "overlay", "Overlay" }, { "nodes", "Nodes" },
+  static const PlColumn columns[] = { { "aor", "Name" }, { "redirects", "Redirected to" }, { "result", "Result" }, { "overlay", "Overlay" }, { "nodes", "Nodes" },
                                       { "took", "Took", PL_COLUMN_DURATION }, { NULL } };
   const char *text = g_ptr_array_index (cli->args, 0);
   g_autofree char *aor = pl_aor_canonical (text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
@@ -416,6 +417,72 @@ run_list (PlCli *cli, GError **error)
   return TRUE;
 }
 
+/* --- redirect --- */
+
+static gboolean
+write_redirect (const PlHomeIdentity *identity, const char *target, GError **error)
+{
+  g_autofree char *line = target ? g_strconcat (target, "\n", NULL) : NULL;
+
+  if (line)
+    return pl_file_write (identity->redirect_path, line, strlen (line), 0600, error);
+  if (g_unlink (identity->redirect_path) == 0 || errno == ENOENT)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "cannot remove %s: %s", identity->redirect_path, g_strerror (errno));
+  return FALSE;
+}
+
+/* Checks the two words; *target NULL: off. */
+static gboolean
+read_redirect (PlCli *cli, char **aor, char **target, GError **error)
+{
+  const char *from = g_ptr_array_index (cli->args, 0), *to = g_ptr_array_index (cli->args, 1);
+  gboolean off = g_str_equal (to, "off");
+
+  *aor = pl_aor_canonical (from);
+  *target = off ? NULL : pl_aor_canonical (to);
+  if (*aor && (off || *target) && g_strcmp0 (*aor, *target) != 0)
+    return TRUE;
+  if (*aor && *target)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "%s cannot be redirected to itself: 'off' ends a redirection", *aor);
+  else
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no address: write it as alice@example.org", *aor ? to : from);
+  return FALSE;
+}
+
+static gboolean
+run_redirect (PlCli *cli, GError **error)
+{
+  g_autoptr (GPtrArray) identities = pl_home_list_identities (cli->paths, NULL);
+  g_autofree char *aor = NULL;
+  g_autofree char *target = NULL;
+  guint n = 0;
+
+  if (!read_redirect (cli, &aor, &target, error))
+    return FALSE;
+  for (guint i = 0; i < identities->len; i++)
+    {
+      const PlHomeIdentity *identity = g_ptr_array_index (identities, i);
+
+      if (!g_str_equal (identity->aor, aor))
+        continue;
+      if (!write_redirect (identity, target, error))
+        return FALSE;
+      n++;
+    }
+  if (n == 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%s is none of your identities: see 'peerline identity list'", aor);
+      return FALSE;
+    }
+  if (target)
+    pl_cli_say (cli, "Whoever looks %s up is sent on to %s.", aor, target);
+  else
+    pl_cli_say (cli, "%s is not redirected.", aor);
+  pl_cli_reload (cli);
+  return TRUE;
+}
+
 #define OVERLAY_OPTION { "overlay", 0, 0, G_OPTION_ARG_STRING, &overlay_option, "The overlay it is for", "NAME" }
 
 static const GOptionEntry create_options[] = {
@@ -441,5 +508,8 @@ const PlCliCommand pl_cli_identity_commands[] = {
     "Be sure that the request comes from whoever owns the address: the certificate makes them\nthat person in the overlay.", 1, sign_options, run_sign },
   { "identity", "import", "FILE", "bring in the certificate of your request ('-': standard input)", NULL, 1, NULL, run_import },
   { "identity", "list", "", "your identities and requests", NULL, 0, NULL, run_list },
+  { NULL, "redirect", "AOR TARGET|off", "send whoever looks up your address on to another one",
+    "It stays until 'off', also while no phone is there. Your other devices are not redirected.\n"
+    "peerline does not place a call on to TARGET itself yet: the caller is refused and has to\ncall TARGET.", 2, NULL, run_redirect },
   { NULL }
 };

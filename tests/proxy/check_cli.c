@@ -359,6 +359,10 @@ static const struct { const char *line; int code; const char *said; } wrong[] = 
   { "identity import " PL_SRCDIR "/COPYING", 1, "COPYING" },
   { "identity import " PL_SRCDIR "/tests/data/vectors/pki/alice.crt", 1, "no overlay interop.example.org" },
   { "lookup nobody", 1, "no address" },
+  { "redirect nobody bob@example.org", 1, "'nobody' is no address" },
+  { "redirect alice@example.org nobody", 1, "'nobody' is no address" },
+  { "redirect alice@example.org sip:Alice@example.org", 1, "to itself" },
+  { "redirect alice@example.org off", 1, "none of your identities" },
   { "ping nobody", 1, "neither a Node-ID" },
   { "trace 1d5c66db8f5ab6b9d0bdf31a2015817", 1, "neither a Node-ID" },
   { "ping -c 0 alice@example.org", 1, "1 to 1000" },
@@ -687,12 +691,32 @@ START_TEST (cli_tells_a_running_daemon_to_reload)
 }
 END_TEST
 
+START_TEST (cli_keeps_a_redirection_until_it_is_off)
+{
+  g_autofree char *path = g_build_filename (home, "data", "identities", OVERLAY, "alice@example.org.redirect", NULL);
+  g_autofree char *text = NULL;
+  g_autoptr (PlControl) control = fake_daemon ();
+  guint before;
+
+  must ("overlay create %s", OVERLAY);
+  must ("identity create alice@example.org --overlay %s", OVERLAY);
+  before = reloads;
+  must ("redirect sip:Alice@example.org sip:bob@EXAMPLE.net");
+  ck_assert (g_file_get_contents (path, &text, NULL, NULL));
+  ck_assert_str_eq (text, "bob@example.net\n");
+  ck_assert_uint_eq (reloads, before + 1);
+  must ("redirect alice@example.org off");
+  must ("redirect alice@example.org off");
+  ck_assert (!g_file_test (path, G_FILE_TEST_EXISTS));
+}
+END_TEST
+
 START_TEST (cli_has_help_for_every_command)
 {
   static const char *const lines[] = {
     "--help", "--version", "overlay --help", "overlay create --help", "overlay join --help", "overlay list --help",
     "identity --help", "identity create --help", "identity request --help", "identity sign --help",
-    "identity import --help", "identity list --help", "status --help", "peers --help", "lookup --help", "ping --help", "trace --help",
+    "identity import --help", "identity list --help", "status --help", "peers --help", "lookup --help", "redirect --help", "ping --help", "trace --help",
     "registrations --help", "calls --help", "decode --help",
   };
 
@@ -731,6 +755,7 @@ main (void)
   tcase_add_test (tcase, cli_looks_people_up);
   tcase_add_test (tcase, cli_pings_and_traces);
   tcase_add_test (tcase, cli_tells_a_running_daemon_to_reload);
+  tcase_add_test (tcase, cli_keeps_a_redirection_until_it_is_off);
   tcase_add_test (tcase, cli_has_help_for_every_command);
   suite_add_tcase (suite, tcase);
   return pl_test_run (suite, NULL);

@@ -46,9 +46,9 @@ spawn (const char *line, GSubprocessFlags flags)
   return process;
 }
 
-/* What `peerline LINE` prints; it must succeed. */
+/* What `peerline LINE` prints. */
 static char *
-peerline (const char *line)
+ask (const char *line, gboolean must_succeed)
 {
   g_autofree char *full = g_strconcat ("peerline ", line, NULL);
   g_autoptr (GSubprocess) process = spawn (full, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
@@ -56,8 +56,14 @@ peerline (const char *line)
   char *out = NULL;
 
   ck_assert (g_subprocess_communicate_utf8 (process, NULL, NULL, &out, &err, NULL));
-  ck_assert_msg (g_subprocess_get_successful (process), "%s: %s", full, err);
+  ck_assert_msg (!must_succeed || g_subprocess_get_successful (process), "%s: %s", full, err);
   return out;
+}
+
+static char *
+peerline (const char *line)
+{
+  return ask (line, TRUE);
 }
 
 static void
@@ -300,8 +306,9 @@ START_TEST (daemon_says_after_a_while_that_no_bootstrap_node_answers)
 }
 END_TEST
 
-static gint64
-expires (void)
+/* The only identity, as the daemon tells of it. */
+static JsonObject *
+identity (void)
 {
   g_autofree char *out = peerline ("status --json");
   g_autoptr (JsonParser) parser = json_parser_new ();
@@ -310,7 +317,23 @@ expires (void)
   ck_assert_msg (json_parser_load_from_data (parser, out, -1, NULL), "no JSON: %s", out);
   identities = json_object_get_array_member (json_node_get_object (json_parser_get_root (parser)), "identities");
   ck_assert_msg (json_array_get_length (identities) == 1, "identities: %s", out);
-  return json_object_get_int_member (json_array_get_object_element (identities, 0), "expires");
+  return json_object_ref (json_array_get_object_element (identities, 0));
+}
+
+static gint64
+identity_time (const char *member)
+{
+  g_autoptr (JsonObject) object = identity ();
+
+  return json_object_get_int_member (object, member);
+}
+
+static void
+assert_redirect (const char *target)
+{
+  g_autoptr (JsonObject) object = identity ();
+
+  ck_assert_str_eq (json_object_get_string_member (object, "redirect"), target);
 }
 
 /* Certificates tell seconds: the second one is to expire later. */
@@ -335,6 +358,55 @@ import_renewal (void)
   ck_assert (g_file_set_contents (path, certificate, -1, NULL));
   must (import);
 }
+
+START_TEST (daemon_keeps_a_redirection_over_a_restart) /* RFC 7904 */
+{
+  Daemon *daemon;
+
+  make_identity ();
+  daemon = start ();
+  wait_for (daemon, "phones may use");
+  assert_redirect ("");
+  must ("redirect " ALICE " bob@example.org");
+  assert_redirect ("bob@example.org");
+  stop (daemon);
+  daemon = start ();
+  wait_for (daemon, "phones may use");
+  assert_redirect ("bob@example.org");
+  must ("redirect " ALICE " off");
+  assert_redirect ("");
+  spoil ("data/identities/" OVERLAY "/" ALICE ".redirect", "junk");
+  stop (daemon);
+  daemon = start ();
+  wait_for (daemon, "no address that calls");
+  wait_for (daemon, "phones may use");
+  assert_problem ("peerline redirect " ALICE);
+  assert_redirect ("");
+  stop (daemon);
+}
+END_TEST
+
+START_TEST (daemon_shows_who_was_redirected_to_whom) /* 351 */
+{
+  guint16 port = free_port ();
+  g_autofree char *create = g_strdup_printf ("overlay create " OVERLAY " --bootstrap 127.0.0.1:%u", port);
+  g_autofree char *overlay = g_strdup_printf ("listen=127.0.0.1\nport=%u", port);
+  g_autofree char *out = NULL;
+  Daemon *daemon;
+
+  must (create);
+  must ("identity create " ALICE " --overlay " OVERLAY);
+  must ("redirect " ALICE " bob@example.org");
+  configure (overlay);
+  daemon = start ();
+  wait_for (daemon, "starting it");
+  while (identity_time ("registered") == 0)
+    g_main_context_iteration (NULL, FALSE);
+  out = ask ("lookup " ALICE " --json", FALSE); /* bob is nowhere */
+  ck_assert_msg (strstr (out, "\"redirects\"") && strstr (out, "\"bob@example.org\""), "lookup: %s", out);
+  stop (daemon);
+}
+END_TEST
 
 START_TEST (daemon_takes_a_newer_document_while_it_runs) /* 324 */
 {
@@ -364,12 +436,12 @@ START_TEST (daemon_takes_over_a_renewed_certificate)
   make_identity ();
   daemon = start ();
   wait_for (daemon, "phones may use");
-  before = expires ();
+  before = identity_time ("expires");
   g_timeout_add (1100, on_next_second, &over);
   while (!over)
     g_main_context_iteration (NULL, TRUE);
   import_renewal ();
-  ck_assert_int_gt (expires (), before);
+  ck_assert_int_gt (identity_time ("expires"), before);
   stop (daemon);
 }
 END_TEST
@@ -427,6 +499,8 @@ main (void)
   tcase_add_loop_test (tcase, daemon_says_that_the_overlay_port_is_taken, 0, 2);
   tcase_add_test (tcase, daemon_without_an_identity_stays_up_and_says_what_is_next);
   tcase_add_test (tcase, daemon_says_after_a_while_that_no_bootstrap_node_answers);
+  tcase_add_test (tcase, daemon_keeps_a_redirection_over_a_restart);
+  tcase_add_test (tcase, daemon_shows_who_was_redirected_to_whom);
   tcase_add_test (tcase, daemon_takes_a_newer_document_while_it_runs);
   tcase_add_test (tcase, daemon_takes_over_a_renewed_certificate);
   tcase_add_test (tcase, daemon_traces_an_address_to_where_it_would_be_registered);
