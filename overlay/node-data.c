@@ -90,10 +90,12 @@ report_error (Operation *operation, guint16 code)
     operation->fetched (operation->user, NULL, error);
 }
 
-/* Each value by its own signature; what fails is left out (7.4.2.2, S1-44). */
-static void
+/* Each value by its own signature; what fails is left out (7.4.2.2, S1-44). Returns how many. */
+static guint
 add_values (Operation *operation, GPtrArray *values, const PlFetchKindResponse *response, GPtrArray *certs)
 {
+  guint failed = 0;
+
   for (guint i = 0; response->values && i < response->values->len; i++)
     {
       const PlStoredData *data = &g_array_index (response->values, PlStoredData, i);
@@ -106,7 +108,10 @@ add_values (Operation *operation, GPtrArray *values, const PlFetchKindResponse *
       cert = pl_trust_verify_value (operation->node->trust, certs, &operation->resource, operation->kind, data,
                                     &signer, NULL);
       if (!cert)
-        continue;
+        {
+          failed++;
+          continue;
+        }
       fetched = g_new0 (PlFetched, 1);
       fetched->data = g_new0 (PlStoredData, 1);
       pl_stored_data_copy (fetched->data, data);
@@ -114,14 +119,18 @@ add_values (Operation *operation, GPtrArray *values, const PlFetchKindResponse *
       fetched->signer = signer;
       g_ptr_array_add (values, fetched);
     }
+  return failed;
 }
 
+/* Certificates are not under the signature of a message: whoever changes one on the way, or keeps a
+ * value that is none, has said nothing. It does not mean that nothing is there. */
 static void
 report_values (Operation *operation, const PlTransAnswer *answer)
 {
   g_autoptr (GPtrArray) values = g_ptr_array_new_with_free_func (fetched_clear);
   g_auto (PlFetchAns) fetch = { 0 };
   PlNode *node = operation->node;
+  guint failed = 0;
 
   if (answer->error_code == 0)
     {
@@ -135,10 +144,13 @@ report_values (Operation *operation, const PlTransAnswer *answer)
           const PlFetchKindResponse *response = &g_array_index (fetch.kind_responses, PlFetchKindResponse, i);
 
           if (response->kind == operation->kind)
-            add_values (operation, values, response, answer->certs);
+            failed += add_values (operation, values, response, answer->certs);
         }
     }
-  operation->fetched (operation->user, values, NULL);
+  if (failed > 0 && values->len == 0)
+    report_error (operation, 0);
+  else
+    operation->fetched (operation->user, values, NULL);
 }
 
 static void
