@@ -107,6 +107,7 @@ START_TEST (a_join_at_40_ms_takes_at_most_one_and_a_half_seconds)
       pl_world_start (world, i, PL_ROLE_PEER);
       ck_assert_msg (pl_world_wait_state (world, i, PL_NODE_PEER, 3 * SEC / 2), "node %u takes too long", i);
       slowest = MAX (slowest, pl_universe_now (pl_world_universe (world)) - start);
+      pl_node_register (pl_world_node (world, i), pl_world_aor (world, i));
       pl_world_run (world, 3 * SEC);
       most = MAX (most, pl_vnet_records (pl_world_net (world)) - records);
       for (guint j = i + 1; j < i + 3; j++)
