@@ -15,6 +15,9 @@ OVERLAY = 'example.net'
 BOOTSTRAPS = 3
 PORT = 6084
 
+# The private Kind of the copies of registrations (doc/PROTOCOL), which no dissector knows by itself.
+COPIES = '0xF0000010:SIP-REGISTRATION-COPY:DICTIONARY'
+
 
 def bracketed(address):
     return f'[{address}]' if ':' in address else address
@@ -210,7 +213,7 @@ def socket_name(text):
 def decode(path, ports, keylog, least=1):
     """(good, last line, complaints) of Wireshark's RELOAD dissector over a capture."""
     tool = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'tools', 'reload_tshark.py')
-    command = [sys.executable, '-B', tool, path, '--keylog', keylog, '--min', str(least)]
+    command = [sys.executable, '-B', tool, path, '--keylog', keylog, '--min', str(least), '--kind', COPIES]
     for port in sorted(ports):
         command += ['--port', str(port)]
     done = subprocess.run(command, capture_output=True, text=True)
