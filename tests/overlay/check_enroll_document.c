@@ -479,6 +479,9 @@ START_TEST (document_cut_off_or_with_flipped_bits_does_no_harm)
   gsize len;
   const guint8 *data = g_bytes_get_data (xml, &len);
 
+  /* The line's end behind the last tag may go: without it the document is still whole. */
+  while (len > 0 && g_ascii_isspace (data[len - 1]))
+    len--;
   for (gsize i = 0; i < len; i += 13)
     {
       g_autoptr (GBytes) cut = g_bytes_new (data, i);
