@@ -48,26 +48,3 @@ pl_local_remove_self (PlDocument *document, guint16 port)
     }
   return first;
 }
-
-GPtrArray *
-pl_local_dup_stun (const PlDocument *document, char *const *more)
-{
-  GPtrArray *list = g_ptr_array_new_with_free_func (g_free);
-
-  for (guint i = 0; more && more[i]; i++)
-    g_ptr_array_add (list, g_strdup (more[i]));
-  for (guint pass = 0; pass < 2; pass++)
-    {
-      GArray *from = pass ? document->bootstrap_nodes : document->stun_servers;
-
-      for (guint i = 0; i < from->len; i++)
-        {
-          const PlHostPort *server = &g_array_index (from, PlHostPort, i);
-          gboolean six = strchr (server->host, ':') != NULL;
-
-          g_ptr_array_add (list, g_strdup_printf ("%s%s%s:%u", six ? "[" : "", server->host, six ? "]" : "", server->port));
-        }
-    }
-  g_ptr_array_add (list, NULL);
-  return list;
-}

@@ -229,7 +229,7 @@ pl_overlay_join (PlOverlay *overlay, GError **error)
     }
   if (!overlay->store)
     overlay->store = pl_store_new (env, overlay->document, overlay->trust, overlay->records, error);
-  stun = pl_local_dup_stun (overlay->document, NULL);
+  stun = pl_document_dup_stun (overlay->document, NULL);
   options.stun = (const char *const *) stun->pdata;
   transport = overlay->store ? pl_transport_real_new (env, pl_loop_context (overlay->loop), overlay->identity, overlay->trust, &options, error) : NULL;
   if (!transport)

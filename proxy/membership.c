@@ -365,7 +365,7 @@ static PlTransport *
 make_transport (PlMembership *membership, const PlMembershipOptions *options, GError **error)
 {
   const PlSettings *config = options->config;
-  g_autoptr (GPtrArray) stun = pl_local_dup_stun (membership->document, config->stun);
+  g_autoptr (GPtrArray) stun = pl_document_dup_stun (membership->document, config->stun);
   PlTransportOptions transport = {
     .listen_address = config->overlay_listen,
     .listen_port = options->listen ? config->overlay_port : 0,

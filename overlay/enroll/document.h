@@ -107,6 +107,9 @@ GBytes *pl_document_dup_kind_block (const PlDocument *document, guint32 id);
 gboolean pl_document_set_registration_places (PlDocument *document, guint places);
 /* Whether the domain of `aor` (canonical) may be registered here (RFC 7904, domain restrictions). */
 gboolean pl_document_allows_aor (const PlDocument *document, const char *aor);
+/* `more` ("host:port", NULL-terminated, may be NULL), the document's STUN servers, and its
+ * bootstrap nodes, which answer STUN too. NULL-terminated GPtrArray of char *, caller's. */
+GPtrArray *pl_document_dup_stun (const PlDocument *document, char *const *more);
 /* The definition of a Kind, NULL when unknown. */
 const PlKind *pl_document_kind (const PlDocument *document, guint32 id);
 /* "0xf0000001:SINGLE:USER-MATCH:1:1000", a private Kind (14.6) with its data model, access policy,

@@ -38,6 +38,7 @@ extern const PlCliCommand pl_cli_identity_commands[];
 extern const PlCliCommand pl_cli_enroll_commands[];
 extern const PlCliCommand pl_cli_daemon_commands[];
 extern const PlCliCommand pl_cli_diagnose_commands[];
+extern const PlCliCommand pl_cli_phone_commands[];
 
 /* --- output --- */
 
@@ -59,6 +60,8 @@ char *pl_cli_clean (const char *text);
 
 /* Calls a method of org.peerline.Control1; `args` may be NULL. */
 GVariant *pl_cli_call (PlCli *cli, const char *method, GVariant *args, GError **error);
+/* The first value of its answer as JSON; caller frees. */
+JsonNode *pl_cli_call_json (PlCli *cli, const char *method, GVariant *args, GError **error);
 /* Tells a running daemon to read its files again; says so, and what to do when none runs. */
 void pl_cli_reload (PlCli *cli);
 

@@ -76,9 +76,8 @@ pl_cli_reload (PlCli *cli)
     pl_cli_say (cli, "peerlined could not take it over (%s): restart it.", error->message);
 }
 
-/* The first value of an answer, as JSON. */
-static JsonNode *
-call_json (PlCli *cli, const char *method, GVariant *args, GError **error)
+JsonNode *
+pl_cli_call_json (PlCli *cli, const char *method, GVariant *args, GError **error)
 {
   g_autoptr (GVariant) answer = pl_cli_call (cli, method, args, error);
   g_autoptr (GVariant) value = NULL;
@@ -97,7 +96,7 @@ call_json (PlCli *cli, const char *method, GVariant *args, GError **error)
 static gboolean
 print_list (PlCli *cli, const char *method, const PlColumn *columns, const char *empty, GError **error)
 {
-  g_autoptr (JsonNode) node = call_json (cli, method, NULL, error);
+  g_autoptr (JsonNode) node = pl_cli_call_json (cli, method, NULL, error);
 
   if (!node)
     return FALSE;
@@ -145,7 +144,7 @@ run_status (PlCli *cli, GError **error)
   static const PlColumn identities[] = { { "aor", "IDENTITY" }, { "overlay", "OVERLAY" },
                                          { "expires", "CERTIFICATE UNTIL", PL_COLUMN_DATE },
                                          { "registered", "REGISTERED", PL_COLUMN_TIME }, { "redirect", "REDIRECTED TO" }, { NULL } };
-  g_autoptr (JsonNode) node = call_json (cli, "Status", NULL, error);
+  g_autoptr (JsonNode) node = pl_cli_call_json (cli, "Status", NULL, error);
   JsonObject *status;
 
   if (!node || !JSON_NODE_HOLDS_OBJECT (node))
@@ -220,7 +219,7 @@ run_lookup (PlCli *cli, GError **error)
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no address: write it as alice@example.org", text);
       return FALSE;
     }
-  node = call_json (cli, "Lookup", g_variant_new ("(s)", aor), error);
+  node = pl_cli_call_json (cli, "Lookup", g_variant_new ("(s)", aor), error);
   if (!node || !JSON_NODE_HOLDS_OBJECT (node))
     return FALSE;
   pl_cli_print_object (cli, json_node_get_object (node), columns);

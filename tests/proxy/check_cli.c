@@ -372,6 +372,9 @@ static const struct { const char *line; int code; const char *said; } wrong[] = 
   { "peers --json", 1, "not running" },
   { "registrations", 1, "not running" },
   { "calls", 1, "not running" },
+  { "phone linphone", 1, "not running" },
+  { "phone nokia", 1, "no settings for 'nokia'|peerline phone generic" },
+  { "phone baresip --wait=-1", 1, "1 to 3600" },
 };
 
 START_TEST (cli_says_in_a_line_what_is_wrong_and_what_to_do)
@@ -548,7 +551,7 @@ fake_status (gpointer user, GError **error)
 {
   return g_variant_new_parsed ("{'version': <'1'>, 'state': <'ready'>, 'listen': <['127.0.0.1:5080']>, "
                                "'overlays': <[{'name': <'o.example'>, 'peers': <uint32 3>}]>, "
-                               "'identities': <[{'aor': <'alice@example.org'>, 'expires': <int64 1900000000>}]>, "
+                               "'identities': <[{'aor': <'alice@example.org'>, 'overlay': <'" OVERLAY "'>, 'expires': <int64 1900000000>}]>, "
                                "'problems': <['do \033[31mthis']>}");
 }
 
@@ -681,6 +684,37 @@ START_TEST (cli_pings_and_traces)
 }
 END_TEST
 
+START_TEST (cli_gives_a_phone_its_settings)
+{
+  g_autoptr (PlControl) control = fake_daemon ();
+
+  must ("overlay create %s --bootstrap 192.0.2.7 --stun stun.example.net", OVERLAY);
+  g_auto (Result) baresip = peerline (NULL, "phone baresip");
+  g_auto (Result) linphone = peerline (NULL, "phone Linphone --aor Alice@example.org");
+  g_auto (Result) generic = peerline (NULL, "phone generic");
+  g_autoptr (JsonParser) json = json_of ("phone generic --json");
+
+  ck_assert_ptr_nonnull (strstr (baresip.out, "\n<sip:alice@example.org;transport=udp>;outbound=\"sip:127.0.0.1:5080;transport=udp\";"));
+  ck_assert_ptr_nonnull (strstr (baresip.out, ";mediaenc=dtls_srtp;medianat=ice;stunserver=\"stun:stun.example.net:3478\""));
+  ck_assert_ptr_nonnull (strstr (baresip.err, "No phone has registered as alice@example.org yet"));
+  ck_assert_ptr_nonnull (strstr (linphone.out, ">&lt;sip:127.0.0.1:5080;transport=udp&gt;<"));
+  ck_assert_ptr_nonnull (strstr (linphone.err, "file:///"));
+  ck_assert_ptr_nonnull (strstr (generic.out, "outbound proxy      sip:127.0.0.1:5080\n"));
+  ck_assert_str_eq (json_object_get_string_member (json_node_get_object (json_parser_get_root (json)), "stun"), "stun.example.net:3478");
+  must_fail ("phone generic --aor bob@example.net --json", 1, "none of your identities");
+}
+END_TEST
+
+START_TEST (cli_waits_for_a_phone_but_not_forever)
+{
+  g_autoptr (PlControl) control = fake_daemon ();
+  g_auto (Result) result = peerline (NULL, "phone generic --wait=1");
+
+  ck_assert_int_eq (result.code, 1);
+  ck_assert_ptr_nonnull (strstr (result.err, "no phone came for alice@example.org in 1 s: check its outbound proxy (sip:127.0.0.1:5080)"));
+}
+END_TEST
+
 START_TEST (cli_tells_a_running_daemon_to_reload)
 {
   g_autoptr (PlControl) control = fake_daemon ();
@@ -717,7 +751,7 @@ START_TEST (cli_has_help_for_every_command)
     "--help", "--version", "overlay --help", "overlay create --help", "overlay join --help", "overlay list --help",
     "identity --help", "identity create --help", "identity request --help", "identity sign --help",
     "identity import --help", "identity list --help", "status --help", "peers --help", "lookup --help", "redirect --help", "ping --help", "trace --help",
-    "registrations --help", "calls --help", "decode --help",
+    "registrations --help", "calls --help", "phone --help", "decode --help",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (lines); i++)
@@ -754,6 +788,8 @@ main (void)
   tcase_add_test (tcase, cli_prints_what_the_daemon_says_without_control_characters);
   tcase_add_test (tcase, cli_looks_people_up);
   tcase_add_test (tcase, cli_pings_and_traces);
+  tcase_add_test (tcase, cli_gives_a_phone_its_settings);
+  tcase_add_test (tcase, cli_waits_for_a_phone_but_not_forever);
   tcase_add_test (tcase, cli_tells_a_running_daemon_to_reload);
   tcase_add_test (tcase, cli_keeps_a_redirection_until_it_is_off);
   tcase_add_test (tcase, cli_has_help_for_every_command);

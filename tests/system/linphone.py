@@ -15,11 +15,24 @@ CONFIG = '''
 {port}default_proxy=0
 guess_hostname=1
 contact="{name}" <sip:{aor}>
-media_encryption=dtls
-inc_timeout=60
+{encryption}inc_timeout=60
 use_ipv6={six}
 register_only_when_network_is_up=0
 
+{account}[rtp]
+audio_rtp_port=-1
+
+[sound]
+echocancellation=0
+
+[video]
+enabled=0
+
+[misc]
+{uri}user_certificates_path={folder}/certificates
+uuid={uuid}
+'''
+ACCOUNT = '''\
 [proxy_0]
 reg_proxy=<{proxy};transport={transport}>
 reg_route=<{proxy};transport={transport};lr>
@@ -33,18 +46,6 @@ nat_policy_ref=lab
 ref=lab
 {stun}protocols={protocols}
 
-[rtp]
-audio_rtp_port=-1
-
-[sound]
-echocancellation=0
-
-[video]
-enabled=0
-
-[misc]
-user_certificates_path={folder}/certificates
-uuid={uuid}
 '''
 # Recordings have the rate of the codec: only those of 8000 Hz, the tone comes through.
 CODEC = '''
@@ -60,10 +61,11 @@ EVENTS = {'StreamsRunning': 'CALL_ESTABLISHED', 'End': 'CALL_CLOSED', 'Error': '
 
 
 class Linphone:
-    """One linphonec: an account, a tone to say, recordings of what was heard."""
+    """One linphonec: an account, a tone to say, recordings of what was heard. With `provisioning` the
+    account is what `peerline phone linphone` printed, read by linphone itself."""
 
     def __init__(self, machine, name, aor, folder, proxy='sip:127.0.0.1:5080', tone=500, stun=None,
-                 transport='udp', port='-1', six=0, display=''):
+                 transport='udp', port='-1', six=0, display='', provisioning=None):
         self.machine, self.name, self.aor, self.folder, self.tone = machine, name, aor, folder, tone
         self.process, self.calls = None, 0
         recordings, share = os.path.join(folder, 'recordings'), os.path.join(folder, '.local', 'share', 'linphone')
@@ -71,9 +73,15 @@ class Linphone:
             os.makedirs(path, exist_ok=True)
         audio.write_tone(os.path.join(folder, 'tone.wav'), tone, 120)
         ports = f'sip_port={port}\nsip_tcp_port={port}\nsip_tls_port=0\n' if port else ''
+        account, uri = ACCOUNT.format(aor=aor, proxy=proxy, transport=transport, display=display,
+                                      stun=f'stun_server={stun}\n' if stun else '', protocols='stun,ice' if stun else 'ice'), ''
+        if provisioning:
+            account, uri = '', f'config-uri=file://{folder}/provisioning.xml\n'
+            with open(os.path.join(folder, 'provisioning.xml'), 'w') as f:
+                f.write(provisioning)
         with open(os.path.join(folder, 'linphonerc'), 'w') as f:
-            f.write(CONFIG.format(port=ports, name=name, aor=aor, six=six, proxy=proxy, transport=transport, display=display,
-                                  stun=f'stun_server={stun}\n' if stun else '', protocols='stun,ice' if stun else 'ice',
+            f.write(CONFIG.format(port=ports, name=name, aor=aor, six=six, account=account, uri=uri,
+                                  encryption='' if provisioning else 'media_encryption=dtls\n',
                                   folder=folder, uuid=os.urandom(4).hex() + '-6fd9-0074-bc64-0c3caec335dd'))
             for n, (codec, rate, channels, enabled) in enumerate(CODECS):
                 f.write(CODEC.format(n=n, name=codec, rate=rate, channels=channels, enabled=enabled))

@@ -61,10 +61,11 @@ def remove(path):
 
 
 class Baresip:
-    """One baresip: an account, a tone to say, recordings of what was said and heard."""
+    """One baresip: an account (or one as `peerline phone baresip` printed it), a tone to say,
+    recordings of what was said and heard."""
 
     def __init__(self, machine, name, aor, folder, proxy='sip:127.0.0.1:5080', tone=500, stun=None,
-                 family=4, media='dtls_srtp', nat='ice', answer='auto', control=4444, ports='20000-20100', sip_port=0):
+                 family=4, media='dtls_srtp', nat='ice', answer='auto', control=4444, ports='20000-20100', sip_port=0, account=None):
         self.machine, self.name, self.aor, self.folder, self.tone = machine, name, aor, folder, tone
         self.family, self.control = family, control
         os.makedirs(os.path.join(folder, 'recordings'), exist_ok=True)
@@ -73,11 +74,13 @@ class Baresip:
         with open(os.path.join(folder, 'config'), 'w') as f:
             f.write(CONFIG.format(folder=folder, tone=os.path.join(folder, 'tone.wav'), modules=MODULES,
                                   control=control, listen=listen, ports=ports))
-        account = f'<sip:{aor};transport=udp>;answermode={answer};auth_pass=x;audio_codecs=PCMU'
-        account += f';outbound="{proxy};transport=udp";regint=300' if proxy else ';regint=0'
-        account += f';mediaenc={media}' if media else ''
-        account += f';medianat={nat}' if nat else ''
-        account += f';stunserver="{stun}"' if stun else ''
+        if not account:
+            account = f'<sip:{aor};transport=udp>;auth_pass=x'
+            account += f';outbound="{proxy};transport=udp";regint=300' if proxy else ';regint=0'
+            account += f';mediaenc={media}' if media else ''
+            account += f';medianat={nat}' if nat else ''
+            account += f';stunserver="{stun}"' if stun else ''
+        account += f';answermode={answer};audio_codecs=PCMU'
         with open(os.path.join(folder, 'accounts'), 'w') as f:
             f.write(account + '\n')
         for path in ('uuid', 'contacts'):

@@ -375,11 +375,11 @@ def linphones(tap, folder, builddir):
         with tap.check('linphone: three bootstrap peers make a ring', vital=True):
             w.make_bootstraps(capture=False)
         alice, bob, carol = (w.person(n, w.network.public_host(n, i, '4'), capture=False) for n, i in (('alice', 31), ('bob', 32), ('carol', 33)))
-        with tap.check('two linphones (UDP from port 5060, and TCP) and a baresip register', vital=True):
+        with tap.check('a linphone and a baresip set up by `peerline phone`, and a linphone on TCP, register', vital=True):
             for who in (alice, bob, carol):
                 w.connected(who)
-            bob.start_phone(800)
-            for who, tone, how in ((alice, 500, {'port': ''}), (carol, 1000, {'transport': 'tcp'})):
+            bob.start_phone(800, account=bob.daemon.cli('phone', 'baresip').strip())
+            for who, tone, how in ((alice, 500, {'port': '', 'provisioning': alice.daemon.cli('phone', 'linphone')}), (carol, 1000, {'transport': 'tcp'})):
                 who.phone = Linphone(who.machine, who.name, who.aor, os.path.join(w.folder, f'phone-{who.name}'), tone=tone, **how).start()
                 w.started.append(who.phone)
             for who in (alice, bob, carol):
