@@ -16,6 +16,14 @@ pl_wipe (void *data, gsize len)
   explicit_bzero (data, len);
 }
 
+void
+pl_wipe_text (char *text)
+{
+  if (text)
+    pl_wipe (text, strlen (text));
+  g_free (text);
+}
+
 PlSecret *
 pl_secret_new (const void *data, gsize len)
 {

@@ -17,6 +17,8 @@ const guint8 *pl_secret_data (const PlSecret *secret, gsize *len);
 gboolean pl_secret_equal (const PlSecret *a, const PlSecret *b);
 /* Overwrites memory in a way the compiler keeps. */
 void pl_wipe (void *data, gsize len);
+/* The same for a text, which is freed; NULL does nothing. */
+void pl_wipe_text (char *text);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlSecret, pl_secret_free)
 
 G_END_DECLS

@@ -10,6 +10,7 @@
 #define DOCUMENT_SUFFIX ".xml"
 #define CERT_SUFFIX ".crt"
 #define KEY_SUFFIX ".key"
+#define NEW_KEY_SUFFIX ".newkey" /* not KEY_SUFFIX at its end */
 #define REQUEST_SUFFIX ".request"
 #define REDIRECT_SUFFIX ".redirect"
 #define REDIRECT_MAX 1024 /* its file */
@@ -153,6 +154,7 @@ pl_home_identity_free (PlHomeIdentity *identity)
   g_free (identity->overlay);
   g_free (identity->key_path);
   g_free (identity->cert_path);
+  g_free (identity->new_key_path);
   g_free (identity->request_path);
   g_free (identity->redirect_path);
   g_free (identity->document_path);
@@ -170,6 +172,7 @@ pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay
   identity->overlay = g_strdup (overlay);
   identity->key_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, KEY_SUFFIX, NULL);
   identity->cert_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, CERT_SUFFIX, NULL);
+  identity->new_key_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, NEW_KEY_SUFFIX, NULL);
   identity->request_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, REQUEST_SUFFIX, NULL);
   identity->redirect_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, REDIRECT_SUFFIX, NULL);
   identity->document_path = pl_home_dup_document_path (paths, overlay);

@@ -5,6 +5,7 @@
  *   data/overlays/NAME.xml                the signed configuration document
  *   data/authorities/NAME/{ca,signer}.{key,crt}
  *   data/identities/NAME/AOR.{key,crt}
+ *   data/identities/NAME/AOR.newkey       takes the place of the key when its certificate comes
  *   data/identities/NAME/AOR.request      asked for and not yet there: waits for its certificate
  *   data/identities/NAME/AOR.redirect     the AoR that takes its calls
  *
@@ -29,7 +30,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeOverlay, pl_home_overlay_free)
 typedef struct {
   char *aor;              /* canonical */
   char *overlay;          /* name */
-  char *key_path, *cert_path, *request_path, *redirect_path, *document_path;
+  char *key_path, *cert_path, *new_key_path, *request_path, *redirect_path, *document_path;
 } PlHomeIdentity;
 void pl_home_identity_free (PlHomeIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeIdentity, pl_home_identity_free)

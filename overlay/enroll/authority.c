@@ -481,3 +481,15 @@ pl_authority_issue_several (PlAuthority *authority, const char *request, const c
     return NULL;
   return checked_pem (crt, error);
 }
+
+PlIdentity *
+pl_authority_make_signer (PlAuthority *authority, char **key_pem, char **cert_pem, GError **error)
+{
+  g_autofree char *request = NULL;
+
+  *cert_pem = NULL;
+  *key_pem = pl_key_make (error);
+  request = *key_pem ? pl_request_make (*key_pem, "signer@" PACKAGE_NAME ".invalid", authority->overlay, error) : NULL;
+  *cert_pem = request ? pl_authority_issue (authority, request, NULL, NULL, error) : NULL;
+  return *cert_pem ? pl_identity_new (*key_pem, *cert_pem, error) : NULL;
+}

@@ -54,4 +54,8 @@ char *pl_authority_issue (PlAuthority *authority, const char *request, const cha
 char *pl_authority_issue_several (PlAuthority *authority, const char *request, const char *aor, const PlNodeId *kept,
                                   guint n_kept, guint n, GError **error);
 
+/* The node that signs the overlay's document: of the authority, names nobody. Key and certificate
+ * (PEM) are the caller's, the key to be wiped, also when it fails. */
+PlIdentity *pl_authority_make_signer (PlAuthority *authority, char **key_pem, char **cert_pem, GError **error);
+
 G_END_DECLS

@@ -19,6 +19,22 @@
 #define OWN_MESSAGE_SIZE 16384
 #define OWN_RELIABILITY 1000
 
+gboolean
+pl_host_port_parse (const char *text, guint16 otherwise, PlHostPort *place, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  g_autoptr (GSocketConnectable) address = g_network_address_parse (text, otherwise, &why);
+
+  if (!address || g_network_address_get_port (G_NETWORK_ADDRESS (address)) == 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no HOST:PORT%s%s", text, why ? ": " : "", why ? why->message : "");
+      return FALSE;
+    }
+  place->host = g_strdup (g_network_address_get_hostname (G_NETWORK_ADDRESS (address)));
+  place->port = g_network_address_get_port (G_NETWORK_ADDRESS (address));
+  return TRUE;
+}
+
 static void
 host_port_clear (gpointer data)
 {

@@ -28,6 +28,9 @@ typedef struct {
 #define PL_REGISTRATION_PLACES_MAX 8
 
 typedef struct { char *host; guint16 port; } PlHostPort;
+#define PL_BOOTSTRAP_PORT 6084        /* RFC 6940, section 11.1 */
+/* Of "HOST", "HOST:PORT" or "[ADDRESS]:PORT"; the host, a name or an address, is the caller's. */
+gboolean pl_host_port_parse (const char *text, guint16 otherwise, PlHostPort *place, GError **error);
 
 typedef struct PlKindBlob PlKindBlob;
 

@@ -222,7 +222,7 @@ static const GOptionEntry enroll_options[] = {
   { "overlay", 0, 0, G_OPTION_ARG_STRING, &overlay_option, "Where the overlay's document is, or its name", "URL" },
   { "code", 0, 0, G_OPTION_ARG_STRING, &code_option, "The code of the mail of an earlier try", "CODE" },
   { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ca_option, "Trust the HTTPS server by these certificates alone", "FILE" },
-  { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Make a new key; the old identity is lost", NULL },
+  { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Take a new key; the old one is replaced when its certificate is there", NULL },
   { NULL }
 };
 

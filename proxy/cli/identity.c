@@ -55,14 +55,6 @@ find_place (PlCli *cli, GError **error)
   return document ? pl_home_identity_new (cli->paths, aor, overlay) : NULL;
 }
 
-static void
-wipe_text (char *text)
-{
-  if (text)
-    pl_wipe (text, strlen (text));
-  g_free (text);
-}
-
 static char *
 load_key (const char *path, GError **error)
 {
@@ -75,12 +67,13 @@ load_key (const char *path, GError **error)
 }
 
 static gboolean
-write_key (const PlHomeIdentity *place, const char *key, GError **error)
+write_key (const char *path, const char *key, GError **error)
 {
-  g_autofree char *dir = g_path_get_dirname (place->key_path);
+  g_autofree char *dir = g_path_get_dirname (path);
 
-  return pl_file_make_dir (dir, error) && pl_file_write (place->key_path, key, strlen (key), 0600, error);
+  return pl_file_make_dir (dir, error) && pl_file_write (path, key, strlen (key), 0600, error);
 }
+
 
 static void
 print_identity (PlCli *cli, PlCert *cert)
@@ -137,11 +130,14 @@ make_identity (PlCli *cli, const PlHomeIdentity *place, GError **error)
   g_autofree char *pem = request ? pl_cli_issue (cli, place->overlay, request, place->aor, &how, error) : NULL;
   PlCert *cert = NULL;
 
-  if (pem && write_key (place, key, error) && pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
+  if (pem && write_key (place->key_path, key, error) && pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
     cert = pl_cert_new_from_pem (pem, error);
   if (cert)
-    g_unlink (place->request_path);
-  wipe_text (key);
+    {
+      g_unlink (place->request_path);
+      g_unlink (place->new_key_path);
+    }
+  pl_wipe_text (key);
   return cert;
 }
 
@@ -159,18 +155,20 @@ run_create (PlCli *cli, GError **error)
 
 /* --- request, sign, import --- */
 
-/* The key at hand, for a renewal or a second try, or a new one. */
+/* The key that was asked with last, for a second try, or the one at hand, for a renewal, or a new
+ * one. What there is keeps working until the new one has its certificate. */
 static char *
 key_for_request (const PlHomeIdentity *place, gboolean force, GError **error)
 {
+  gboolean has_key = exists (place->key_path);
   char *key;
 
-  if (exists (place->key_path) && !force)
-    return load_key (place->key_path, error);
+  if (has_key && !force)
+    return load_key (exists (place->new_key_path) ? place->new_key_path : place->key_path, error);
   key = pl_key_make (error);
-  if (key && write_key (place, key, error))
+  if (key && write_key (has_key ? place->new_key_path : place->key_path, key, error))
     return key;
-  wipe_text (key);
+  pl_wipe_text (key);
   return NULL;
 }
 
@@ -194,7 +192,7 @@ pl_cli_request (const PlHomeIdentity *place, gboolean force, GError **error)
   char *key = key_for_request (place, force, error);
   g_autofree char *request = key ? pl_request_make (key, place->aor, place->overlay, error) : NULL;
 
-  wipe_text (key);
+  pl_wipe_text (key);
   if (!request || !pl_file_write (place->request_path, request, strlen (request), 0600, error))
     return NULL;
   return g_steal_pointer (&request);
@@ -282,10 +280,20 @@ check_trusted (PlCli *cli, PlCert *cert, GError **error)
 }
 
 static gboolean
-check_own_key (const PlHomeIdentity *place, const char *pem, GError **error)
+has_key_of (const char *path, const char *pem, GError **error)
 {
-  g_autoptr (PlIdentity) identity = NULL;
-  char *key;
+  char *key = load_key (path, error);
+  g_autoptr (PlIdentity) identity = key ? pl_identity_new (key, pem, error) : NULL;
+
+  pl_wipe_text (key);
+  return identity != NULL;
+}
+
+/* The certificate takes its place, and its key with it when that is the new one. */
+static gboolean
+install (const PlHomeIdentity *place, const char *pem, GError **error)
+{
+  gboolean is_new = exists (place->new_key_path) && has_key_of (place->new_key_path, pem, NULL);
 
   if (!exists (place->key_path))
     {
@@ -294,10 +302,18 @@ check_own_key (const PlHomeIdentity *place, const char *pem, GError **error)
                    "'peerline identity request %s --overlay %s'", place->aor, place->overlay, place->aor, place->overlay);
       return FALSE;
     }
-  key = load_key (place->key_path, error);
-  identity = key ? pl_identity_new (key, pem, error) : NULL;
-  wipe_text (key);
-  return identity != NULL;
+  if ((!is_new && !has_key_of (place->key_path, pem, error))
+      || !pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
+    return FALSE;
+  if (is_new && g_rename (place->new_key_path, place->key_path) < 0)
+    {
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "cannot rename %s: %s", place->new_key_path, g_strerror (errno));
+      return FALSE;
+    }
+  /* What came may be a renewal of the old key while the new one still waits. */
+  if (!exists (place->new_key_path))
+    g_unlink (place->request_path);
+  return TRUE;
 }
 
 gboolean
@@ -315,10 +331,8 @@ pl_cli_import (PlCli *cli, const char *pem, GError **error)
       return FALSE;
     }
   place = pl_home_identity_new (cli->paths, pl_cert_aor (cert), overlay);
-  if (!check_trusted (cli, cert, error) || !check_own_key (place, pem, error)
-      || !pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
+  if (!check_trusted (cli, cert, error) || !install (place, pem, error))
     return FALSE;
-  g_unlink (place->request_path);
   say_usable (cli, cert);
   return TRUE;
 }
@@ -487,7 +501,7 @@ run_redirect (PlCli *cli, GError **error)
 
 static const GOptionEntry create_options[] = {
   OVERLAY_OPTION,
-  { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Replace the identity of this name by a new key", NULL },
+  { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Take a new key; the old one is replaced when its certificate is there", NULL },
   { NULL }
 };
 
@@ -503,7 +517,7 @@ const PlCliCommand pl_cli_identity_commands[] = {
   { "identity", "create", "AOR --overlay NAME", "make an identity where the overlay's authority is",
     "AOR is your address, as alice@example.org.", 1, create_options, run_create },
   { "identity", "request", "AOR --overlay NAME", "make a key and print a request for its certificate",
-    "Asked again for the same AOR it uses the same key, as for a renewal; --force makes a\nnew key.", 1, create_options, run_request },
+    "Asked again for the same AOR it uses the same key, as for a renewal; --force makes a\nnew key, and the old identity works until the certificate of the new one is imported.", 1, create_options, run_request },
   { "identity", "sign", "FILE", "issue the certificate of a request ('-': standard input)",
     "Be sure that the request comes from whoever owns the address: the certificate makes them\nthat person in the overlay.", 1, sign_options, run_sign },
   { "identity", "import", "FILE", "bring in the certificate of your request ('-': standard input)", NULL, 1, NULL, run_import },

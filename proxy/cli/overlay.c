@@ -11,7 +11,6 @@
 #include "overlay/enroll/authority.h"
 #include "proxy/cli/cli.h"
 
-#define BOOTSTRAP_PORT 6084 /* RFC 6940, section 11.1 */
 #define STUN_PORT 3478      /* RFC 8489, section 18.6 */
 #define CERT_MAX 16384      /* bytes of PEM */
 
@@ -39,21 +38,17 @@ resolve (const char *host, GError **error)
 static gboolean
 add_host (GArray *list, const char *text, guint16 port, gboolean numeric, GError **error)
 {
-  g_autoptr (GError) why = NULL;
-  g_autoptr (GSocketConnectable) address = g_network_address_parse (text, port, &why);
-  PlHostPort item = { NULL, 0 };
+  PlHostPort item;
 
-  if (address && g_network_address_get_port (G_NETWORK_ADDRESS (address)) > 0)
+  if (!pl_host_port_parse (text, port, &item, error))
+    return FALSE;
+  if (numeric)
     {
-      const char *host = g_network_address_get_hostname (G_NETWORK_ADDRESS (address));
+      g_autofree char *name = item.host;
 
-      item.port = g_network_address_get_port (G_NETWORK_ADDRESS (address));
-      item.host = numeric ? resolve (host, &why) : g_strdup (host);
-    }
-  if (!item.host)
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no HOST:PORT%s%s", text, why ? ": " : "", why ? why->message : "");
-      return FALSE;
+      item.host = resolve (name, error);
+      if (!item.host)
+        return FALSE;
     }
   g_array_append_val (list, item);
   return TRUE;
@@ -63,7 +58,7 @@ static gboolean
 add_hosts (PlDocument *document, GError **error)
 {
   for (guint i = 0; bootstrap_option && bootstrap_option[i]; i++)
-    if (!add_host (document->bootstrap_nodes, bootstrap_option[i], BOOTSTRAP_PORT, TRUE, error))
+    if (!add_host (document->bootstrap_nodes, bootstrap_option[i], PL_BOOTSTRAP_PORT, TRUE, error))
       return FALSE;
   for (guint i = 0; stun_option && stun_option[i]; i++)
     if (!add_host (document->stun_servers, stun_option[i], STUN_PORT, FALSE, error))
@@ -106,27 +101,6 @@ write_public (const char *dir, const char *file, const char *pem, GError **error
   return pl_file_write (path, pem, strlen (pem), 0644, error);
 }
 
-static void
-wipe_text (char *text)
-{
-  if (text)
-    pl_wipe (text, strlen (text));
-  g_free (text);
-}
-
-/* The node that signs the document: of the authority, names nobody. The key is the caller's
- * to wipe. */
-static PlIdentity *
-make_signer (PlAuthority *authority, const char *overlay, char **key, char **cert, GError **error)
-{
-  g_autofree char *request = NULL;
-
-  *key = pl_key_make (error);
-  request = *key ? pl_request_make (*key, "signer@" PACKAGE_NAME ".invalid", overlay, error) : NULL;
-  *cert = request ? pl_authority_issue (authority, request, NULL, NULL, error) : NULL;
-  return *cert ? pl_identity_new (*key, *cert, error) : NULL;
-}
-
 static gboolean
 write_authority (PlAuthority *authority, const char *dir, GError **error)
 {
@@ -135,7 +109,7 @@ write_authority (PlAuthority *authority, const char *dir, GError **error)
   gboolean done = key && cert && pl_file_make_dir (dir, error) && write_secret (dir, "ca.key", key, error)
                   && write_public (dir, "ca.crt", cert, error);
 
-  wipe_text (key);
+  pl_wipe_text (key);
   return done;
 }
 
@@ -190,7 +164,7 @@ say_port (PlCli *cli, PlDocument *document)
     {
       const PlHostPort *node = &g_array_index (document->bootstrap_nodes, PlHostPort, i);
 
-      if (node->port != BOOTSTRAP_PORT)
+      if (node->port != PL_BOOTSTRAP_PORT)
         pl_cli_say (cli, "The bootstrap node at %s needs 'port=%u' in the group [overlay] of its peerline.conf.", node->host, node->port);
     }
 }
@@ -229,11 +203,11 @@ make_overlay (PlCli *cli, PlDocument *document, GError **error)
   if (!authority)
     return FALSE;
   g_ptr_array_add (document->root_certs, g_bytes_ref (pl_authority_cert_der (authority)));
-  signer = make_signer (authority, document->instance_name, &key, &cert, error);
+  signer = pl_authority_make_signer (authority, &key, &cert, error);
   xml = signer ? pl_document_build (document, signer, error) : NULL;
   done = xml && write_authority (authority, dir, error) && write_secret (dir, "signer.key", key, error)
          && write_public (dir, "signer.crt", cert, error) && write_document (cli, document->instance_name, xml, error);
-  wipe_text (key);
+  pl_wipe_text (key);
   if (done)
     say_created (cli, document, authority);
   else
@@ -463,7 +437,7 @@ static gboolean
 edit (PlCli *cli, PlDocument *document, GError **error)
 {
   for (guint i = 0; remove_bootstrap_option && remove_bootstrap_option[i]; i++)
-    if (!remove_host (document->bootstrap_nodes, remove_bootstrap_option[i], BOOTSTRAP_PORT, error))
+    if (!remove_host (document->bootstrap_nodes, remove_bootstrap_option[i], PL_BOOTSTRAP_PORT, error))
       return FALSE;
   for (guint i = 0; remove_stun_option && remove_stun_option[i]; i++)
     if (!remove_host (document->stun_servers, remove_stun_option[i], STUN_PORT, error))

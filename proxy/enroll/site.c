@@ -10,7 +10,6 @@
 
 #define PEM_MAX 16384
 #define CONF_MAX 65536
-#define BOOTSTRAP_PORT 6084   /* RFC 6940, section 11.1 */
 #define DEVICES 5
 #define CODE_MINUTES 15
 #define MAILS_PER_ADDRESS 3
@@ -39,49 +38,37 @@ read_file (const PlSite *site, const char *file, gsize max, gboolean secret, GEr
   return bytes ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
 }
 
-static void
-wipe_text (char *text)
-{
-  if (text)
-    pl_wipe (text, strlen (text));
-  g_free (text);
-}
-
 /* --- init --- */
 
 /* A bootstrap-node is an IP address (11.1). */
 static gboolean
 add_bootstrap (PlDocument *document, const char *text, GError **error)
 {
-  g_autoptr (GSocketConnectable) place = g_network_address_parse (text, BOOTSTRAP_PORT, NULL);
-  g_autoptr (GInetAddress) address = place ? g_inet_address_new_from_string (g_network_address_get_hostname (G_NETWORK_ADDRESS (place))) : NULL;
   PlHostPort item;
 
-  if (!address)
+  if (!pl_host_port_parse (text, PL_BOOTSTRAP_PORT, &item, error))
+    return FALSE;
+  if (!g_hostname_is_ip_address (item.host))
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no ADDRESS:PORT with an IP address", text);
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' has no IP address", text);
+      g_free (item.host);
       return FALSE;
     }
-  item.host = g_inet_address_to_string (address);
-  item.port = g_network_address_get_port (G_NETWORK_ADDRESS (place));
   g_array_append_val (document->bootstrap_nodes, item);
   return TRUE;
 }
 
-/* The node that signs the document: of the authority, names nobody. */
 static PlIdentity *
 make_signer (const PlSite *site, PlAuthority *authority, GError **error)
 {
-  char *key = pl_key_make (error);
-  g_autofree char *request = key ? pl_request_make (key, "signer@" PACKAGE_NAME ".invalid", site->overlay, error) : NULL;
-  g_autofree char *cert = request ? pl_authority_issue (authority, request, NULL, NULL, error) : NULL;
-  PlIdentity *signer = NULL;
+  char *key = NULL;
+  g_autofree char *cert = NULL;
+  g_autoptr (PlIdentity) signer = pl_authority_make_signer (authority, &key, &cert, error);
+  gboolean done = signer && write_file (site, "signer.key", key, strlen (key), 0600, error)
+                  && write_file (site, "signer.crt", cert, strlen (cert), 0600, error);
 
-  if (cert && write_file (site, "signer.key", key, strlen (key), 0600, error)
-      && write_file (site, "signer.crt", cert, strlen (cert), 0600, error))
-    signer = pl_identity_new (key, cert, error);
-  wipe_text (key);
-  return signer;
+  pl_wipe_text (key);
+  return done ? g_steal_pointer (&signer) : NULL;
 }
 
 static gboolean
@@ -92,7 +79,7 @@ write_authority (const PlSite *site, PlAuthority *authority, GError **error)
   gboolean done = key && cert && write_file (site, "ca.key", key, strlen (key), 0600, error)
                   && write_file (site, "ca.crt", cert, strlen (cert), 0600, error);
 
-  wipe_text (key);
+  pl_wipe_text (key);
   return done;
 }
 
@@ -217,7 +204,7 @@ pl_site_free (PlSite *site)
   g_free (site->smtp);
   g_free (site->from);
   g_free (site->user);
-  wipe_text (site->password);
+  pl_wipe_text (site->password);
   g_strfreev (site->policy.allow);
   g_strfreev (site->policy.deny);
   g_free (site);
@@ -238,7 +225,7 @@ pl_site_load_authority (const PlSite *site, PlEnv *env, GError **error)
   g_autofree char *cert = key ? read_file (site, "ca.crt", PEM_MAX, FALSE, error) : NULL;
   PlAuthority *authority = cert ? pl_authority_load (env, site->overlay, key, cert, error) : NULL;
 
-  wipe_text (key);
+  pl_wipe_text (key);
   return authority;
 }
 

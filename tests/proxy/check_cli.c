@@ -285,6 +285,23 @@ START_TEST (cli_requests_signs_and_imports_over_two_homes)
 }
 END_TEST
 
+/* Code of importing it. */
+static int
+bring_in (const char *cert)
+{
+  g_auto (Result) done = peerline (cert, "identity import -");
+
+  return done.code;
+}
+
+static const char *
+state_of_first (void)
+{
+  g_autoptr (JsonParser) list = json_of ("identity list --json");
+
+  return g_intern_string (json_object_get_string_member (row (list, 0), "state"));
+}
+
 START_TEST (cli_gives_a_name_to_one_key_only_unless_forced)
 {
   g_autofree char *document = NULL;
@@ -307,6 +324,45 @@ START_TEST (cli_gives_a_name_to_one_key_only_unless_forced)
   sign = g_strdup_printf ("identity sign %s", file);
   must_fail (sign, 1, "taken|--force");
   must ("identity sign %s --force", file);
+}
+END_TEST
+
+/* Somebody who asks for a new key is who they were until its certificate comes; a renewal of the old
+ * one in between does not lose it. */
+START_TEST (cli_keeps_an_identity_until_the_certificate_of_its_new_key_comes)
+{
+  g_autofree char *document = NULL, *old_key = NULL, *new_key = NULL, *path = NULL;
+  g_auto (Result) first = { 0 }, next = { 0 }, again = { 0 };
+  g_auto (Result) cert = { 0 }, renewed = { 0 }, forced = { 0 };
+
+  must ("overlay create %s", OVERLAY);
+  document = in_home ("data/overlays/" OVERLAY ".xml");
+  use_home ("two");
+  must ("overlay join %s", document);
+  first = peerline (NULL, "identity request bob@example.net --overlay " OVERLAY);
+  use_home ("one");
+  cert = peerline (first.out, "identity sign -");
+  renewed = peerline (first.out, "identity sign -");
+  use_home ("two");
+  ck_assert_int_eq (bring_in (cert.out), 0);
+  path = in_home ("data/identities/" OVERLAY "/bob@example.net.key");
+  ck_assert (g_file_get_contents (path, &old_key, NULL, NULL));
+  next = peerline (NULL, "identity request bob@example.net --force --overlay " OVERLAY);
+  ck_assert_int_eq (next.code, 0);
+  ck_assert_str_eq (state_of_first (), "valid");
+  ck_assert_int_eq (bring_in (renewed.out), 0);
+  ck_assert_str_eq (state_of_first (), "valid");
+  again = peerline (NULL, "identity request bob@example.net --overlay " OVERLAY);
+  ck_assert_int_eq (again.code, 0);
+  use_home ("one");
+  forced = peerline (again.out, "identity sign - --force");
+  ck_assert_int_eq (forced.code, 0);
+  use_home ("two");
+  ck_assert_int_eq (bring_in (forced.out), 0);
+  ck_assert_str_eq (state_of_first (), "valid");
+  ck_assert (g_file_get_contents (path, &new_key, NULL, NULL));
+  ck_assert_str_ne (old_key, new_key);
+  ck_assert_int_ne (bring_in (cert.out), 0); /* of the key that is gone */
 }
 END_TEST
 
@@ -776,6 +832,7 @@ main (void)
   tcase_add_test (tcase, cli_updates_the_document_of_its_own_overlay);
   tcase_add_test (tcase, cli_requests_signs_and_imports_over_two_homes);
   tcase_add_test (tcase, cli_gives_a_name_to_one_key_only_unless_forced);
+  tcase_add_test (tcase, cli_keeps_an_identity_until_the_certificate_of_its_new_key_comes);
   tcase_add_test (tcase, cli_leaves_nothing_of_an_overlay_that_failed);
   tcase_add_loop_test (tcase, cli_says_in_a_line_what_is_wrong_and_what_to_do, 0, G_N_ELEMENTS (wrong)); /* S1-50 */
   tcase_add_test (tcase, cli_refuses_key_files_that_others_can_read);
