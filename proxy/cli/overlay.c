@@ -48,7 +48,10 @@ add_host (GArray *list, const char *text, guint16 port, gboolean numeric, GError
 
       item.host = resolve (name, error);
       if (!item.host)
-        return FALSE;
+        {
+          g_prefix_error (error, "'%s' is no HOST:PORT: ", text);
+          return FALSE;
+        }
     }
   g_array_append_val (list, item);
   return TRUE;
