@@ -4,9 +4,9 @@
 #include "proxy/sim/load.h"
 
 #include "overlay/ident/aor.h"
-#include "overlay/wire/framing.h"
 #include "overlay/wire/message.h"
 #include "proxy/sim/ideal.h"
+#include "proxy/sim/traffic.h"
 
 #define OWNER_UP (30 * PL_USEC_PER_SEC)  /* an owner counts when it has been up for so long */
 #define EVENT_TIME (10 * PL_USEC_PER_SEC)
@@ -34,50 +34,15 @@ struct PlLoad {
   Ask *starting;             /* its first Fetch is being sent */
   GHashTable *asks;          /* set of Ask */
   GHashTable *fetches;       /* transaction -> Ask */
+  PlTraffic *traffic;        /* since the last pl_load_count_traffic */
   PlIdeal *ideal;            /* while nobody comes or goes */
 };
 
 /* --- what goes over the network --- */
 
-typedef struct {
-  guint64 transaction;
-  guint16 code;
-  guint via_len, destination_len;
-} Glimpse;
-
-static guint64
-get (const guint8 *data, guint len)
-{
-  guint64 value = 0;
-
-  for (guint i = 0; i < len; i++)
-    value = value << 8 | data[i];
-  return value;
-}
-
-/* Of the first fragment of a message in a data frame. */
-static gboolean
-glimpse (const GByteArray *record, Glimpse *out)
-{
-  const guint8 *head = record->data + PL_FRAME_DATA_HEADER;
-  gsize at;
-
-  if (record->len < PL_FRAME_DATA_HEADER + PL_HEADER_MIN + 2 || record->data[0] != PL_FRAME_DATA
-      || (get (head + 12, 4) & PL_FRAGMENT_OFFSET) != 0)
-    return FALSE;
-  out->transaction = get (head + 20, 8);
-  out->via_len = get (head + 32, 2);
-  out->destination_len = get (head + 34, 2);
-  at = PL_HEADER_MIN + out->via_len + out->destination_len + get (head + 36, 2);
-  if (at + 2 > record->len - PL_FRAME_DATA_HEADER)
-    return FALSE;
-  out->code = get (head + at, 2);
-  return TRUE;
-}
-
 /* The answer's way back is the request's way: as many nodes as it has hops. */
 static void
-count_hops (PlLoad *load, const Glimpse *seen, const PlSimPeer *from)
+count_hops (PlLoad *load, const PlGlimpse *seen, const PlSimPeer *from)
 {
   Ask *ask;
 
@@ -94,7 +59,7 @@ count_hops (PlLoad *load, const Glimpse *seen, const PlSimPeer *from)
 
 /* A silent peer keeps its links and says what is its own; it forwards and answers nothing. */
 static gboolean
-is_kept_back (const Glimpse *seen)
+is_kept_back (const PlGlimpse *seen)
 {
   return seen->via_len > 0 || !pl_message_code_is_request (seen->code);
 }
@@ -104,12 +69,12 @@ on_record (gpointer user, const PlNodeId *from, const PlNodeId *to, GByteArray *
 {
   PlLoad *load = user;
   PlSimPeer *peer = pl_swarm_find (load->swarm, from);
-  Glimpse seen;
+  PlGlimpse seen;
+  gboolean is_message = pl_glimpse (record, &seen);
 
   peer->bytes += record->len;
-  if (!peer->silent && !load->starting && g_hash_table_size (load->fetches) == 0)
-    return TRUE;
-  if (!glimpse (record, &seen))
+  pl_traffic_add (load->traffic, is_message ? &seen : NULL, record->len);
+  if (!is_message || (!peer->silent && !load->starting && g_hash_table_size (load->fetches) == 0))
     return TRUE;
   count_hops (load, &seen, peer);
   return !(peer->silent && peer->joined && is_kept_back (&seen));
@@ -277,6 +242,7 @@ pl_load_new (PlSwarm *swarm, const PlSimOptions *options, PlSimResult *result)
   load->env = pl_universe_env (pl_swarm_universe (swarm));
   load->asks = g_hash_table_new_full (NULL, NULL, ask_free, NULL);
   load->fetches = g_hash_table_new (g_int64_hash, g_int64_equal);
+  load->traffic = pl_traffic_new ();
   pl_vnet_set_tap (pl_swarm_net (swarm), on_record, load);
   return load;
 }
@@ -291,6 +257,7 @@ pl_load_free (PlLoad *load)
   pl_timer_clear (&load->sweep_timer);
   g_hash_table_unref (load->asks);
   g_hash_table_unref (load->fetches);
+  pl_traffic_free (load->traffic);
   pl_ideal_free (load->ideal);
   g_free (load);
 }
@@ -304,6 +271,19 @@ pl_load_start (PlLoad *load, guint n, gint64 usec)
     pl_env_arm (load->env, &load->timer, load->step, next_lookup, load);
   if (load->options.median_session <= 0)
     load->ideal = pl_ideal_new (pl_swarm_dup_places (load->swarm));
+}
+
+void
+pl_load_count_traffic (PlLoad *load)
+{
+  pl_swarm_count_traffic (load->swarm);
+  pl_traffic_zero (load->traffic);
+}
+
+void
+pl_load_report_traffic (PlLoad *load)
+{
+  pl_traffic_report (load->traffic, pl_swarm_peer_seconds (load->swarm), load->result);
 }
 
 void

@@ -17,6 +17,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlLoad, pl_load_free)
 
 /* `n` look-ups, evenly over `usec`. */
 void pl_load_start (PlLoad *load, guint n, gint64 usec);
+/* Traffic counts from here on, */
+void pl_load_count_traffic (PlLoad *load);
+/* and until here, in the result. */
+void pl_load_report_traffic (PlLoad *load);
 /* Those of the next 10 s count for result->event as well. */
 void pl_load_mark_event (PlLoad *load);
 /* While TRUE only owners of the same half are looked up. */

@@ -38,6 +38,29 @@ add_event (GArray *lines, const PlSimOptions *options, PlSimResult *result)
 }
 
 static GArray *
+dup_kinds (const PlSimResult *result)
+{
+  static const struct { const char *bytes, *words, *records; } names[PL_SIM_KINDS] = {
+    [PL_SIM_UPDATE] = { "update_bytes", "  Updates", "update_records" },
+    [PL_SIM_PING] = { "ping_bytes", "  Pings", "ping_records" },
+    [PL_SIM_ATTACH] = { "attach_bytes", "  Attaches", "attach_records" },
+    [PL_SIM_JOIN] = { "join_bytes", "  Joins and Leaves", "join_records" },
+    [PL_SIM_STORE] = { "store_bytes", "  Stores: registrations and their copies", "store_records" },
+    [PL_SIM_FETCH] = { "fetch_bytes", "  Fetches: look-ups", "fetch_records" },
+    [PL_SIM_OTHER] = { "other_bytes", "  other messages", "other_records" },
+    [PL_SIM_LINK] = { "link_bytes", "  acknowledgements and keep-alives", "link_records" },
+  };
+  GArray *lines = g_array_new (FALSE, FALSE, sizeof (Line));
+
+  for (guint i = 0; i < PL_SIM_KINDS; i++)
+    {
+      add (lines, names[i].bytes, names[i].words, FIXED1, result->by_kind[i].bytes);
+      add (lines, names[i].records, "    in records", FIXED3, result->by_kind[i].records);
+    }
+  return lines;
+}
+
+static GArray *
 dup_lines (const PlSimOptions *options, PlSimResult *result)
 {
   GArray *lines = g_array_new (FALSE, FALSE, sizeof (Line));
@@ -67,6 +90,7 @@ dup_lines (const PlSimOptions *options, PlSimResult *result)
       add (lines, "ideal_hops_p99", "hops in an ideal ring, 99th percentile", COUNT, pl_samples_percentile (result->ideal, 99));
     }
   add (lines, "bytes_per_peer_per_s", "bytes each peer sends a second", FIXED1, result->bytes_per_peer_per_s);
+  add (lines, "maintenance_bytes_per_peer_per_s", "  without Fetches", FIXED1, result->maintenance_bytes);
   add (lines, "links_neighbour", "links of a peer, to neighbours", FIXED1, result->links_neighbour);
   add (lines, "links_finger", "  to fingers of its own", FIXED1, result->links_finger);
   add (lines, "links_other", "  others", FIXED1, result->links_other);
@@ -107,20 +131,30 @@ write_json (GString *text, const GArray *lines, const char *indent)
     }
 }
 
+static void
+write_object (GString *text, const char *key, const GArray *lines)
+{
+  g_string_append_printf (text, "  \"%s\": {\n", key);
+  write_json (text, lines, "    ");
+  g_string_truncate (text, text->len - 2);
+  g_string_append (text, "\n  }");
+}
+
 char *
 pl_sim_dup_json (const PlSimOptions *options, PlSimResult *result)
 {
   g_autoptr (GArray) lines = dup_lines (options, result);
+  g_autoptr (GArray) kinds = dup_kinds (result);
   g_autoptr (GArray) measured = dup_measured (result);
   GString *text = g_string_new ("{\n");
 
   g_string_append_printf (text, "  \"seed\": %" G_GINT64_FORMAT ",\n  \"signatures\": \"%s\",\n", options->seed,
                           options->stub ? "stubbed" : "real");
   write_json (text, lines, "  ");
-  g_string_append (text, "  \"measured\": {\n");
-  write_json (text, measured, "    ");
-  g_string_truncate (text, text->len - 2);
-  g_string_append (text, "\n  }\n}\n");
+  write_object (text, "by_kind", kinds);
+  g_string_append (text, ",\n");
+  write_object (text, "measured", measured);
+  g_string_append (text, "\n}\n");
   return g_string_free (text, FALSE);
 }
 
@@ -140,10 +174,13 @@ char *
 pl_sim_dup_table (const PlSimOptions *options, PlSimResult *result)
 {
   g_autoptr (GArray) lines = dup_lines (options, result);
+  g_autoptr (GArray) kinds = dup_kinds (result);
   g_autoptr (GArray) measured = dup_measured (result);
   GString *text = g_string_new (NULL);
 
   write_table (text, lines);
+  g_string_append (text, "bytes each peer sends a second, by kind:\n");
+  write_table (text, kinds);
   g_string_append (text, "measured on this machine:\n");
   write_table (text, measured);
   return g_string_free (text, FALSE);

@@ -196,19 +196,15 @@ run_events (Run *run, PlEnv *env)
 static void
 measure_traffic (Run *run)
 {
-  double sum = 0;
-
+  pl_load_report_traffic (run->load);
   for (guint i = 0; i < pl_swarm_size (run->swarm); i++)
     {
       const PlSimPeer *peer = pl_swarm_peer (run->swarm, i);
       double seconds = (double) (now (run) - peer->counted) / PL_USEC_PER_SEC;
 
-      if (!peer->node || seconds < 1)
-        continue;
-      sum += peer->bytes / seconds;
-      pl_samples_add (run->result->traffic, peer->bytes / seconds);
+      if (peer->node && seconds >= 1)
+        pl_samples_add (run->result->traffic, peer->bytes / seconds);
     }
-  run->result->bytes_per_peer_per_s = run->result->traffic->len ? sum / run->result->traffic->len : 0;
 }
 
 static void
@@ -273,7 +269,7 @@ run_all (Run *run)
   for (guint i = 0; i < pl_swarm_size (run->swarm); i++)
     run->result->joined += pl_sim_peer_is_in (pl_swarm_peer (run->swarm, i));
   run_for (run, options->settle, "settling");
-  pl_swarm_count_traffic (run->swarm);
+  pl_load_count_traffic (run->load);
   pl_swarm_churn (run->swarm);
   pl_load_start (run->load, options->lookups, options->duration * PL_USEC_PER_SEC);
   rest = run_events (run, env);

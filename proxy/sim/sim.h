@@ -35,6 +35,13 @@ double pl_samples_percentile (PlSamples *samples, double percent);
 
 typedef struct { guint asked, right; PlSamples *delays; } PlSimTally;
 
+/* What a record carries. */
+typedef enum {
+  PL_SIM_UPDATE, PL_SIM_PING, PL_SIM_ATTACH, PL_SIM_JOIN /* and Leave */, PL_SIM_STORE, PL_SIM_FETCH, PL_SIM_OTHER,
+  PL_SIM_LINK,                  /* acknowledgements and keep-alives */
+  PL_SIM_KINDS
+} PlSimKind;
+
 typedef struct {
   guint joined;                 /* peers (or clients) in the overlay after the joining phase */
   guint alive;                  /* at the end */
@@ -43,7 +50,9 @@ typedef struct {
   PlSimTally lookups, event;    /* event: those of the first 10 s after it */
   PlSamples *hops, *ideal, *joins, *traffic; /* traffic: bytes a second of each peer that stayed */
   guint wrong_failed, wrong_offline, wrong_unknown, wrong_node; /* how look-ups went wrong */
-  double bytes_per_peer_per_s;
+  double bytes_per_peer_per_s;  /* of all together, those that went away too */
+  double maintenance_bytes;     /* the same without Fetches */
+  struct { double bytes, records; } by_kind[PL_SIM_KINDS]; /* the same, of each kind */
   double links_neighbour, links_finger, links_other; /* of a peer at the end, mean */
   double healed_seconds;        /* from the end of a partition until one ring; below 0: never */
   guint owners, owners_found;   /* look-ups of every owner at the end */

@@ -25,6 +25,7 @@ struct PlSwarm {
   GPtrArray *peers;          /* PlSimPeer */
   GHashTable *by_id;
   guint planned, alive, in;
+  gint64 lived;              /* of those that went, since traffic is counted */
   gboolean churning;
 };
 
@@ -299,6 +300,7 @@ static void
 down (PlSwarm *swarm, PlSimPeer *peer)
 {
   swarm->alive--;
+  swarm->lived += pl_env_now (peer->env) - peer->counted;
   swarm->in -= peer->joined != 0;
   swarm->result->deaths++;
   pl_timer_clear (&peer->next);
@@ -397,6 +399,7 @@ pl_swarm_churn (PlSwarm *swarm)
 void
 pl_swarm_count_traffic (PlSwarm *swarm)
 {
+  swarm->lived = 0;
   for (guint i = 0; i < swarm->peers->len; i++)
     {
       PlSimPeer *peer = g_ptr_array_index (swarm->peers, i);
@@ -404,6 +407,21 @@ pl_swarm_count_traffic (PlSwarm *swarm)
       peer->bytes = 0;
       peer->counted = pl_universe_now (swarm->universe);
     }
+}
+
+double
+pl_swarm_peer_seconds (PlSwarm *swarm)
+{
+  gint64 lived = swarm->lived;
+
+  for (guint i = 0; i < swarm->peers->len; i++)
+    {
+      const PlSimPeer *peer = g_ptr_array_index (swarm->peers, i);
+
+      if (peer->node)
+        lived += pl_universe_now (swarm->universe) - peer->counted;
+    }
+  return MAX ((double) lived / PL_USEC_PER_SEC, 1);
 }
 
 /* --- the ring as it should be --- */

@@ -50,6 +50,8 @@ gboolean pl_swarm_grown (PlSwarm *swarm);
 /* From now on sessions end, and others begin in their place. */
 void pl_swarm_churn (PlSwarm *swarm);
 void pl_swarm_count_traffic (PlSwarm *swarm);
+/* Since then, of everybody while there. */
+double pl_swarm_peer_seconds (PlSwarm *swarm);
 /* Dies without a word. */
 void pl_swarm_kill (PlSwarm *swarm, PlSimPeer *peer);
 /* Sorted clockwise: PlSimPeer in state peer. */

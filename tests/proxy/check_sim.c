@@ -62,6 +62,31 @@ START_TEST (json_has_every_key)
 }
 END_TEST
 
+/* Without look-ups nobody Fetches, and Updates, Attaches and Stores go on. */
+START_TEST (traffic_is_told_by_kind_of_message)
+{
+  g_autofree char *text = NULL, *other = NULL;
+  g_autoptr (JsonObject) calm = simulate ("--peers 12 --lookups 0 --duration 40 --median-session 30 --stub-signatures --json", &text);
+  g_autoptr (JsonObject) busy = simulate ("--peers 12 --lookups 100 --duration 40 --median-session 30 --stub-signatures --json", &other);
+  JsonObject *kinds = json_object_get_object_member (calm, "by_kind");
+  g_autoptr (GList) names = json_object_get_members (kinds);
+  double sum = 0;
+
+  for (GList *l = names; l; l = l->next)
+    if (g_str_has_suffix (l->data, "_bytes"))
+      sum += json_object_get_double_member (kinds, l->data);
+  ck_assert_double_eq_tol (sum, json_object_get_double_member (calm, "bytes_per_peer_per_s"), 1);
+  ck_assert_double_gt (json_object_get_double_member (kinds, "update_bytes"), 0);
+  ck_assert_double_gt (json_object_get_double_member (kinds, "attach_bytes"), 0);
+  ck_assert_double_gt (json_object_get_double_member (kinds, "store_bytes"), 0);
+  ck_assert_double_lt (json_object_get_double_member (kinds, "fetch_bytes"), sum / 20);
+  ck_assert_double_gt (json_object_get_double_member (json_object_get_object_member (busy, "by_kind"), "fetch_bytes"), sum / 20);
+  ck_assert_double_eq_tol (json_object_get_double_member (busy, "maintenance_bytes_per_peer_per_s"),
+                           json_object_get_double_member (busy, "bytes_per_peer_per_s")
+                             - json_object_get_double_member (json_object_get_object_member (busy, "by_kind"), "fetch_bytes"), 1);
+}
+END_TEST
+
 /* Neighbours that others took the place of: without an end to their links it is 30 and more. */
 START_TEST (links_that_nobody_needs_end)
 {
@@ -175,6 +200,7 @@ main (void)
 
   tcase_set_timeout (tcase, 60);
   tcase_add_test (tcase, json_has_every_key);
+  tcase_add_test (tcase, traffic_is_told_by_kind_of_message);
   tcase_add_test (tcase, links_that_nobody_needs_end);
   tcase_add_test (tcase, same_seed_gives_the_same_result);
   tcase_add_test (tcase, those_that_come_instead_are_found);
