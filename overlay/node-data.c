@@ -294,8 +294,14 @@ net_learned (gpointer impl, const PlNodeId *id, const PlNodeId *via)
   g_hash_table_replace (vias, g_memdup2 (id, sizeof *id), g_memdup2 (via, sizeof *via));
 }
 
-static const PlUsageFuncs usage_funcs = { net_store,  net_fetch, net_cancel, net_note_time,
-                                          net_places, net_entry, net_learned };
+static gboolean
+net_allows (gpointer impl, const char *aor)
+{
+  return pl_document_allows_aor (pl_node_document (impl), aor);
+}
+
+static const PlUsageFuncs usage_funcs = { net_store,  net_fetch, net_cancel,  net_note_time,
+                                          net_places, net_entry, net_learned, net_allows };
 
 PlUsageNet
 pl_node_usage_net (PlNode *node)

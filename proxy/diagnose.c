@@ -204,7 +204,7 @@ on_found (gpointer user, PlLookupResult result, const GArray *nodes)
 
   for (guint i = 0; nodes && i < nodes->len && i < NODES_MAX; i++)
     {
-      PlDestination to = pl_destination_node (&g_array_index (nodes, PlNodeId, i));
+      PlDestination to = pl_destination_node (&g_array_index (nodes, PlFoundNode, i).node);
 
       add_target (question, &to);
     }

@@ -228,6 +228,7 @@ pl_report_calls (PlSip *sip)
       put_string (&dict, "id", call->id);
       put_string (&dict, "from", call->from);
       put_string (&dict, "to", call->to);
+      put_string (&dict, "redirected", call->redirected);
       put_string (&dict, "state", call->state);
       put_string (&dict, "media", call->media);
       put_string (&dict, "far_node", call->far_node);
@@ -264,6 +265,10 @@ result_name (PlLookupResult result)
       return "offline";
     case PL_LOOKUP_FAILED:
       return "failed";
+    case PL_LOOKUP_CIRCLE:
+      return "circle";
+    case PL_LOOKUP_ELSEWHERE:
+      return "elsewhere";
     }
   return "";
 }
@@ -277,7 +282,7 @@ on_lookup (gpointer user, PlLookupResult result, const GArray *nodes)
   GVariant *answer;
 
   for (guint i = 0; nodes && i < nodes->len; i++)
-    g_ptr_array_add (names, pl_node_id_dup_hex (&g_array_index (nodes, PlNodeId, i)));
+    g_ptr_array_add (names, pl_node_id_dup_hex (&g_array_index (nodes, PlFoundNode, i).node));
   g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
   put_string (&dict, "aor", query->aor);
   put_string (&dict, "overlay", query->overlay);

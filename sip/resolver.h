@@ -8,9 +8,23 @@
 
 G_BEGIN_DECLS
 
-typedef enum { PL_RESOLVE_FOUND, PL_RESOLVE_UNKNOWN, PL_RESOLVE_OFFLINE, PL_RESOLVE_FAILED } PlResolveResult;
-/* `nodes`: names of far nodes (32 hex digits), best first, borrowed; NULL unless FOUND. */
-typedef void (*PlResolveFunc) (gpointer user, PlResolveResult result, const char *const *nodes);
+typedef enum {
+  PL_RESOLVE_FOUND,
+  PL_RESOLVE_UNKNOWN,
+  PL_RESOLVE_OFFLINE,
+  PL_RESOLVE_FAILED,
+  PL_RESOLVE_CIRCLE,     /* redirected in a circle, or too often */
+  PL_RESOLVE_ELSEWHERE,  /* redirected to where nobody of us can be */
+} PlResolveResult;
+
+/* A device of somebody; borrowed. */
+typedef struct {
+  const char *node;   /* 32 hex digits */
+  const char *aor;    /* whose it is, canonical: the one asked for, or who that is redirected to */
+  const char *prefs;  /* RFC 3840 feature parameters its owner published, "" when none */
+} PlResolved;
+/* `n` is 0 unless FOUND. */
+typedef void (*PlResolveFunc) (gpointer user, PlResolveResult result, const PlResolved *nodes, gsize n);
 
 /* A certified path to a far node that carries whole SIP messages. */
 typedef struct PlFarLink PlFarLink;

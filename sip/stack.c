@@ -221,6 +221,7 @@ pl_call_info_free (PlCallInfo *info)
   g_free (info->id);
   g_free (info->from);
   g_free (info->to);
+  g_free (info->redirected);
   g_free (info->far_node);
   g_free (info);
 }
@@ -239,6 +240,7 @@ pl_sip_dup_calls (PlSip *sip)
       info->id = g_strdup (call->id);
       info->from = g_strdup (call->from);
       info->to = g_strdup (call->to);
+      info->redirected = g_strdup (call->redirected);
       info->state = pl_call_state_text (call->state);
       info->media = pl_call_media_text (call->media);
       info->far_node = g_strdup (call->far_node);

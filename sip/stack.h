@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
   char *id;                   /* Call-ID */
   char *from, *to;            /* canonical AoRs, verified */
+  char *redirected;           /* whom `to` sends calls on to, verified; NULL: not redirected */
   const char *state;          /* "calling", "ringing", "established", "ended" */
   const char *media;          /* "ice+dtls-srtp", "phone-encrypted", "local", "none" */
   char *far_node;             /* hex, NULL for a local call */

@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-
 /* The newest storage_time we have seen of a node at a place: going back is a roll-back (RFC
  * 6940 13.5.3). */
 typedef struct {
@@ -52,12 +51,41 @@ struct PlLookup {
   guint answers;        /* of places, also that there is nothing */
   GArray *entries;      /* Entry, of this AoR */
   gint64 began;         /* with this AoR */
-  GArray *nodes;        /* PlNodeId */
+  GArray *nodes;        /* PlFoundNode */
   gboolean known;       /* somebody certified for the first AoR has written there */
   gboolean unanswered;  /* no place of some AoR answered */
+  gboolean circle, elsewhere; /* where a redirection led that was not followed */
   gpointer call;        /* for the certificate */
   PlTimer *timeout, *finish, *enough;
 };
+
+/* --- what is found --- */
+
+static void
+found_clear (gpointer data)
+{
+  PlFoundNode *found = data;
+
+  g_free (found->aor);
+  g_free (found->prefs);
+}
+
+GArray *
+pl_found_nodes_new (void)
+{
+  GArray *nodes = g_array_new (FALSE, FALSE, sizeof (PlFoundNode));
+
+  g_array_set_clear_func (nodes, found_clear);
+  return nodes;
+}
+
+void
+pl_found_nodes_add (GArray *nodes, const PlNodeId *node, const char *aor, const char *prefs)
+{
+  PlFoundNode found = { *node, g_strdup (aor), g_strdup (prefs) };
+
+  g_array_append_val (nodes, found);
+}
 
 /* --- roll-back --- */
 
@@ -154,6 +182,15 @@ finish (PlLookup *lookup, PlLookupResult result)
   func (user, result, nodes);
 }
 
+/* Of somebody who is known, but on no device. */
+static PlLookupResult
+why_nowhere (const PlLookup *lookup)
+{
+  if (lookup->circle)
+    return PL_LOOKUP_CIRCLE;
+  return lookup->elsewhere ? PL_LOOKUP_ELSEWHERE : PL_LOOKUP_OFFLINE;
+}
+
 static void
 on_timeout (gpointer data)
 {
@@ -162,7 +199,7 @@ on_timeout (gpointer data)
   if (lookup->nodes->len)
     finish (lookup, PL_LOOKUP_FOUND);
   else
-    finish (lookup, lookup->known ? PL_LOOKUP_OFFLINE : PL_LOOKUP_FAILED);
+    finish (lookup, lookup->known ? why_nowhere (lookup) : PL_LOOKUP_FAILED);
 }
 
 static void
@@ -173,15 +210,30 @@ on_no_aor (gpointer data)
 
 /* --- registrations --- */
 
-static void
-add_node (PlLookup *lookup, const PlNodeId *node)
+/* What is no printable text, or too much of it, says nothing. */
+static char *
+dup_prefs (GBytes *prefs)
 {
+  gsize len = prefs ? g_bytes_get_size (prefs) : 0;
+  const char *text = len ? g_bytes_get_data (prefs, NULL) : "";
+
+  for (gsize i = 0; i < len; i++)
+    if (!g_ascii_isprint (text[i]))
+      return g_strdup ("");
+  return len > PL_LOOKUP_PREFS_MAX ? g_strdup ("") : g_strndup (text, len);
+}
+
+static void
+add_node (PlLookup *lookup, const PlNodeId *node, GBytes *prefs)
+{
+  g_autofree char *text = dup_prefs (prefs);
+
   if (lookup->nodes->len >= PL_LOOKUP_NODES_MAX)
     return;
   for (guint i = 0; i < lookup->nodes->len; i++)
-    if (pl_node_id_equal (&g_array_index (lookup->nodes, PlNodeId, i), node))
+    if (pl_node_id_equal (&g_array_index (lookup->nodes, PlFoundNode, i).node, node))
       return;
-  g_array_append_val (lookup->nodes, *node);
+  pl_found_nodes_add (lookup->nodes, node, g_ptr_array_index (lookup->aors, lookup->next - 1), text);
 }
 
 static void
@@ -190,13 +242,22 @@ add_aor (PlLookup *lookup, GBytes *uri)
   gsize len = uri ? g_bytes_get_size (uri) : 0;
   g_autofree char *text = len ? g_strndup (g_bytes_get_data (uri, NULL), len) : NULL;
   g_autofree char *aor = text && strlen (text) == len ? pl_aor_canonical (text) : NULL;
+  PlUsageNet *net = &lookup->owner->net;
 
-  if (!aor || lookup->aors->len >= PL_LOOKUP_FETCHES_MAX)
-    return;
+  if (!aor || (net->funcs->allows && !net->funcs->allows (net->impl, aor)))
+    {
+      lookup->elsewhere = TRUE;
+      return;
+    }
   for (guint i = 0; i < lookup->aors->len; i++)
     if (strcmp (g_ptr_array_index (lookup->aors, i), aor) == 0)
-      return;
-  g_ptr_array_add (lookup->aors, g_steal_pointer (&aor));
+      {
+        lookup->circle |= i < lookup->next; /* else two devices lead to the same person */
+        return;
+      }
+  lookup->circle |= lookup->aors->len >= PL_LOOKUP_FETCHES_MAX;
+  if (lookup->aors->len < PL_LOOKUP_FETCHES_MAX)
+    g_ptr_array_add (lookup->aors, g_steal_pointer (&aor));
 }
 
 /* A route leads to who signed it: a registration cannot send calls to a node of somebody else
@@ -226,7 +287,7 @@ take_registration (PlLookup *lookup, const Entry *entry)
 
       net->funcs->learned (net->impl, &last->node_id, is_guest ? &first->node_id : NULL);
     }
-  add_node (lookup, &last->node_id);
+  add_node (lookup, &last->node_id, registration.contact_prefs);
 }
 
 /* The storing peer is not trusted with the access policy: it is checked here again. */
@@ -403,7 +464,7 @@ fetch_next (PlLookup *lookup)
   else if (lookup->unanswered)
     finish (lookup, PL_LOOKUP_FAILED);
   else if (lookup->known)
-    finish (lookup, PL_LOOKUP_OFFLINE);
+    finish (lookup, why_nowhere (lookup));
   else
     {
       pl_aor_resource (g_ptr_array_index (lookup->aors, 0), &resource);
@@ -447,7 +508,7 @@ pl_lookups_start (PlLookups *lookups, const char *aor, PlLookupFunc func, gpoint
   lookup->func = func;
   lookup->user = user;
   lookup->aors = g_ptr_array_new_with_free_func (g_free);
-  lookup->nodes = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  lookup->nodes = pl_found_nodes_new ();
   lookup->entries = g_array_new (FALSE, TRUE, sizeof (Entry));
   g_array_set_clear_func (lookup->entries, entry_clear);
   g_hash_table_add (lookups->running, lookup);

@@ -49,6 +49,9 @@ typedef struct {
   gboolean (*entry) (gpointer impl, PlNodeId *via);
   /* `node` has said that it is reached through `via`, NULL: by its Node-ID. May be NULL. */
   void (*learned) (gpointer impl, const PlNodeId *node, const PlNodeId *via);
+  /* Whether `aor` (canonical) may be registered in this overlay (RFC 7904, domain restrictions). May
+   * be NULL: each may. */
+  gboolean (*allows) (gpointer impl, const char *aor);
 } PlUsageFuncs;
 
 /* Passed by value; `funcs` and `impl` outlive the engines. */

@@ -181,7 +181,7 @@ run_registrations (PlCli *cli, GError **error)
 static gboolean
 run_calls (PlCli *cli, GError **error)
 {
-  static const PlColumn columns[] = { { "from", "FROM" }, { "to", "TO" }, { "state", "STATE" }, { "media", "MEDIA" },
+  static const PlColumn columns[] = { { "from", "FROM" }, { "to", "TO" }, { "redirected", "REDIRECTED TO" }, { "state", "STATE" }, { "media", "MEDIA" },
                                       { "since", "SINCE", PL_COLUMN_TIME }, { "lookup", "LOOKUP", PL_COLUMN_DURATION },
                                       { "connect", "CONNECT", PL_COLUMN_DURATION }, { "invite", "INVITE", PL_COLUMN_DURATION },
                                       { NULL } };
@@ -198,6 +198,10 @@ explain_lookup (const char *aor, JsonObject *answer, GError **error)
     return TRUE;
   if (g_str_equal (result, "offline"))
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE, "%s is known but offline: try again later", aor);
+  else if (g_str_equal (result, "circle"))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE, "%s is redirected in a circle, or too often: tell them", aor);
+  else if (g_str_equal (result, "elsewhere"))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE, "%s is redirected to what is no address of this overlay: tell them", aor);
   else if (g_str_equal (result, "unknown"))
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "nobody is registered as %s in your overlays: check the spelling", aor);
   else

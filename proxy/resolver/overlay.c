@@ -112,7 +112,7 @@ static gboolean
 names_node (const GArray *nodes, const PlNodeId *node)
 {
   for (guint i = 0; i < nodes->len; i++)
-    if (pl_node_id_equal (&g_array_index (nodes, PlNodeId, i), node))
+    if (pl_node_id_equal (&g_array_index (nodes, PlFoundNode, i).node, node))
       return TRUE;
   return FALSE;
 }
@@ -138,7 +138,7 @@ keep_agreed (Request *request, const GArray *nodes)
 static GArray *
 dup_reached (Request *request)
 {
-  GArray *nodes = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  GArray *nodes = pl_found_nodes_new ();
   GPtrArray *all = request->resolver->warm;
 
   for (guint i = 0; i < all->len; i++)
@@ -146,7 +146,7 @@ dup_reached (Request *request)
       Warm *warm = g_ptr_array_index (all, i);
 
       if (warm->asker == request && pl_early_is_up (warm->early, request->aor))
-        g_array_append_val (nodes, *pl_early_target (warm->early));
+        pl_found_nodes_add (nodes, pl_early_target (warm->early), request->aor, "");
     }
   return nodes;
 }
@@ -230,7 +230,7 @@ refuse (gpointer data)
   g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED, "this identity is in no overlay now");
 
   if (request.resolved)
-    request.resolved (request.user, PL_RESOLVE_FAILED, NULL);
+    request.resolved (request.user, PL_RESOLVE_FAILED, NULL, 0);
   else
     request.connected (request.user, NULL, error);
 }
@@ -248,15 +248,25 @@ to_resolve_result (PlLookupResult result)
       return PL_RESOLVE_OFFLINE;
     case PL_LOOKUP_FAILED:
       return PL_RESOLVE_FAILED;
+    case PL_LOOKUP_CIRCLE:
+      return PL_RESOLVE_CIRCLE;
+    case PL_LOOKUP_ELSEWHERE:
+      return PL_RESOLVE_ELSEWHERE;
     }
   return PL_RESOLVE_FAILED;
+}
+
+static void
+resolved_clear (gpointer data)
+{
+  g_free ((char *) ((PlResolved *) data)->node);
 }
 
 static void
 on_lookup (gpointer user, PlLookupResult result, const GArray *looked_up)
 {
   Request *asked = user, request;
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (PlResolved));
   g_autoptr (GArray) nodes = result == PL_LOOKUP_FAILED ? dup_reached (asked) : g_array_ref ((GArray *) looked_up);
 
   if (result != PL_LOOKUP_FAILED)
@@ -265,11 +275,15 @@ on_lookup (gpointer user, PlLookupResult result, const GArray *looked_up)
     result = PL_LOOKUP_FOUND;
   keep_agreed (asked, nodes);
   request = request_finish (asked);
-  for (guint i = 0; i < nodes->len; i++)
-    g_ptr_array_add (names, pl_node_id_dup_hex (&g_array_index (nodes, PlNodeId, i)));
-  g_ptr_array_add (names, NULL);
-  request.resolved (request.user, to_resolve_result (result),
-                    result == PL_LOOKUP_FOUND ? (const char *const *) names->pdata : NULL);
+  g_array_set_clear_func (found, resolved_clear);
+  for (guint i = 0; result == PL_LOOKUP_FOUND && i < nodes->len; i++)
+    {
+      const PlFoundNode *node = &g_array_index (nodes, PlFoundNode, i);
+      PlResolved each = { pl_node_id_dup_hex (&node->node), node->aor, node->prefs };
+
+      g_array_append_val (found, each);
+    }
+  request.resolved (request.user, to_resolve_result (result), (const PlResolved *) found->data, found->len);
 }
 
 static void

@@ -180,7 +180,7 @@ static gboolean
 has_node (const GArray *nodes, const PlNodeId *node)
 {
   for (guint i = 0; nodes && i < nodes->len; i++)
-    if (pl_node_id_equal (&g_array_index (nodes, PlNodeId, i), node))
+    if (pl_node_id_equal (&g_array_index (nodes, PlFoundNode, i).node, node))
       return TRUE;
   return FALSE;
 }

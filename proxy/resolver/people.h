@@ -22,7 +22,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlPeople, pl_people_free)
 
 /* A link to `node` has shown a certificate of `aor` (canonical). */
 void pl_people_reached (PlPeople *people, const char *overlay, const char *aor, const PlNodeId *node);
-/* A look-up gave `nodes` (GArray of PlNodeId, NULL: none): other ones are forgotten. */
+/* A look-up gave `nodes` (GArray of PlFoundNode, NULL: none): other ones are forgotten. */
 void pl_people_looked_up (PlPeople *people, const char *overlay, const char *aor, const GArray *nodes);
 /* Their nodes, the last reached first. Returns how many. */
 guint pl_people_find (PlPeople *people, const char *overlay, const char *aor, PlNodeId nodes[PL_PEOPLE_NODES_MAX]);

@@ -96,7 +96,7 @@ static gboolean
 names (const GArray *nodes, const PlNodeId *id)
 {
   for (guint i = 0; nodes && i < nodes->len; i++)
-    if (pl_node_id_equal (&g_array_index (nodes, PlNodeId, i), id))
+    if (pl_node_id_equal (&g_array_index (nodes, PlFoundNode, i).node, id))
       return TRUE;
   return FALSE;
 }
@@ -117,7 +117,9 @@ count_wrong (PlSimResult *result, PlLookupResult how)
     {
     case PL_LOOKUP_FOUND: result->wrong_node++; break;
     case PL_LOOKUP_UNKNOWN: result->wrong_unknown++; break;
-    case PL_LOOKUP_OFFLINE: result->wrong_offline++; break;
+    case PL_LOOKUP_OFFLINE:
+    case PL_LOOKUP_CIRCLE:
+    case PL_LOOKUP_ELSEWHERE: result->wrong_offline++; break;
     case PL_LOOKUP_FAILED: result->wrong_failed++; break;
     }
 }

@@ -26,6 +26,7 @@ call_free (gpointer data)
   g_free (call->to);
   g_free (call->own);
   g_free (call->far_node);
+  g_free (call->redirected);
   g_free (call->contact);
   g_free (call);
 }
@@ -163,6 +164,13 @@ pl_calls_set_far (PlCalls *calls, PlCall *call, const char *own, const char *nod
 {
   set_text (&call->own, own);
   set_text (&call->far_node, node);
+  tell (calls);
+}
+
+void
+pl_calls_set_redirected (PlCalls *calls, PlCall *call, const char *aor)
+{
+  set_text (&call->redirected, aor);
   tell (calls);
 }
 

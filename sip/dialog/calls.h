@@ -21,6 +21,7 @@ typedef struct {
   char *id;                   /* Call-ID */
   char *from, *to;            /* canonical AoRs: who called whom */
   char *own, *far_node;       /* NULL for a local call */
+  char *redirected;           /* whom `to` sends calls on to, NULL: not redirected */
   char *contact;              /* latest target of our phone, NULL: as in the token */
   PlCallState state;          /* change it with pl_calls_set_state */
   PlCallMedia media;
@@ -39,6 +40,7 @@ PlCall *pl_calls_find (PlCalls *calls, const char *id, const char *from);
 /* Moves forward only: an established call never rings again. */
 void pl_calls_set_state (PlCalls *calls, PlCall *call, PlCallState state);
 void pl_calls_set_far (PlCalls *calls, PlCall *call, const char *own, const char *node);
+void pl_calls_set_redirected (PlCalls *calls, PlCall *call, const char *aor);
 void pl_calls_set_contact (PlCalls *calls, PlCall *call, const char *contact);
 void pl_calls_set_media (PlCalls *calls, PlCall *call, PlCallMedia media);
 /* Is a call with this node going on? */

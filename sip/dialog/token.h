@@ -20,6 +20,7 @@ typedef struct {
   char *far_node;       /* 32 hex digits, empty for a local call */
   char *own_aor, *far_aor;
   char *call_id;
+  char *called;         /* whom our phone called, when that was redirected to far_aor, else empty */
   guint8 media;         /* PlMediaClass promised by the offer */
   gboolean caller;      /* our phone made the call */
 } PlToken;

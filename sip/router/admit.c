@@ -223,12 +223,20 @@ pl_step_dialog (PlRequest *request)
 
 /* --- identity --- */
 
+gboolean
+pl_token_names (const PlToken *token, const char *aor)
+{
+  return aor && (strcmp (aor, token->far_aor) == 0 || strcmp (aor, token->called) == 0);
+}
+
 static PlStepResult
 identity_of_far (PlRequest *request)
 {
   const PlSource *source = &request->source;
+  gboolean theirs = request->in_dialog ? pl_token_names (request->token, request->from_aor)
+                                       : g_strcmp0 (request->from_aor, source->far_aor) == 0;
 
-  if (!request->from_aor || strcmp (request->from_aor, source->far_aor) != 0)
+  if (!theirs)
     {
       pl_notice (PL_ROUTER_ROOM, "a far node speaks in the name of another, refused", "node", source->far_node,
                  "certified", source->far_aor, "from", request->from_aor ? request->from_aor : "", NULL);

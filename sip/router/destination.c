@@ -29,11 +29,12 @@ add_phone (PlRequest *request, const char *flow, const char *contact)
 }
 
 static void
-add_far (PlRequest *request, const char *node)
+add_far (PlRequest *request, const char *node, const char *aor)
 {
   PlBranch *branch = branch_new (TRUE);
 
   branch->node = g_ascii_strdown (node, -1);
+  branch->aor = g_strdup (aor);
   pl_request_add_branch (request, branch);
 }
 
@@ -86,7 +87,8 @@ pl_token_call (PlRouter *router, const PlToken *token, const char *id)
 {
   PlCalls *calls = router->parts.calls;
   const char *from = token->caller ? token->own_aor : token->far_aor;
-  const char *to = token->caller ? token->far_aor : token->own_aor;
+  gboolean redirected = token->caller && *token->called;
+  const char *to = !token->caller ? token->own_aor : redirected ? token->called : token->far_aor;
   PlCall *call = pl_calls_find (calls, id, from);
 
   if (call)
@@ -94,6 +96,8 @@ pl_token_call (PlRouter *router, const PlToken *token, const char *id)
   call = pl_calls_begin (calls, id, from, to);
   if (token->far_node[0])
     pl_calls_set_far (calls, call, token->own_aor, token->far_node);
+  if (redirected)
+    pl_calls_set_redirected (calls, call, token->far_aor);
   pl_calls_set_media (calls, call, token->far_node[0] ? pl_media_of_call (token->media) : PL_CALL_MEDIA_LOCAL);
   pl_calls_set_state (calls, call, PL_CALL_ESTABLISHED);
   return call;
@@ -178,7 +182,7 @@ destination_in_dialog (PlRequest *request)
   request->local = token->far_node[0] == '\0';
   if (!request->local && !pl_source_is_far (&request->source))
     {
-      add_far (request, token->far_node);
+      add_far (request, token->far_node, token->far_aor);
       return PL_STEP_CONTINUE;
     }
   if (!pl_token_phone (request->router, token, &request->source, request->sip, &flow, &contact))
@@ -189,12 +193,12 @@ destination_in_dialog (PlRequest *request)
 
 /* --- outside --- */
 
-/* From a link: only to a bound phone of the identity the link is for. */
+/* From a link: only to a bound phone of the identity the link is for. To may be another when that
+ * person redirects calls to us (RFC 3261, 8.1.1.2); it gives no rights. */
 static PlStepResult
 destination_from_far (PlRequest *request)
 {
   const PlSource *source = &request->source;
-  g_autofree char *to = pl_url_dup_aor (request->sip->sip_to->a_url);
 
   if (!request->target || strcmp (request->target, source->far_own) != 0
       || !pl_router_is_ours (request->router, request->target))
@@ -202,46 +206,84 @@ destination_from_far (PlRequest *request)
       pl_notice (PL_ROUTER_ROOM, "a far node asks for who is not here", "node", source->far_node, NULL);
       return pl_request_answer (request, 404, "Not Here", NULL);
     }
-  if (!to || strcmp (to, request->target) != 0)
-    return pl_request_answer (request, 404, "To and Request-URI Differ", NULL);
   begin_call (request);
   if (add_phones (request, request->target) == 0)
     return pl_request_answer (request, 480, "No Phone Registered", NULL);
   return PL_STEP_CONTINUE;
 }
 
+/* FALSE: answered. */
+static gboolean
+is_found (PlRequest *request, PlResolveResult result)
+{
+  switch (result)
+    {
+    case PL_RESOLVE_UNKNOWN:
+      pl_request_answer (request, 404, "No Such Person", NULL);
+      return FALSE;
+    case PL_RESOLVE_OFFLINE:
+      pl_request_answer (request, 480, "Not Reachable Now", NULL);
+      return FALSE;
+    case PL_RESOLVE_FAILED:
+      pl_request_answer (request, 504, "Look-up Failed", "peerline could not ask the overlay: peerline status");
+      return FALSE;
+    case PL_RESOLVE_CIRCLE:
+      pl_request_answer (request, 482, "Redirected in a Circle", NULL);
+      return FALSE;
+    case PL_RESOLVE_ELSEWHERE:
+      pl_request_answer (request, 480, "Redirected to No Address of This Overlay", NULL);
+      return FALSE;
+    case PL_RESOLVE_FOUND:
+      return TRUE;
+    }
+  return FALSE;
+}
+
+/* The caller hears where the call goes (RFC 3261, 21.1.3); a name is no secret of ours, it stands
+ * in the overlay. */
 static void
-on_resolved (gpointer user, PlResolveResult result, const char *const *nodes)
+tell_redirection (PlRequest *request, const char *aor)
+{
+  g_autofree char *phrase = g_strdup_printf ("Redirected to %s", aor);
+  PlCall *call = pl_request_call (request);
+
+  pl_info (PL_ROUTER_ROOM, "call is redirected", "call", request->sip->sip_call_id->i_id, "called", request->target, "to", aor,
+           NULL);
+  if (!call)
+    return;
+  pl_calls_set_redirected (request->router->parts.calls, call, aor);
+  nta_incoming_tag (request->irq, NULL);
+  nta_incoming_treply (request->irq, 181, phrase, TAG_END ());
+}
+
+static void
+on_resolved (gpointer user, PlResolveResult result, const PlResolved *nodes, gsize n)
 {
   PlRequest *request = user;
   const char *own = pl_router_own_node (request->router, request->from_aor);
+  const char *redirected = NULL;
   PlCall *call = pl_request_call (request);
 
   request->resolving = NULL;
   if (call)
     call->lookup = pl_env_now (request->router->parts.env) - request->arrived;
-  switch (result)
+  if (!is_found (request, result))
+    return;
+  for (gsize i = 0; i < n && request->branches->len < PL_TARGETS_MAX; i++)
     {
-    case PL_RESOLVE_UNKNOWN:
-      pl_request_answer (request, 404, "No Such Person", NULL);
-      return;
-    case PL_RESOLVE_OFFLINE:
-      pl_request_answer (request, 480, "Not Reachable Now", NULL);
-      return;
-    case PL_RESOLVE_FAILED:
-      pl_request_answer (request, 504, "Look-up Failed", "peerline could not ask the overlay: peerline status");
-      return;
-    case PL_RESOLVE_FOUND:
-      break;
+      if (own && g_ascii_strcasecmp (nodes[i].node, own) == 0)
+        continue;
+      add_far (request, nodes[i].node, nodes[i].aor);
+      if (!redirected && strcmp (nodes[i].aor, request->target) != 0)
+        redirected = nodes[i].aor;
     }
-  for (guint i = 0; nodes && nodes[i] && request->branches->len < PL_TARGETS_MAX; i++)
-    if (!own || g_ascii_strcasecmp (nodes[i], own) != 0)
-      add_far (request, nodes[i]);
   if (request->branches->len == 0)
     {
       pl_request_answer (request, 480, "Not Reachable Now", NULL);
       return;
     }
+  if (redirected)
+    tell_redirection (request, redirected);
   pl_request_run (request);
 }
 
@@ -265,7 +307,7 @@ destination_from_phone (PlRequest *request, const char *node)
   begin_call (request);
   if (node && !(own && g_ascii_strcasecmp (node, own) == 0))
     {
-      add_far (request, node);
+      add_far (request, node, request->target);
       return PL_STEP_CONTINUE;
     }
   request->resolving = router->parts.resolver->funcs->resolve (router->parts.resolver->impl, request->from_aor,

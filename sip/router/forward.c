@@ -65,7 +65,8 @@ make_route_uri (PlBranch *branch)
     .contact = branch->far ? sender : branch->contact, .flow = (char *) phone,
     .peer_contact = request->local ? sender : NULL, .peer_flow = request->local ? request->source.flow : NULL,
     .far_node = from_far ? request->source.far_node : branch->node, .own_aor = (char *) own,
-    .far_aor = from_far ? request->source.far_aor : request->target,
+    .far_aor = from_far ? request->source.far_aor : branch->far ? branch->aor : request->target,
+    .called = branch->far && strcmp (branch->aor, request->target) != 0 ? request->target : NULL,
     .call_id = (char *) sip->sip_call_id->i_id, .caller = !from_far,
   };
 
@@ -77,8 +78,8 @@ make_route_uri (PlBranch *branch)
               : NULL;
 }
 
-/* Toward the far side the AoR alone: what the phone added (";transport=udp") is between it
- * and us. A GRUU stays. */
+/* Toward the far side the AoR alone, the one of who is there: what the phone added
+ * (";transport=udp") is between it and us. A GRUU stays. */
 static gboolean
 set_target (PlBranch *branch, msg_t *msg, sip_t *sip)
 {
@@ -87,9 +88,9 @@ set_target (PlBranch *branch, msg_t *msg, sip_t *sip)
 
   if (!branch->far)
     return !branch->contact || pl_request_uri_set (msg, sip, branch->contact);
-  if (request->in_dialog || pl_gruu_parse (sip->sip_request->rq_url, NULL, NULL))
+  if (request->in_dialog || (strcmp (branch->aor, request->target) == 0 && pl_gruu_parse (sip->sip_request->rq_url, NULL, NULL)))
     return TRUE;
-  uri = pl_aor_uri (request->target);
+  uri = pl_aor_uri (branch->aor);
   return uri && pl_request_uri_set (msg, sip, uri);
 }
 

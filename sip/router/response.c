@@ -3,6 +3,7 @@
 
 #include "sip/router/router-priv.h"
 
+#include <string.h>
 #include "base/log.h"
 #include "sip/router/headers.h"
 #include "sip/router/sanitize.h"
@@ -18,7 +19,7 @@ source_of_branch (PlBranch *branch)
   if (!branch->far)
     return source;
   source.far_own = (char *) (request->in_dialog ? request->token->own_aor : request->from_aor);
-  source.far_aor = (char *) (request->in_dialog ? request->token->far_aor : request->target);
+  source.far_aor = branch->aor;
   source.far_node = branch->node;
   flow = pl_router_far_flow (request->router, source.far_own, branch->node);
   source.flow = flow ? (char *) pl_flow_name (flow) : NULL;
@@ -68,7 +69,10 @@ note_progress (PlBranch *branch, const sip_t *sip, PlCallState state)
   if (!call || request->sip->sip_request->rq_method != sip_method_invite)
     return;
   if (branch->far && state == PL_CALL_ESTABLISHED && !request->in_dialog)
-    pl_calls_set_far (calls, call, request->from_aor, branch->node);
+    {
+      pl_calls_set_far (calls, call, request->from_aor, branch->node);
+      pl_calls_set_redirected (calls, call, strcmp (branch->aor, request->target) != 0 ? branch->aor : NULL);
+    }
   if (!request->local && pl_media_check (sip, &verdict) && verdict.has_sdp)
     pl_calls_set_media (calls, call, pl_media_of_call (verdict.media));
   pl_calls_set_state (calls, call, state);

@@ -54,7 +54,7 @@ struct PlRouter {
 struct PlBranch {
   PlRequest *request;
   gboolean far;           /* to a far node, else to a phone of ours */
-  char *node;             /* far */
+  char *node, *aor;       /* far: the certificate there must name `aor`, the one called or who that is redirected to */
   char *flow, *contact;   /* phone */
   char *route_uri;        /* our Record-Route in this branch, NULL: none */
   nta_outgoing_t *orq;
@@ -105,6 +105,9 @@ PlStepResult pl_step_register (PlRequest *request);
 PlStepResult pl_step_self (PlRequest *request);
 /* Does this token admit a message of this source with this Call-ID? */
 gboolean pl_token_admits (const PlToken *token, const PlSource *source, const sip_t *sip);
+/* May the far side of this call say it is `aor` (canonical, NULL: no)? As its certificate says, or
+ * as whom our phone called (RFC 3261, 12.2.1.1), when that was redirected. */
+gboolean pl_token_names (const PlToken *token, const char *aor);
 /* Opens the token of the first Route that is ours; counts such Routes. */
 PlToken *pl_open_route_token (PlRouter *router, const sip_t *sip, guint *own_routes, gboolean *bad);
 

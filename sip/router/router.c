@@ -36,6 +36,7 @@ branch_free (gpointer data)
   if (branch->orq)
     nta_outgoing_destroy (branch->orq);
   g_free (branch->node);
+  g_free (branch->aor);
   g_free (branch->flow);
   g_free (branch->contact);
   g_free (branch->route_uri);
@@ -78,18 +79,16 @@ branch_send_now (PlBranch *branch, PlFlow *flow)
     }
 }
 
-/* The far certificate must hold the name that was called. */
+/* The far certificate must hold the name that was called, or the one that is redirected to. */
 static gboolean
 far_is_whom_we_called (PlBranch *branch, PlFar *far)
 {
-  PlRequest *request = branch->request;
-  const char *wanted = request->in_dialog ? request->token->far_aor : request->target;
   const char *aor = pl_far_aor (far);
 
-  if (!aor || strcmp (aor, wanted) == 0)
+  if (!aor || strcmp (aor, branch->aor) == 0)
     return TRUE;
   pl_notice (PL_ROUTER_ROOM, "the far node is certified for another name than was called", "node", branch->node,
-             "certified", aor, "called", wanted, NULL);
+             "certified", aor, "called", branch->aor, NULL);
   return FALSE;
 }
 

@@ -45,7 +45,7 @@ ack_admit (Ack *ack)
   if (!ack->token || !pl_token_admits (ack->token, &ack->source, ack->sip))
     return FALSE;
   from = pl_url_dup_aor (ack->sip->sip_from->a_url);
-  return !pl_source_is_far (&ack->source) || (from && strcmp (from, ack->source.far_aor) == 0);
+  return !pl_source_is_far (&ack->source) || pl_token_names (ack->token, from);
 }
 
 static gboolean

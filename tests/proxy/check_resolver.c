@@ -157,13 +157,13 @@ wait_for_end (void)
 }
 
 static void
-on_resolved (gpointer user, PlResolveResult r, const char *const *nodes)
+on_resolved (gpointer user, PlResolveResult r, const PlResolved *nodes, gsize n)
 {
   (void) user;
   over = TRUE;
   result = r;
   g_free (found);
-  found = g_strdup (nodes ? nodes[0] : NULL);
+  found = g_strdup (n ? nodes[0].node : NULL);
 }
 
 static void

@@ -49,6 +49,7 @@ assert_same (const PlToken *a, const PlToken *b)
   ck_assert_str_eq (a->far_node, b->far_node ? b->far_node : "");
   ck_assert_str_eq (a->own_aor, b->own_aor ? b->own_aor : "");
   ck_assert_str_eq (a->far_aor, b->far_aor ? b->far_aor : "");
+  ck_assert_str_eq (a->called, b->called ? b->called : "");
   ck_assert_str_eq (a->call_id, b->call_id ? b->call_id : "");
   ck_assert_uint_eq (a->media, b->media);
   ck_assert_int_eq (a->caller, b->caller);
@@ -71,6 +72,22 @@ START_TEST (token_opens_to_what_was_sealed_also_after_a_restart)
   token = pl_token_open (again, text);
   ck_assert_ptr_nonnull (token);
   assert_same (token, &typical);
+}
+END_TEST
+
+START_TEST (token_of_a_redirected_call_keeps_both_names)
+{
+  g_auto (World) world = world_new ("token-f");
+  PlToken redirected = typical;
+  g_autoptr (PlToken) token = NULL;
+  g_autofree char *text = NULL;
+
+  redirected.called = "bob@example.net";
+  redirected.far_aor = "carol@example.com";
+  text = pl_token_seal (world.key, world.env, &redirected);
+  token = pl_token_open (world.key, text);
+  ck_assert_ptr_nonnull (token);
+  assert_same (token, &redirected);
 }
 END_TEST
 
@@ -142,6 +159,7 @@ main (void)
   TCase *tcase = tcase_create ("dialog/token");
 
   tcase_add_test (tcase, token_opens_to_what_was_sealed_also_after_a_restart);
+  tcase_add_test (tcase, token_of_a_redirected_call_keeps_both_names);
   tcase_add_test (tcase, token_of_a_local_call_and_long_fields_round_trip);
   tcase_add_test (tcase, token_tampered_truncated_or_foreign_does_not_open);
   tcase_add_test (tcase, token_key_that_others_can_read_or_is_damaged_is_refused);

@@ -125,12 +125,12 @@ on_connected (gpointer user, PlFarLink *link, const GError *error)
 }
 
 static void
-on_resolved (gpointer user, PlResolveResult result, const char *const *nodes)
+on_resolved (gpointer user, PlResolveResult result, const PlResolved *nodes, gsize n)
 {
   Side *side = user;
 
   side->result = result;
-  side->node = nodes ? g_strdup (nodes[0]) : NULL;
+  side->node = n ? g_strdup (nodes[0].node) : NULL;
 }
 
 START_TEST (fake_net_resolves_connects_carries_stalls_and_closes)

@@ -53,6 +53,7 @@ struct PlFakeNet {
   PlEnv *env;
   GPtrArray *daemons, *links, *jobs;
   GHashTable *results;      /* AoR -> PlResolveResult */
+  GHashTable *redirects;    /* AoR -> AoR */
   GHashTable *unreachable;  /* Node-ID */
   gint64 resolve, connect, message;
   PlFakeTamper tamper;
@@ -282,23 +283,24 @@ find_node (PlFakeNet *net, const char *node)
 }
 
 static PlResolveResult
-look_up (PlFakeNet *net, const char *aor, GPtrArray *nodes)
+look_up (PlFakeNet *net, const char *aor, GArray *found)
 {
+  const char *target = g_hash_table_lookup (net->redirects, aor);
   PlResolveResult result = PL_RESOLVE_UNKNOWN;
 
   for (guint i = 0; i < net->daemons->len; i++)
     {
       PlFakeDaemon *daemon = net->daemons->pdata[i];
+      PlResolved each = { daemon->node, daemon->aor, "" };
 
-      if (!g_str_equal (daemon->aor, aor))
+      if (!g_str_equal (daemon->aor, target ? target : aor))
         continue;
       if (daemon->present || !daemon->attached)
-        g_ptr_array_add (nodes, daemon->node);
-      result = nodes->len ? PL_RESOLVE_FOUND : PL_RESOLVE_OFFLINE;
+        g_array_append_val (found, each);
+      result = found->len ? PL_RESOLVE_FOUND : PL_RESOLVE_OFFLINE;
     }
   if (g_hash_table_contains (net->results, aor))
     result = GPOINTER_TO_UINT (g_hash_table_lookup (net->results, aor));
-  g_ptr_array_add (nodes, NULL);
   return result;
 }
 
@@ -308,7 +310,7 @@ job_done (gpointer data)
   Job *job = data;
   PlFakeNet *net = job->daemon->net;
   g_autofree char *name = g_steal_pointer (&job->name);
-  g_autoptr (GPtrArray) nodes = g_ptr_array_new ();
+  g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (PlResolved));
   g_autoptr (GError) error = NULL;
   Job copy = *job;
   PlFakeDaemon *to;
@@ -317,8 +319,8 @@ job_done (gpointer data)
   g_ptr_array_remove (net->jobs, job);
   if (copy.resolve)
     {
-      result = look_up (net, name, nodes);
-      copy.resolve (copy.user, result, result == PL_RESOLVE_FOUND ? (const char *const *) nodes->pdata : NULL);
+      result = look_up (net, name, found);
+      copy.resolve (copy.user, result, (const PlResolved *) found->data, result == PL_RESOLVE_FOUND ? found->len : 0);
       return;
     }
   to = find_node (net, name);
@@ -479,6 +481,7 @@ pl_fake_net_new (PlEnv *env)
   net->links = g_ptr_array_new_with_free_func (link_destroy);
   net->jobs = g_ptr_array_new_with_free_func (job_free);
   net->results = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  net->redirects = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   net->unreachable = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   pl_fake_net_set_delays (net, PL_USEC_PER_MSEC, PL_USEC_PER_MSEC, PL_USEC_PER_MSEC);
   return net;
@@ -491,6 +494,7 @@ pl_fake_net_free (PlFakeNet *net)
   g_ptr_array_unref (net->links);
   g_ptr_array_unref (net->daemons);
   g_hash_table_unref (net->results);
+  g_hash_table_unref (net->redirects);
   g_hash_table_unref (net->unreachable);
   g_free (net);
 }
@@ -499,6 +503,12 @@ void
 pl_fake_net_set_result (PlFakeNet *net, const char *aor, PlResolveResult result)
 {
   g_hash_table_replace (net->results, g_strdup (aor), GUINT_TO_POINTER (result));
+}
+
+void
+pl_fake_net_redirect (PlFakeNet *net, const char *aor, const char *target)
+{
+  g_hash_table_replace (net->redirects, g_strdup (aor), g_strdup (target));
 }
 
 void

@@ -38,6 +38,8 @@ const char *pl_fake_daemon_got (PlFakeDaemon *daemon, guint n);
 /* What resolve() says of this AoR; without a word: FOUND when a daemon of that name is
  * registered, OFFLINE when it is not, UNKNOWN when there is none. */
 void pl_fake_net_set_result (PlFakeNet *net, const char *aor, PlResolveResult result);
+/* Calls for `aor` go to `target`, which must be somebody here (one step is followed, no more). */
+void pl_fake_net_redirect (PlFakeNet *net, const char *aor, const char *target);
 /* connect() to this node fails / works again. */
 void pl_fake_net_set_reachable (PlFakeNet *net, const char *node, gboolean reachable);
 /* What this daemon's certificate claims from now on in new links. */

@@ -419,7 +419,7 @@ on_lookup (gpointer user, PlLookupResult result, const GArray *nodes)
   found->over = TRUE;
   found->result = result;
   if (nodes && nodes->len)
-    found->node = g_array_index (nodes, PlNodeId, 0);
+    found->node = g_array_index (nodes, PlFoundNode, 0).node;
 }
 
 static gboolean
