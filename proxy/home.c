@@ -8,6 +8,7 @@
 #include "base/file.h"
 
 #define DOCUMENT_SUFFIX ".xml"
+#define CA_SUFFIX ".ca"
 #define CERT_SUFFIX ".crt"
 #define KEY_SUFFIX ".key"
 #define NEW_KEY_SUFFIX ".newkey" /* not KEY_SUFFIX at its end */
@@ -91,6 +92,12 @@ char *
 pl_home_dup_authority_dir (const PlPaths *paths, const char *overlay)
 {
   return dup_path (paths, "authorities", overlay, "");
+}
+
+char *
+pl_home_dup_ca_path (const PlPaths *paths, const char *overlay)
+{
+  return dup_path (paths, "overlays", overlay, CA_SUFFIX);
 }
 
 PlDocument *

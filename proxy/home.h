@@ -3,6 +3,7 @@
  * What the user has on disk: overlays joined, authorities, identities.
  *
  *   data/overlays/NAME.xml                the signed configuration document
+ *   data/overlays/NAME.ca                 what alone the HTTPS of its enrollment server is trusted by, if given
  *   data/authorities/NAME/{ca,signer}.{key,crt}
  *   data/identities/NAME/AOR.{key,crt}
  *   data/identities/NAME/AOR.newkey       takes the place of the key when its certificate comes
@@ -47,6 +48,7 @@ GPtrArray *pl_home_list_requests (const PlPaths *paths);
 /* Paths, whether the files exist or not; caller frees. */
 char *pl_home_dup_document_path (const PlPaths *paths, const char *overlay);
 char *pl_home_dup_authority_dir (const PlPaths *paths, const char *overlay);
+char *pl_home_dup_ca_path (const PlPaths *paths, const char *overlay);
 PlHomeIdentity *pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay);
 /* What its .redirect file says, caller frees; NULL: no such file, or error set. */
 char *pl_home_load_redirect (const PlHomeIdentity *identity, GError **error);

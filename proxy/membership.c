@@ -7,7 +7,9 @@
 #include "base/log.h"
 #include "overlay/local.h"
 #include "proxy/diagnose.h"
+#include "proxy/helper.h"
 #include "proxy/peers.h"
+#include "proxy/renewal.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -28,6 +30,8 @@ struct PlMembership {
   PlTimer *patience;
   char *problem; /* NULL: none */
   char *trouble; /* of the document, NULL: none */
+  PlRenewal *renewal;
+  PlHelper *helper; /* that asks for it */
   char *document_path;
   guint16 port;  /* of the overlay, where this one listens; else 0 */
 };
@@ -434,9 +438,46 @@ make_node (PlMembership *membership, const PlMembershipOptions *options, GError 
   return TRUE;
 }
 
+/* --- renewal --- */
+
+static void
+on_renewed (gpointer user, const char *why)
+{
+  PlMembership *membership = user;
+
+  g_clear_pointer (&membership->helper, pl_helper_free);
+  pl_renewal_done (membership->renewal, why);
+}
+
+static void
+ask_renewal (gpointer user)
+{
+  PlMembership *membership = user;
+  const char *words[] = { "renew", membership->aor, "--overlay", membership->overlay, NULL };
+  g_autoptr (GError) error = NULL;
+
+  pl_info ("membership", "the certificate is renewed", "aor", membership->aor, "overlay", membership->overlay, NULL);
+  membership->helper = pl_helper_start (words, on_renewed, membership, &error);
+  if (!membership->helper)
+    pl_renewal_done (membership->renewal, error->message);
+}
+
+static void
+on_renewal_changed (gpointer user)
+{
+  PlMembership *membership = user;
+  const char *problem = pl_renewal_problem (membership->renewal);
+
+  if (problem)
+    pl_warn ("membership", problem, NULL);
+  if (membership->handlers.state_changed)
+    membership->handlers.state_changed (membership->user, membership);
+}
+
 PlMembership *
 pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *options, GError **error)
 {
+  static const PlRenewalFuncs renewal = { ask_renewal, on_renewal_changed };
   g_autoptr (PlMembership) membership = g_new0 (PlMembership, 1);
 
   membership->handlers = *options->handlers;
@@ -451,7 +492,10 @@ pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *option
   membership->role = options->config->role == PL_ROLE_AUTO && options->listen ? PL_ROLE_BOOTSTRAP : options->config->role;
   g_queue_init (&membership->links);
   if (load_files (membership, home, error) && make_node (membership, options, error))
-    return g_steal_pointer (&membership);
+    {
+      membership->renewal = pl_renewal_new (membership->env, pl_identity_cert (membership->identity), &renewal, membership);
+      return g_steal_pointer (&membership);
+    }
   g_prefix_error (error, "%s in overlay %s: ", home->aor, home->overlay);
   return NULL;
 }
@@ -464,6 +508,8 @@ pl_membership_free (PlMembership *membership)
   for (GList *l = membership->links.head; l; l = l->next)
     ((FarLink *) l->data)->membership = NULL;
   g_queue_clear (&membership->links);
+  g_clear_pointer (&membership->helper, pl_helper_free);
+  g_clear_pointer (&membership->renewal, pl_renewal_free);
   g_clear_pointer (&membership->node, pl_node_free);
   g_clear_pointer (&membership->store, pl_store_free);
   g_clear_pointer (&membership->identity, pl_identity_unref);
@@ -525,7 +571,9 @@ pl_membership_is_current (PlMembership *membership, const PlHomeIdentity *home)
 const char *
 pl_membership_problem (PlMembership *membership)
 {
-  return membership->trouble ? membership->trouble : membership->problem;
+  if (membership->trouble || membership->problem)
+    return membership->trouble ? membership->trouble : membership->problem;
+  return pl_renewal_problem (membership->renewal);
 }
 
 const char *

@@ -46,7 +46,7 @@ gboolean pl_membership_is_current (PlMembership *membership, const PlHomeIdentit
 const char *pl_membership_aor (PlMembership *membership);
 const char *pl_membership_overlay (PlMembership *membership);
 const char *pl_membership_node_hex (PlMembership *membership);
-/* Why it is in no overlay after a while, and what to do; NULL: no problem. Told by state_changed. */
+/* Why it is in no overlay after a while, or its certificate is not renewed, and what to do; NULL: no problem. Told by state_changed. */
 const char *pl_membership_problem (PlMembership *membership);
 PlNode *pl_membership_node (PlMembership *membership);
 PlRole pl_membership_role (PlMembership *membership);

@@ -16,6 +16,7 @@
 #define SAN_MAX 32
 #define SAN_LEN_MAX 1024
 #define SECONDS_PER_DAY (24 * 60 * 60)
+#define ROOT_LIFETIME ((gint64) PL_AUTHORITY_ROOT_DAYS * SECONDS_PER_DAY)
 #define URI_SCHEME "reload://"
 
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC (gnutls_x509_crt_t, gnutls_x509_crt_deinit, NULL)
@@ -29,6 +30,7 @@ struct PlAuthority {
   gnutls_x509_privkey_t key;
   gnutls_x509_crt_t crt;
   GBytes *der;
+  gint64 lifetime;    /* s, of certificates for people */
 };
 
 static gboolean
@@ -220,12 +222,12 @@ set_serial (PlAuthority *authority, gnutls_x509_crt_t crt, GError **error)
 }
 
 static gboolean
-set_times (PlAuthority *authority, gnutls_x509_crt_t crt, int days, GError **error)
+set_times (PlAuthority *authority, gnutls_x509_crt_t crt, gint64 lifetime, GError **error)
 {
   gint64 now = pl_env_wall (authority->env) / PL_USEC_PER_SEC;
 
   return good (gnutls_x509_crt_set_activation_time (crt, now - PL_AUTHORITY_BACKDATE), "set the times", error)
-         && good (gnutls_x509_crt_set_expiration_time (crt, now + (gint64) days * SECONDS_PER_DAY), "set the times", error);
+         && good (gnutls_x509_crt_set_expiration_time (crt, now + lifetime), "set the times", error);
 }
 
 static gboolean
@@ -278,7 +280,7 @@ make_root (PlAuthority *authority, GError **error)
   return good (gnutls_x509_crt_set_version (crt, 3), "make the certificate", error)
          && good (gnutls_x509_crt_set_key (crt, authority->key), "make the certificate", error)
          && set_serial (authority, crt, error)
-         && set_times (authority, crt, PL_AUTHORITY_ROOT_DAYS, error)
+         && set_times (authority, crt, ROOT_LIFETIME, error)
          && good (gnutls_x509_crt_set_dn_by_oid (crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, strlen (name)),
                   "name the authority", error)
          && good (gnutls_x509_crt_set_basic_constraints (crt, 1, 0), "make the certificate", error)
@@ -295,6 +297,7 @@ authority_alloc (PlEnv *env, const char *overlay)
   PlAuthority *authority = g_new0 (PlAuthority, 1);
 
   authority->env = env;
+  authority->lifetime = (gint64) PL_AUTHORITY_LEAF_DAYS * SECONDS_PER_DAY;
   authority->overlay = g_ascii_strdown (overlay, -1);
   gnutls_x509_crt_init (&authority->crt);
   return authority;
@@ -377,6 +380,12 @@ char *
 pl_authority_dup_cert_pem (PlAuthority *authority)
 {
   return export_pem (authority->crt, NULL);
+}
+
+void
+pl_authority_set_lifetime (PlAuthority *authority, gint64 seconds)
+{
+  authority->lifetime = seconds;
 }
 
 GBytes *
@@ -472,7 +481,7 @@ pl_authority_issue_several (PlAuthority *authority, const char *request, const c
       || !good (gnutls_x509_crt_set_crq (crt, crq), "take the key of the request", error)
       || !good (gnutls_x509_crt_set_dn (crt, "", NULL), "make the certificate", error)
       || !set_serial (authority, crt, error)
-      || !set_times (authority, crt, aor ? PL_AUTHORITY_LEAF_DAYS : PL_AUTHORITY_ROOT_DAYS, error)
+      || !set_times (authority, crt, aor ? authority->lifetime : ROOT_LIFETIME, error)
       || !set_names (authority, crt, aor, ids, n, error)
       || !set_usage (crt, error)
       || !set_key_ids (authority, crt, error)

@@ -40,6 +40,8 @@ void pl_authority_free (PlAuthority *authority);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlAuthority, pl_authority_free)
 char *pl_authority_dup_key_pem (PlAuthority *authority);
 char *pl_authority_dup_cert_pem (PlAuthority *authority);
+/* Seconds that certificates for people are good for; PL_AUTHORITY_LEAF_DAYS at first. */
+void pl_authority_set_lifetime (PlAuthority *authority, gint64 seconds);
 GBytes *pl_authority_cert_der (PlAuthority *authority); /* borrowed */
 
 /* A certificate (PEM) for the key of `request`, naming `aor` (canonical; NULL: nobody, as for

@@ -77,6 +77,8 @@ char *pl_cli_overlay_name (const char *text, GError **error);
 PlDocument *pl_cli_join (PlCli *cli, GBytes *xml, const char *name, gboolean force, GError **error);
 /* A request with the key of that place, made and kept when there is none. */
 char *pl_cli_request (const PlHomeIdentity *place, gboolean force, GError **error);
+/* A request with the key in use, for a renewal. */
+char *pl_cli_renewal_request (const PlHomeIdentity *place, GError **error);
 /* Keeps the certificate of a request made here, and says how to use it. */
 gboolean pl_cli_import (PlCli *cli, const char *pem, GError **error);
 /* A certificate for `request` by the authority of `overlay`, written to its record of names.

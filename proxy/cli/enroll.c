@@ -7,8 +7,10 @@
 #include <libsoup/soup.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/aor.h"
+#include "base/file.h"
 #include "overlay/enroll/authority.h"
 #include "proxy/cli/cli.h"
 
@@ -17,6 +19,8 @@
 #define SECONDS 60
 #define ASKS_MAX 5             /* as many tries as a server gives a code */
 #define LINE_LEN 128
+#define CA_MAX (1024 * 1024)
+#define RENEW_SECONDS 300      /* then it ends, whatever the server does */
 
 static char *overlay_option, *ca_option, *code_option;
 static gboolean force_option;
@@ -39,12 +43,13 @@ exchange (SoupSession *session, SoupMessage *msg, gsize max, GError **error)
   return NULL;
 }
 
+/* `ca`: file of certificates, NULL: those of the system. */
 static SoupSession *
-make_session (GError **error)
+make_session (const char *ca, GError **error)
 {
   g_autoptr (SoupSession) session = soup_session_new_with_options ("timeout", SECONDS, "user-agent", PACKAGE_NAME, NULL);
   g_autoptr (GTlsDatabase) database = NULL;
-  g_autofree char *path = ca_option ? g_canonicalize_filename (ca_option, NULL) : NULL;
+  g_autofree char *path = ca ? g_canonicalize_filename (ca, NULL) : NULL;
 
   if (!path)
     return g_steal_pointer (&session);
@@ -120,6 +125,16 @@ make_form (const Desk *desk, const char *code)
   msg = soup_message_new_from_multipart (desk->url, form);
   soup_message_headers_replace (soup_message_get_request_headers (msg), "Accept", "application/pkix-cert");
   return msg;
+}
+
+/* For its renewals. */
+static gboolean
+keep_ca (PlCli *cli, const char *overlay, GError **error)
+{
+  g_autofree char *path = pl_home_dup_ca_path (cli->paths, overlay);
+  g_autoptr (GBytes) bytes = ca_option ? pl_file_read (ca_option, CA_MAX, error) : NULL;
+
+  return !ca_option || (bytes && pl_file_write (path, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), 0644, error));
 }
 
 static void
@@ -199,7 +214,7 @@ static gboolean
 run_enroll (PlCli *cli, GError **error)
 {
   g_autofree char *aor = pl_aor_canonical (g_ptr_array_index (cli->args, 0));
-  g_autoptr (SoupSession) session = aor && overlay_option ? make_session (error) : NULL;
+  g_autoptr (SoupSession) session = aor && overlay_option ? make_session (ca_option, error) : NULL;
   g_autoptr (PlDocument) document = session ? fetch_document (cli, session, error) : NULL;
   g_autofree char *overlay = document ? g_ascii_strdown (document->instance_name, -1) : NULL;
   g_autoptr (PlHomeIdentity) place = document ? pl_home_identity_new (cli->paths, aor, overlay) : NULL;
@@ -215,8 +230,86 @@ run_enroll (PlCli *cli, GError **error)
   if (!request)
     return FALSE;
   pem = ask_with_code (&(Desk) { session, g_ptr_array_index (document->enrollment_servers, 0), aor, request }, error);
-  return pem && pl_cli_import (cli, pem, error);
+  return pem && keep_ca (cli, overlay, error) && pl_cli_import (cli, pem, error);
 }
+
+/* --- renewal --- */
+
+/* The request's own signature proves that the key is there, which is all a server wants to know of
+ * somebody whose certificate is still good. */
+static char *
+renew_at (PlCli *cli, PlDocument *document, const PlHomeIdentity *place, const char *request, GError **error)
+{
+  g_autofree char *ca = pl_home_dup_ca_path (cli->paths, place->overlay);
+  g_autoptr (SoupSession) session = make_session (g_file_test (ca, G_FILE_TEST_EXISTS) ? ca : NULL, error);
+  gboolean refused = FALSE;
+  char *pem = NULL;
+
+  if (session)
+    pem = ask (&(Desk) { session, g_ptr_array_index (document->enrollment_servers, 0), place->aor, request }, NULL, &refused, error);
+  if (refused)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "the server does not renew it: 'peerline enroll %s --overlay %s' gets "
+                 "a new one by mail", place->aor, place->overlay);
+  return pem;
+}
+
+static char *
+renew (PlCli *cli, PlDocument *document, const PlHomeIdentity *place, const char *request, GError **error)
+{
+  g_autofree char *authority = pl_home_dup_authority_dir (cli->paths, place->overlay);
+
+  if (document->enrollment_servers->len > 0)
+    return renew_at (cli, document, place, request, error);
+  if (g_file_test (authority, G_FILE_TEST_EXISTS))
+    return pl_cli_issue (cli, place->overlay, request, place->aor, &(PlCliIssue) { 0 }, error);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "the overlay has no enrollment server: 'peerline identity request %s --overlay %s', "
+               "have it signed, 'peerline identity import FILE'", place->aor, place->overlay);
+  return NULL;
+}
+
+static gboolean
+check_newer (const PlHomeIdentity *place, const char *pem, GError **error)
+{
+  g_autoptr (PlCert) cert = pl_cert_new_from_pem (pem, error);
+  g_autoptr (GBytes) bytes = cert ? pl_file_read (place->cert_path, ANSWER_MAX, error) : NULL;
+  g_autofree char *text = bytes ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
+  g_autoptr (PlCert) old = text ? pl_cert_new_from_pem (text, error) : NULL;
+
+  if (!old)
+    return FALSE;
+  if (pl_cert_not_after (cert) <= pl_cert_not_after (old))
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "the certificate is good for no longer than the one there is");
+  else if (!pl_node_id_equal (pl_cert_node_id (cert, 0), pl_cert_node_id (old, 0)))
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "the certificate has another Node-ID than the one there is");
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static gboolean
+run_renew (PlCli *cli, GError **error)
+{
+  g_autofree char *aor = pl_aor_canonical (g_ptr_array_index (cli->args, 0));
+  g_autofree char *overlay = aor && overlay_option ? pl_cli_overlay_name (overlay_option, error) : NULL;
+  g_autoptr (PlDocument) document = overlay ? pl_home_load_document (cli->paths, overlay, error) : NULL;
+  g_autoptr (PlHomeIdentity) place = document ? pl_home_identity_new (cli->paths, aor, overlay) : NULL;
+  g_autofree char *request = NULL;
+  g_autofree char *pem = NULL;
+
+  if (!aor || !overlay_option)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "say whose, and where: peerline renew alice@example.org --overlay NAME");
+  if (!place)
+    return FALSE;
+  alarm (RENEW_SECONDS);
+  request = pl_cli_renewal_request (place, error);
+  pem = request ? renew (cli, document, place, request, error) : NULL;
+  return pem && check_newer (place, pem, error) && pl_cli_import (cli, pem, error);
+}
+
+static const GOptionEntry renew_options[] = {
+  { "overlay", 0, 0, G_OPTION_ARG_STRING, &overlay_option, "The overlay it is for", "NAME" },
+  { NULL }
+};
 
 static const GOptionEntry enroll_options[] = {
   { "overlay", 0, 0, G_OPTION_ARG_STRING, &overlay_option, "Where the overlay's document is, or its name", "URL" },
@@ -230,5 +323,8 @@ const PlCliCommand pl_cli_enroll_commands[] = {
   { NULL, "enroll", "AOR --overlay URL", "get an identity by proving that an e-mail address is yours",
     "A code is mailed to the address. Run again later, it renews the certificate with the same\nkey and needs no code.",
     1, enroll_options, run_enroll },
+  { NULL, "renew", "AOR --overlay NAME", "renew a certificate with the same key and Node-ID",
+    "A running daemon does this by itself when a quarter of its time is left; 'peerline status'\ntells when it cannot.",
+    1, renew_options, run_renew },
   { NULL }
 };

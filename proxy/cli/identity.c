@@ -198,6 +198,16 @@ pl_cli_request (const PlHomeIdentity *place, gboolean force, GError **error)
   return g_steal_pointer (&request);
 }
 
+char *
+pl_cli_renewal_request (const PlHomeIdentity *place, GError **error)
+{
+  char *key = load_key (place->key_path, error);
+  char *request = key ? pl_request_make (key, place->aor, place->overlay, error) : NULL;
+
+  pl_wipe_text (key);
+  return request;
+}
+
 static gboolean
 run_request (PlCli *cli, GError **error)
 {

@@ -54,6 +54,7 @@ pl_desk_new (PlEnv *env, PlStore *store, PlAuthority *authority, const char *ove
 {
   PlDesk *desk = g_new0 (PlDesk, 1);
 
+  pl_authority_set_lifetime (authority, policy->lifetime);
   *desk = (PlDesk) { env, store, authority, overlay, policy, NULL, NULL };
   return desk;
 }
@@ -217,7 +218,7 @@ issue (PlDesk *desk, Visit *visit, const PlIssued *last, const char **token, GEr
 static char *
 again (PlDesk *desk, Visit *visit, const PlIssued *last, const char **token, GError **error)
 {
-  if ((last->expires - visit->now) * RENEW_SHARE > last->expires - last->issued)
+  if ((last->expires - visit->now) * RENEW_SHARE > last->expires - last->issued + PL_AUTHORITY_BACKDATE)
     return g_strdup (last->pem);
   return issue (desk, visit, last, token, error);
 }

@@ -17,6 +17,7 @@ G_BEGIN_DECLS
 typedef struct {
   char **allow, **deny;        /* patterns as *@example.org; nothing allowed: everybody is */
   guint devices;               /* keys of one address with a valid certificate */
+  gint64 lifetime;             /* s, of a certificate */
   guint code_seconds;          /* a code is good for so long */
   guint mails_per_address, mails_per_client; /* an hour */
 } PlPolicy;

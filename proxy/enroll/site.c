@@ -11,6 +11,8 @@
 #define PEM_MAX 16384
 #define CONF_MAX 65536
 #define DEVICES 5
+#define LIFETIME "365d"
+#define LIFETIME_MIN (10 * 60) /* s */
 #define CODE_MINUTES 15
 #define MAILS_PER_ADDRESS 3
 #define MAILS_PER_CLIENT 20
@@ -98,6 +100,7 @@ write_conf (const PlSite *site, GError **error)
   g_key_file_set_string (file, "mail", "smtp", site->smtp);
   g_key_file_set_string (file, "mail", "from", site->from);
   g_key_file_set_integer (file, "policy", "devices", DEVICES);
+  g_key_file_set_string (file, "policy", "lifetime", LIFETIME);
   g_key_file_set_integer (file, "policy", "code-minutes", CODE_MINUTES);
   g_key_file_set_integer (file, "policy", "mails-per-address", MAILS_PER_ADDRESS);
   g_key_file_set_integer (file, "policy", "mails-per-client", MAILS_PER_CLIENT);
@@ -145,6 +148,25 @@ read_number (GKeyFile *file, const char *key, guint otherwise)
   return why || number < 0 ? otherwise : (guint) number;
 }
 
+/* "90d", "12h", "30m". */
+static gboolean
+read_lifetime (GKeyFile *file, gint64 *seconds, GError **error)
+{
+  static const struct { char unit; gint64 seconds; } units[] = { { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 } };
+  g_autofree char *text = g_key_file_get_string (file, "policy", "lifetime", NULL);
+  char *end = NULL;
+  guint64 n = g_ascii_strtoull (text ? text : LIFETIME, &end, 10);
+
+  *seconds = 0;
+  for (guint i = 0; i < G_N_ELEMENTS (units); i++)
+    if (end[0] == units[i].unit && !end[1])
+      *seconds = MIN (n, PL_AUTHORITY_ROOT_DAYS) * units[i].seconds;
+  if (*seconds >= LIFETIME_MIN)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "lifetime=%s: write 365d, 12h or 30m, and at least 10m", text);
+  return FALSE;
+}
+
 static void
 read_policy (GKeyFile *file, PlPolicy *policy)
 {
@@ -187,7 +209,7 @@ pl_site_load (const char *dir, GError **error)
   site->user = g_key_file_get_string (file, "mail", "user", NULL);
   site->password = g_key_file_get_string (file, "mail", "password", NULL);
   read_policy (file, &site->policy);
-  return check_whole (site, error) ? g_steal_pointer (&site) : NULL;
+  return check_whole (site, error) && read_lifetime (file, &site->policy.lifetime, error) ? g_steal_pointer (&site) : NULL;
 }
 
 void

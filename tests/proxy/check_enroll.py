@@ -99,6 +99,16 @@ class Server:
         self.process.stdout.close()
         return code
 
+    def set_lifetime(self, text, running=True):
+        if running:
+            self.stop()
+        with open(self.dir + '/enroll.conf', encoding='utf-8') as f:
+            lines = [line for line in f if not line.startswith('lifetime')]
+        with open(self.dir + '/enroll.conf', 'w', encoding='utf-8') as f:
+            f.writelines(lines + [f'lifetime={text}\n'])
+        if running:
+            self.start()
+
     def http(self, method, path, body=None, headers=None):
         link = http.client.HTTPSConnection('localhost', self.port, timeout=20, context=self.trust)
         try:
@@ -130,6 +140,15 @@ def csr(folder, name):
 def names(der):
     return subprocess.run(['openssl', 'x509', '-inform', 'DER', '-noout', '-ext', 'subjectAltName'], input=der, check=True,
                           capture_output=True).stdout.decode()
+
+
+def until(what, seconds=20):
+    """Its first value that is true."""
+    end = time.monotonic() + seconds
+    while not (value := what()):
+        assert time.monotonic() < end, 'it does not happen'
+        time.sleep(0.1)
+    return value
 
 
 def refused(answer, token='failed_authentication'):
@@ -164,6 +183,29 @@ class Tests:
         home.start()
         home.stop()
         assert not os.path.exists(self.server.dir + '/alice.key') and 'alice@example.org' in self.server.run('list')
+
+    def a_running_daemon_renews_its_certificate(self):
+        """11.3: with the old key, under the same Node-ID; what fails is in the status."""
+        home = loopback.Home(BUILD, self.folder + '/ivo')
+        home.configure(*loopback.free_ports(2))
+        self.server.set_lifetime('15m')
+        ours = subprocess.Popen([BUILD + '/proxy/peerline', 'enroll', 'ivo@example.org', '--overlay', self.server.url, '--ca', self.server.tls + '.crt'],
+                                env=home.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        ours.communicate(self.mail.wait('ivo@example.org')[0] + '\n', 30)
+        before = home.ask('identity', 'list')[0]
+        self.server.stop()
+        home.start()
+        told = until(lambda: [p for p in home.ask('status')['problems'] if 'could not be renewed' in p])
+        assert 'ivo@example.org' in told[0] and 'expires at' in told[0], told
+        home.stop()
+        self.server.set_lifetime('90d', running=False)
+        self.server.start()
+        home.start()
+        pid = home.process.pid
+        after = until(lambda: [i for i in home.ask('status')['identities'] if i['expires'] > before['expires'] + 80 * 86400])[0]
+        assert after['node'] == before['node'] and home.process.poll() is None and home.process.pid == pid
+        assert not home.ask('status')['problems'], home.ask('status')
+        home.stop()
 
     def any_client_of_the_rfc_gets_one(self):
         """11.3: the answer is one DER certificate with one random Node-ID and exactly that address."""
@@ -268,7 +310,7 @@ class Tests:
         assert self.server.stop() == 0
 
     def all(self):
-        cases = [self.from_the_address_to_a_running_daemon, self.any_client_of_the_rfc_gets_one, self.the_fifth_wrong_try_ends_a_code,
+        cases = [self.from_the_address_to_a_running_daemon, self.a_running_daemon_renews_its_certificate, self.any_client_of_the_rfc_gets_one, self.the_fifth_wrong_try_ends_a_code,
                  self.only_the_button_confirms_a_link, self.each_error_has_the_name_of_the_rfc,
                  self.an_address_has_so_many_devices_and_mails, self.who_is_revoked_stays_out, self.a_killed_server_neither_loses_nor_doubles]
         print(f'1..{len(cases)}')
