@@ -30,8 +30,8 @@ has_candidate (const PlSdpPart *part)
 }
 
 /* RFC 8839, 4.2: credentials at either level, candidates in the section, or later (RFC 8840). */
-static gboolean
-has_ice (const PlSdp *sdp, const PlSdpPart *part)
+gboolean
+pl_sdp_has_ice (const PlSdp *sdp, const PlSdpPart *part)
 {
   const PlSdpPart *from = pl_sdp_transport_of (sdp, part), *session = sdp->session;
 
@@ -42,8 +42,8 @@ has_ice (const PlSdp *sdp, const PlSdpPart *part)
   return has_candidate (part) || has_candidate (from) || part->trickle || from->trickle || session->trickle;
 }
 
-static gboolean
-has_dtls (const PlSdp *sdp, const PlSdpPart *part)
+gboolean
+pl_sdp_has_dtls (const PlSdp *sdp, const PlSdpPart *part)
 {
   g_auto (GStrv) layers = g_strsplit (part->proto, "/", 8);
   const char *const *names = (const char *const *) layers;
@@ -53,8 +53,8 @@ has_dtls (const PlSdp *sdp, const PlSdpPart *part)
 }
 
 /* RFC 6189, section 8, under the profiles it is used with. */
-static gboolean
-has_zrtp (const PlSdp *sdp, const PlSdpPart *part)
+gboolean
+pl_sdp_has_zrtp (const PlSdp *sdp, const PlSdpPart *part)
 {
   static const char *const profiles[] = { "RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", NULL };
 
@@ -64,7 +64,7 @@ has_zrtp (const PlSdp *sdp, const PlSdpPart *part)
 static PlMediaClass
 part_class (const PlSdp *sdp, const PlSdpPart *part)
 {
-  gboolean ice = has_ice (sdp, part), dtls = has_dtls (sdp, part), zrtp = has_zrtp (sdp, part);
+  gboolean ice = pl_sdp_has_ice (sdp, part), dtls = pl_sdp_has_dtls (sdp, part), zrtp = pl_sdp_has_zrtp (sdp, part);
 
   if (ice && dtls)
     return PL_MEDIA_DIRECT;

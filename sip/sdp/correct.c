@@ -3,20 +3,14 @@
 
 #include "sip/sdp/session.h"
 
+#include "sip/sdp/edit-priv.h"
 #include "sip/sdp/scan-priv.h"
 
 #include <string.h>
 
-/* What becomes of a line. */
-typedef struct {
-  char *text;       /* in its place, without line end; NULL: as it is */
-  GPtrArray *after; /* new lines behind it; NULL: none */
-  gboolean gone;
-} Edit;
-
 typedef struct {
   const PlSdp *sdp;
-  Edit *edits;
+  PlSdpEdits *edits;
   gboolean stranger; /* from a link: a name is as bad as loopback, nobody may make us look it up */
 } Correction;
 
@@ -28,35 +22,6 @@ is_bad (const Correction *correction, const char *address)
   if (kind == PL_ADDRESS_NAME)
     return correction->stranger || g_ascii_strcasecmp (address, "localhost") == 0 || g_ascii_strcasecmp (address, "localhost.") == 0;
   return kind == PL_ADDRESS_LOOPBACK;
-}
-
-static void
-set_line (Correction *correction, int line, char *text)
-{
-  g_free (correction->edits[line].text);
-  correction->edits[line].text = text;
-}
-
-static void
-add_line (Correction *correction, int behind, char *text)
-{
-  Edit *edit = &correction->edits[behind];
-
-  if (!edit->after)
-    edit->after = g_ptr_array_new_with_free_func (g_free);
-  g_ptr_array_add (edit->after, text);
-}
-
-static const PlSdpLine *
-get_line (const Correction *correction, int line)
-{
-  return &g_array_index (correction->sdp->lines, PlSdpLine, line);
-}
-
-static char *
-connection_text (const char *address)
-{
-  return g_strdup_printf ("c=IN %s %s", strchr (address, ':') ? "IP6" : "IP4", address);
 }
 
 static const char *
@@ -83,7 +48,7 @@ drop_candidates (Correction *correction, const PlSdpPart *part)
       gboolean bad = candidate->valid && (is_bad (correction, candidate->address) || pl_sdp_address_kind (candidate->address) == PL_ADDRESS_UNSPECIFIED);
 
       if (bad || (correction->stranger && !candidate->valid))
-        correction->edits[candidate->line].gone = TRUE;
+        pl_sdp_edits_drop (correction->edits, candidate->line);
     }
 }
 
@@ -140,25 +105,13 @@ rtcp_candidate (const Correction *correction, const PlSdpPart *part, const PlSdp
 static void
 set_port (Correction *correction, const PlSdpPart *part, guint port)
 {
-  const PlSdpLine *line = get_line (correction, part->m_line);
+  const PlSdpLine *line = pl_sdp_line (correction->sdp, part->m_line);
   g_autofree char *text = g_strndup (line->text, line->len);
   gsize before = 2 + strcspn (text + 2, " \t"), digits;
 
   before += strspn (text + before, " \t");
   digits = strspn (text + before, "0123456789");
-  set_line (correction, part->m_line, g_strdup_printf ("%.*s%u%s", (int) before, text, port, text + before + digits));
-}
-
-static void
-set_connection (Correction *correction, const PlSdpPart *part, const char *address)
-{
-  /* i= stands between m= and c= (RFC 8866, section 5) */
-  int behind = part->m_line + 1 < (int) part->end && get_line (correction, part->m_line + 1)->text[0] == 'i' ? part->m_line + 1 : part->m_line;
-
-  if (part->c_line >= 0)
-    set_line (correction, part->c_line, connection_text (address));
-  else
-    add_line (correction, behind, connection_text (address));
+  pl_sdp_edits_set (correction->edits, part->m_line, g_strdup_printf ("%.*s%u%s", (int) before, text, port, text + before + digits));
 }
 
 static char *
@@ -175,24 +128,24 @@ static void
 set_rtcp (Correction *correction, const PlSdpPart *part, const PlSdpPart *from, const PlSdpCandidate *rtp)
 {
   const PlSdpCandidate *rtcp = rtcp_candidate (correction, from, rtp);
-  const PlSdpLine *line = part->rtcp_line >= 0 ? get_line (correction, part->rtcp_line) : NULL;
+  const PlSdpLine *line = part->rtcp_line >= 0 ? pl_sdp_line (correction->sdp, part->rtcp_line) : NULL;
   gboolean brief = line && !memchr (line->text, ' ', line->len);
 
   if (!rtcp && part->mux)
     rtcp = rtp;
   if (line && rtcp)
-    set_line (correction, part->rtcp_line, rtcp_text (rtcp, rtp, brief));
+    pl_sdp_edits_set (correction->edits, part->rtcp_line, rtcp_text (rtcp, rtp, brief));
   else if (line)
-    correction->edits[part->rtcp_line].gone = TRUE;
+    pl_sdp_edits_drop (correction->edits, part->rtcp_line);
   else if (rtcp && rtcp != rtp && (rtcp->port != rtp->port + 1 || !g_str_equal (rtcp->address, rtp->address)))
-    add_line (correction, part->end - 1, rtcp_text (rtcp, rtp, FALSE));
+    pl_sdp_edits_add (correction->edits, part->end - 1, rtcp_text (rtcp, rtp, FALSE));
 }
 
 /* "a=rtcp:53020 IN IP4 126.16.64.4" (RFC 3605) */
 static gboolean
 has_bad_rtcp (const Correction *correction, const PlSdpPart *part)
 {
-  const PlSdpLine *line = part->rtcp_line >= 0 ? get_line (correction, part->rtcp_line) : NULL;
+  const PlSdpLine *line = part->rtcp_line >= 0 ? pl_sdp_line (correction->sdp, part->rtcp_line) : NULL;
   g_autofree char *text = line ? g_strndup (line->text, line->len) : NULL;
   g_autoptr (GPtrArray) words = line ? pl_sdp_split (text) : NULL;
 
@@ -230,14 +183,14 @@ correct_part (Correction *correction, const PlSdpPart *part)
   if (bad && rtp)
     {
       set_port (correction, part, rtp->port);
-      set_connection (correction, part, rtp->address);
+      pl_sdp_edits_connect (correction->edits, part, rtp->address);
     }
   else if (bad && part->c_line >= 0)
-    set_connection (correction, part, unspecified (ip6));
+    pl_sdp_edits_connect (correction->edits, part, unspecified (ip6));
   if (rtp)
     set_rtcp (correction, part, from, rtp);
   else if (has_bad_rtcp (correction, part))
-    correction->edits[part->rtcp_line].gone = TRUE;
+    pl_sdp_edits_drop (correction->edits, part->rtcp_line);
 }
 
 /* --- the session part --- */
@@ -245,7 +198,7 @@ correct_part (Correction *correction, const PlSdpPart *part)
 static void
 correct_origin (Correction *correction)
 {
-  const PlSdpLine *line = get_line (correction, correction->sdp->o_line);
+  const PlSdpLine *line = pl_sdp_line (correction->sdp, correction->sdp->o_line);
   g_autofree char *text = g_strndup (line->text, line->len);
   g_autoptr (GPtrArray) words = pl_sdp_split (text);
   const char *address = words->pdata[5];
@@ -256,7 +209,7 @@ correct_origin (Correction *correction)
   g_free (words->pdata[5]);
   words->pdata[5] = g_strdup (unspecified (g_ascii_strcasecmp (words->pdata[4], "IP6") == 0));
   g_ptr_array_add (words, NULL);
-  set_line (correction, correction->sdp->o_line, g_strjoinv (" ", (char **) words->pdata));
+  pl_sdp_edits_set (correction->edits, correction->sdp->o_line, g_strjoinv (" ", (char **) words->pdata));
 }
 
 /* What stands in a session c= that nothing uses: the address of the first m-section. Not the
@@ -293,62 +246,24 @@ correct_session (Correction *correction)
   correct_origin (correction);
   drop_candidates (correction, session);
   if (session->address && is_bad (correction, session->address))
-    set_connection (correction, session, session_address (correction));
+    pl_sdp_edits_connect (correction->edits, session, session_address (correction));
   if (has_bad_rtcp (correction, session))
-    correction->edits[session->rtcp_line].gone = TRUE;
-}
-
-/* --- writing --- */
-
-/* The last line of a body may have no end. */
-static void
-write_end (GString *out, const PlSdpLine *line)
-{
-  if (line->whole > line->len)
-    g_string_append_len (out, line->text + line->len, line->whole - line->len);
-  else
-    g_string_append (out, "\r\n");
-}
-
-static void
-write_line (GString *out, const PlSdpLine *line, Edit *edit)
-{
-  guint added = edit->after ? edit->after->len : 0;
-
-  if (!edit->gone && edit->text)
-    g_string_append (out, edit->text);
-  else if (!edit->gone)
-    g_string_append_len (out, line->text, line->len);
-  if (!edit->gone && (added || line->whole > line->len))
-    write_end (out, line);
-  for (guint i = 0; i < added; i++)
-    {
-      g_string_append (out, edit->after->pdata[i]);
-      write_end (out, line);
-    }
-  g_free (edit->text);
-  g_clear_pointer (&edit->after, g_ptr_array_unref);
+    pl_sdp_edits_drop (correction->edits, session->rtcp_line);
 }
 
 static char *
 correct (const char *body, gsize len, gboolean stranger, gsize *out_len, GError **error)
 {
   g_autoptr (PlSdp) sdp = pl_sdp_scan (body, len, error);
-  Correction correction = { .sdp = sdp, .stranger = stranger };
-  GString *out;
+  g_autoptr (PlSdpEdits) edits = sdp ? pl_sdp_edits_new (sdp) : NULL;
+  Correction correction = { sdp, edits, stranger };
 
   if (!sdp)
     return NULL;
-  correction.edits = g_new0 (Edit, sdp->lines->len);
   correct_session (&correction);
   for (guint i = 0; i < sdp->media->len; i++)
     correct_part (&correction, sdp->media->pdata[i]);
-  out = g_string_sized_new (len + 64);
-  for (guint i = 0; i < sdp->lines->len; i++)
-    write_line (out, get_line (&correction, i), &correction.edits[i]);
-  g_free (correction.edits);
-  *out_len = out->len;
-  return g_string_free (out, FALSE);
+  return pl_sdp_edits_write (edits, out_len);
 }
 
 char *

@@ -8,6 +8,8 @@
 
 G_BEGIN_DECLS
 
+#define PL_SDP_UFRAG_MIN 4 /* RFC 8839, 5.4 */
+#define PL_SDP_PWD_MIN 22
 #define PL_SDP_LINES_MAX 2048
 #define PL_SDP_MEDIA_MAX 64
 #define PL_SDP_CANDIDATES_MAX 128  /* of one m-section */
@@ -52,6 +54,20 @@ typedef struct {
 PlSdp *pl_sdp_scan (const char *body, gsize len, GError **error);
 void pl_sdp_free (PlSdp *sdp);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlSdp, pl_sdp_free)
+
+const PlSdpLine *pl_sdp_line (const PlSdp *sdp, guint line);
+/* The values of the attribute `name` in one part, in order, "" for a flag; caller unrefs. */
+GPtrArray *pl_sdp_values (const PlSdp *sdp, const PlSdpPart *part, const char *name);
+/* Is the line a=NAME or a=NAME:...? */
+gboolean pl_sdp_line_is (const PlSdpLine *line, const char *name);
+gboolean pl_sdp_is_fingerprint (const char *value);
+/* Decimal digits alone, up to `max`. */
+gboolean pl_sdp_number (const char *text, guint64 max, guint64 *out);
+
+/* What a section can do by itself (classify.c). */
+gboolean pl_sdp_has_ice (const PlSdp *sdp, const PlSdpPart *part);
+gboolean pl_sdp_has_dtls (const PlSdp *sdp, const PlSdpPart *part);
+gboolean pl_sdp_has_zrtp (const PlSdp *sdp, const PlSdpPart *part);
 
 /* The part whose transport an m-section shares (RFC 8843: the first of its BUNDLE group), or
  * `part` itself. */

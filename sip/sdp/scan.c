@@ -8,8 +8,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#define UFRAG_MIN 4 /* RFC 8839, 5.4 */
-#define PWD_MIN 22
 #define PORT_MAX 65535
 
 static gboolean
@@ -106,8 +104,8 @@ pl_sdp_split (const char *text)
   return words;
 }
 
-static gboolean
-parse_number (const char *text, guint64 max, guint64 *out)
+gboolean
+pl_sdp_number (const char *text, guint64 max, guint64 *out)
 {
   gsize digits = strspn (text, "0123456789");
 
@@ -115,6 +113,37 @@ parse_number (const char *text, guint64 max, guint64 *out)
     return FALSE;
   *out = g_ascii_strtoull (text, NULL, 10);
   return *out <= max;
+}
+
+const PlSdpLine *
+pl_sdp_line (const PlSdp *sdp, guint line)
+{
+  return &g_array_index (sdp->lines, PlSdpLine, line);
+}
+
+gboolean
+pl_sdp_line_is (const PlSdpLine *line, const char *name)
+{
+  gsize len = strlen (name);
+
+  return line->len >= len + 2 && line->text[0] == 'a' && g_ascii_strncasecmp (line->text + 2, name, len) == 0
+         && (line->len == len + 2 || line->text[len + 2] == ':');
+}
+
+GPtrArray *
+pl_sdp_values (const PlSdp *sdp, const PlSdpPart *part, const char *name)
+{
+  GPtrArray *values = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = MAX (part->m_line, 0); i < part->end; i++)
+    {
+      const PlSdpLine *line = pl_sdp_line (sdp, i);
+      gsize start = MIN (strlen (name) + 3, line->len);
+
+      if (pl_sdp_line_is (line, name))
+        g_ptr_array_add (values, g_strndup (line->text + start, line->len - start));
+    }
+  return values;
 }
 
 /* --- lines of interest --- */
@@ -130,8 +159,8 @@ take_candidate (PlSdpPart *part, guint line, const char *value)
 
   candidate->line = line;
   g_ptr_array_add (part->candidates, candidate);
-  if (words->len < 8 || !parse_number (words->pdata[1], 256, &component) || !parse_number (words->pdata[3], G_MAXUINT32, &candidate->priority)
-      || !parse_number (words->pdata[5], PORT_MAX, &port) || g_ascii_strcasecmp (words->pdata[6], "typ") != 0)
+  if (words->len < 8 || !pl_sdp_number (words->pdata[1], 256, &component) || !pl_sdp_number (words->pdata[3], G_MAXUINT32, &candidate->priority)
+      || !pl_sdp_number (words->pdata[5], PORT_MAX, &port) || g_ascii_strcasecmp (words->pdata[6], "typ") != 0)
     return;
   candidate->component = component;
   candidate->port = port;
@@ -144,8 +173,8 @@ take_candidate (PlSdpPart *part, guint line, const char *value)
 }
 
 /* RFC 8122, section 5, without the hash functions it forbids. */
-static gboolean
-is_fingerprint (const char *value)
+gboolean
+pl_sdp_is_fingerprint (const char *value)
 {
   static const struct { const char *name; guint len; } hashes[] = { { "sha-1", 20 }, { "sha-224", 28 }, { "sha-256", 32 }, { "sha-384", 48 }, { "sha-512", 64 } };
   g_autoptr (GPtrArray) words = pl_sdp_split (value);
@@ -189,8 +218,8 @@ take_group (PlSdp *sdp, const char *value)
 static void
 take_ice (PlSdpPart *part, const char *name, const char *value)
 {
-  part->ufrag |= g_str_equal (name, "ice-ufrag") && strlen (value) >= UFRAG_MIN;
-  part->pwd |= g_str_equal (name, "ice-pwd") && strlen (value) >= PWD_MIN;
+  part->ufrag |= g_str_equal (name, "ice-ufrag") && strlen (value) >= PL_SDP_UFRAG_MIN;
+  part->pwd |= g_str_equal (name, "ice-pwd") && strlen (value) >= PL_SDP_PWD_MIN;
   part->mismatch |= g_str_equal (name, "ice-mismatch");
   if (g_str_equal (name, "ice-options"))
     {
@@ -210,7 +239,7 @@ take_attribute (PlSdp *sdp, PlSdpPart *part, guint line, const char *text, GErro
 
   take_direction (part, name);
   take_ice (part, name, value);
-  part->fingerprint |= g_str_equal (name, "fingerprint") && is_fingerprint (value);
+  part->fingerprint |= g_str_equal (name, "fingerprint") && pl_sdp_is_fingerprint (value);
   part->zrtp |= g_str_equal (name, "zrtp-hash") && *value;
   part->mux |= g_str_equal (name, "rtcp-mux");
   part->bundle_only |= g_str_equal (name, "bundle-only");
@@ -260,7 +289,7 @@ take_media (PlSdp *sdp, guint line, const char *text, GError **error)
   if (words->len < 3)
     return refuse (error, "an m= line that is none");
   port = g_strndup (words->pdata[1], strcspn (words->pdata[1], "/"));
-  if (!parse_number (port, PORT_MAX, &number))
+  if (!pl_sdp_number (port, PORT_MAX, &number))
     return refuse (error, "an m= line without a port");
   part->port = number;
   part->proto = g_ascii_strup (words->pdata[2], -1);
