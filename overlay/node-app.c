@@ -9,8 +9,9 @@
 
 #include <string.h>
 
-/* AppAttach (RFC 6940 6.5.2, RFC 7904): links of the SIP usage. One exchange per far node at a
- * time; both ends at once are settled as for Attach (6.5.1.2). */
+/* AppAttach (RFC 6940 6.5.2, RFC 7904): links of the SIP usage, and those that TURN servers are told
+ * over. One exchange per far node and application at a time; both ends at once are settled as for
+ * Attach (6.5.1.2). */
 
 #define SEGMENTS_EXTENSION "pl-sip-seg"
 
@@ -23,6 +24,7 @@ struct PlAppLink {
 
 typedef struct {
   PlNode *node;
+  guint16 application;
   gboolean ours;
   gboolean waiting;          /* the far side's own AppAttach goes first */
   PlNodeId far;
@@ -187,6 +189,17 @@ pl_node_app_free (PlNode *node)
   g_ptr_array_unref (node->app_links);
 }
 
+static void
+take_incoming (PlNode *node, guint16 application, PlAppLink *link)
+{
+  if (application == PL_APPLICATION_TURN)
+    pl_node_turn_serve (node, link);
+  else if (node->handlers.incoming)
+    node->handlers.incoming (node->user, link);
+  else
+    pl_app_link_free (link);
+}
+
 /* Hands the link to the first who asked for it; the others are told. */
 static void
 finish (AppExchange *exchange, PlAppLink *link, const GError *error)
@@ -194,16 +207,14 @@ finish (AppExchange *exchange, PlAppLink *link, const GError *error)
   g_autoptr (GPtrArray) connects = g_steal_pointer (&exchange->connects);
   g_autoptr (GError) taken = NULL;
   PlNode *node = exchange->node;
+  guint16 application = exchange->application;
 
   exchange->connects = g_ptr_array_new_with_free_func (connect_free);
   g_ptr_array_remove_fast (node->connects, exchange);
   exchange_free (exchange);
   if (link && connects->len == 0)
     {
-      if (node->handlers.incoming)
-        node->handlers.incoming (node->user, link);
-      else
-        pl_app_link_free (link);
+      take_incoming (node, application, link);
       return;
     }
   for (guint i = 0; i < connects->len; i++)
@@ -231,23 +242,37 @@ fail (AppExchange *exchange, int code, const char *text)
   finish (exchange, NULL, error);
 }
 
+/* Somebody waits for this link and wants to know. */
+static void
+fail_without_path (AppExchange *exchange)
+{
+  const char *why = pl_node_turn_explain (exchange->node);
+  g_autofree char *hex = pl_node_id_dup_hex (&exchange->far);
+
+  if (exchange->ours)
+    pl_notice ("node", why, "node", hex, NULL);
+  fail (exchange, G_IO_ERROR_HOST_UNREACHABLE, why);
+}
+
 static void
 on_timeout (gpointer data)
 {
   AppExchange *exchange = data;
 
-  fail (exchange, G_IO_ERROR_HOST_UNREACHABLE,
-        exchange->answered ? "no path to the node was found in time" : "the node did not answer");
+  if (exchange->answered)
+    fail_without_path (exchange);
+  else
+    fail (exchange, G_IO_ERROR_HOST_UNREACHABLE, "the node did not answer");
 }
 
 static AppExchange *
-find_exchange (PlNode *node, const PlNodeId *far, gboolean ours)
+find_exchange (PlNode *node, guint16 application, const PlNodeId *far, gboolean ours)
 {
   for (guint i = 0; i < node->connects->len; i++)
     {
       AppExchange *exchange = g_ptr_array_index (node->connects, i);
 
-      if (exchange->ours == ours && pl_node_id_equal (&exchange->far, far))
+      if (exchange->ours == ours && exchange->application == application && pl_node_id_equal (&exchange->far, far))
         return exchange;
     }
   return NULL;
@@ -289,11 +314,11 @@ on_answer (gpointer user, const PlTransAnswer *answer)
   else if (answer->error_code == PL_ERROR_IN_PROGRESS)
     wait_for_link (exchange);
   else if (answer->error_code == PL_ERROR_NOT_FOUND)
-    fail (exchange, G_IO_ERROR_NOT_FOUND, "the node does not take SIP links");
+    fail (exchange, G_IO_ERROR_NOT_FOUND, "the node does not take such links");
   else if (answer->error_code)
     fail (exchange, G_IO_ERROR_HOST_UNREACHABLE, "the node refused the link");
   else if (pl_body_read (pl_body_type (PL_MESSAGE_APP_ATTACH_ANS), answer->body, NULL, NULL, &remote) != PL_WIRE_OK
-           || remote.application != PL_APPLICATION_SIP)
+           || remote.application != exchange->application)
     fail (exchange, G_IO_ERROR_INVALID_DATA, "the node's answer makes no sense");
   else
     {
@@ -305,14 +330,14 @@ on_answer (gpointer user, const PlTransAnswer *answer)
 
 /* Our candidates say that we speak segments (doc/PROTOCOL). */
 static GBytes *
-own_part (const PlAttachReqAns *local, const char *role)
+own_part (const PlAttachReqAns *local, const char *role, guint16 application)
 {
   g_auto (PlAttachReqAns) message = { 0 };
 
   pl_attach_req_ans_copy (&message, local);
   g_clear_pointer (&message.role, g_bytes_unref);
   message.role = g_bytes_new_static (role, strlen (role));
-  message.application = PL_APPLICATION_SIP;
+  message.application = application;
   for (guint i = 0; message.candidates && i < message.candidates->len; i++)
     pl_ice_candidate_add_extension (&g_array_index (message.candidates, PlIceCandidate, i), SEGMENTS_EXTENSION, "1");
   return pl_body_write (pl_body_type (PL_MESSAGE_APP_ATTACH_REQ), &message);
@@ -323,9 +348,10 @@ on_gathered (gpointer user, PlAttachment *attachment, const PlAttachReqAns *loca
 {
   AppExchange *exchange = user;
   PlNode *node = exchange->node;
-  g_autoptr (GBytes) body = own_part (local, exchange->ours ? "passive" : "active");
+  g_autoptr (GBytes) body = own_part (local, exchange->ours ? "passive" : "active", exchange->application);
   PlTransRequest request = { .code = PL_MESSAGE_APP_ATTACH_REQ, .body = body, .timeout = PL_NODE_CONNECT_TIME };
 
+  pl_node_turn_note (node, local);
   if (exchange->ours)
     {
       const PlNodeId *via = g_hash_table_lookup (node->vias, &exchange->far);
@@ -345,7 +371,7 @@ on_connected (gpointer user, PlAttachment *attachment, PlCarrier *carrier)
 {
   AppExchange *exchange = user;
   PlAppLink *link = app_link_new (exchange->node, carrier, exchange->segmented);
-  AppExchange *waiting = exchange->ours ? NULL : find_exchange (exchange->node, &exchange->far, TRUE);
+  AppExchange *waiting = exchange->ours ? NULL : find_exchange (exchange->node, exchange->application, &exchange->far, TRUE);
 
   exchange->attachment = NULL;
   if (waiting && waiting->waiting)
@@ -364,7 +390,7 @@ on_failed (gpointer user, PlAttachment *attachment, const GError *error)
 
   exchange->attachment = NULL;
   pl_info ("node", "application link failed", "reason", error ? error->message : "unknown", NULL);
-  fail (exchange, G_IO_ERROR_HOST_UNREACHABLE, "no path to the node was found");
+  fail_without_path (exchange);
 }
 
 static const PlAttachmentHandlers attachment_handlers = {
@@ -372,11 +398,12 @@ static const PlAttachmentHandlers attachment_handlers = {
 };
 
 static AppExchange *
-exchange_new (PlNode *node, const PlNodeId *far, gboolean ours)
+exchange_new (PlNode *node, guint16 application, const PlNodeId *far, gboolean ours)
 {
   AppExchange *exchange = g_new0 (AppExchange, 1);
 
   exchange->node = node;
+  exchange->application = application;
   exchange->ours = ours;
   exchange->far = *far;
   exchange->connects = g_ptr_array_new_with_free_func (connect_free);
@@ -387,18 +414,24 @@ exchange_new (PlNode *node, const PlNodeId *far, gboolean ours)
 }
 
 PlAppConnect *
-pl_node_app_connect (PlNode *node, const PlNodeId *target, PlAppConnectFunc func, gpointer user)
+pl_node_app_open (PlNode *node, guint16 application, const PlNodeId *target, PlAppConnectFunc func, gpointer user)
 {
-  AppExchange *exchange = find_exchange (node, target, TRUE);
+  AppExchange *exchange = find_exchange (node, application, target, TRUE);
   PlAppConnect *connect = g_new0 (PlAppConnect, 1);
 
   if (!exchange)
-    exchange = exchange_new (node, target, TRUE);
+    exchange = exchange_new (node, application, target, TRUE);
   connect->exchange = exchange;
   connect->func = func;
   connect->user = user;
   g_ptr_array_add (exchange->connects, connect);
   return connect;
+}
+
+PlAppConnect *
+pl_node_app_connect (PlNode *node, const PlNodeId *target, PlAppConnectFunc func, gpointer user)
+{
+  return pl_node_app_open (node, PL_APPLICATION_SIP, target, func, user);
 }
 
 void
@@ -428,13 +461,16 @@ check_request (PlNode *node, const PlIncoming *incoming, PlAttachReqAns *remote)
 
   if (pl_body_read (pl_body_type (PL_MESSAGE_APP_ATTACH_REQ), incoming->body, NULL, NULL, remote) != PL_WIRE_OK)
     return PL_ERROR_INVALID_MESSAGE;
-  if (remote->application != PL_APPLICATION_SIP || pl_node_id_equal (&incoming->signer, &node->self))
+  if (pl_node_id_equal (&incoming->signer, &node->self)
+      || (remote->application != PL_APPLICATION_SIP && !(remote->application == PL_APPLICATION_TURN && pl_node_turn_offers (node))))
     return PL_ERROR_NOT_FOUND;
   for (guint i = 0; i < node->connects->len; i++)
     passive += !((AppExchange *) g_ptr_array_index (node->connects, i))->ours;
   if (passive >= PL_NODE_ATTACHES_MAX)
     return PL_ERROR_REQUEST_TIMEOUT;
-  other = find_exchange (node, &incoming->signer, TRUE);
+  if (remote->application == PL_APPLICATION_TURN && !pl_node_turn_admit (node, &incoming->signer))
+    return PL_ERROR_FORBIDDEN;
+  other = find_exchange (node, remote->application, &incoming->signer, TRUE);
   if (other && !other->waiting)
     {
       if (other->answered || pl_node_id_compare (&node->self, &incoming->signer) > 0)
@@ -457,12 +493,12 @@ pl_node_on_app_attach (PlNode *node, PlIncoming *incoming)
       return;
     }
   /* it begins anew: the earlier exchange is dead */
-  if ((exchange = find_exchange (node, &incoming->signer, FALSE)))
+  if ((exchange = find_exchange (node, remote.application, &incoming->signer, FALSE)))
     {
       g_ptr_array_remove_fast (node->connects, exchange);
       exchange_free (exchange);
     }
-  exchange = exchange_new (node, &incoming->signer, FALSE);
+  exchange = exchange_new (node, remote.application, &incoming->signer, FALSE);
   exchange->incoming = incoming;
   exchange->answered = TRUE;
   exchange->segmented = speaks_segments (&remote);

@@ -162,6 +162,7 @@ on_gathered (gpointer user, PlAttachment *attachment, const PlAttachReqAns *loca
   const char *role = attaching->ours ? "passive" : "active";
   g_autoptr (GBytes) body = NULL;
 
+  pl_node_turn_note (attaching->node, local);
   pl_attach_req_ans_copy (&message, local);
   pl_node_cache_offer (attaching->node, &message);
   g_clear_pointer (&message.role, g_bytes_unref);

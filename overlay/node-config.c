@@ -275,6 +275,7 @@ apply (gpointer data)
   pl_topology_set_document (node->topology, config->held);
   pl_trans_set_document (node->trans, config->held);
   pl_node_boot_set_document (node);
+  pl_node_turn_set_document (node);
   if (old->sequence != config->held->sequence)
     {
       tell_trouble (node, NULL);

@@ -16,8 +16,9 @@ typedef struct {
   PlTransaction *transaction;
   PlTrace *trace;            /* looks for the node to go through, `fetch` waits for it */
   GBytes *fetch;
-  PlStoreFunc stored;        /* one of these two, or neither: a merge */
+  PlStoreFunc stored;        /* one of these three, or none: a merge */
   PlFetchFunc fetched;
+  PlFindFunc found;
   gpointer user;
 } Operation;
 
@@ -88,6 +89,8 @@ report_error (Operation *operation, guint16 code)
     operation->stored (operation->user, error);
   else if (operation->fetched)
     operation->fetched (operation->user, NULL, error);
+  else if (operation->found)
+    operation->found (operation->user, NULL, error);
 }
 
 /* Each value by its own signature; what fails is left out (7.4.2.2, S1-44). Returns how many. */
@@ -153,6 +156,30 @@ report_values (Operation *operation, const PlTransAnswer *answer)
     operation->fetched (operation->user, values, NULL);
 }
 
+/* 16 zero octets: nothing is known (7.4.4.2). */
+static void
+report_find (Operation *operation, const PlTransAnswer *answer)
+{
+  static const PlResourceId nothing = { .len = PL_NODE_ID_LEN };
+  g_auto (PlFindAns) find = { 0 };
+  const PlResourceId *closest = NULL;
+
+  if (pl_body_read (pl_body_type (PL_MESSAGE_FIND_ANS), answer->body, NULL, NULL, &find) != PL_WIRE_OK)
+    {
+      report_error (operation, PL_ERROR_INVALID_MESSAGE);
+      return;
+    }
+  for (guint i = 0; i < find.results->len; i++)
+    {
+      const PlFindKindData *result = &g_array_index (find.results, PlFindKindData, i);
+
+      if (result->kind == operation->kind && result->closest.len == PL_NODE_ID_LEN
+          && !pl_resource_id_equal (&result->closest, &nothing))
+        closest = &result->closest;
+    }
+  operation->found (operation->user, closest, NULL);
+}
+
 static void
 on_answer (gpointer user, const PlTransAnswer *answer)
 {
@@ -169,6 +196,8 @@ on_answer (gpointer user, const PlTransAnswer *answer)
     report_error (operation, answer->error_code);
   else if (operation->stored)
     operation->stored (operation->user, NULL);
+  else if (operation->found)
+    report_find (operation, answer);
   operation_free (operation);
 }
 
@@ -248,6 +277,19 @@ net_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, PlFetchFun
   return operation;
 }
 
+static gpointer
+net_find (gpointer impl, const PlResourceId *resource, guint32 kind, PlFindFunc func, gpointer user)
+{
+  Operation *operation = operation_new (impl, resource, kind, user);
+  g_auto (PlFindReq) find = { .resource = *resource };
+
+  operation->found = func;
+  find.kinds = g_array_new (FALSE, FALSE, sizeof (guint32));
+  g_array_append_val (find.kinds, kind);
+  operation_send (operation, PL_MESSAGE_FIND_REQ, &find);
+  return operation;
+}
+
 static void
 net_cancel (gpointer impl, gpointer handle)
 {
@@ -301,7 +343,8 @@ net_allows (gpointer impl, const char *aor)
 }
 
 static const PlUsageFuncs usage_funcs = { net_store,  net_fetch, net_cancel,  net_note_time,
-                                          net_places, net_entry, net_learned, net_allows };
+                                          net_places, net_entry, net_learned, net_allows,
+                                          net_find };
 
 PlUsageNet
 pl_node_usage_net (PlNode *node)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The parts of the node share this state: node.c (life, wiring), node-boot.c (bootstrap nodes,
- * states), node-attach.c (links), node-app.c (application links), node-method.c (requests of
- * others), node-data.c (store and fetch), node-config.c (the document while running).
+ * states), node-attach.c (links), node-app.c (application links), node-turn.c (TURN servers),
+ * node-method.c (requests of others), node-data.c (store and fetch), node-config.c (the document while running).
  */
 #pragma once
 #include "overlay/node.h"
@@ -29,6 +29,7 @@ G_BEGIN_DECLS
 typedef struct PlBoot PlBoot;
 typedef struct PlCache PlCache;
 typedef struct PlNodeConfig PlNodeConfig;
+typedef struct PlNodeTurn PlNodeTurn;
 
 struct PlNode {
   PlEnv *env;
@@ -64,6 +65,7 @@ struct PlNode {
   PlDiagnosticsPolicy diagnostics; /* node-diagnose.c; `names` is ours */
   GPtrArray *traces;         /* node-trace.c: PlTrace */
   PlNodeConfig *config;      /* node-config.c */
+  PlNodeTurn *turn;          /* node-turn.c */
 
   PlTimer *promote_timer, *stop_timer;
   void (*stopped) (gpointer data);
@@ -122,8 +124,24 @@ void pl_node_attach_link_up (PlNode *node, const PlNodeId *id);
 void pl_node_app_init (PlNode *node);
 void pl_node_app_free (PlNode *node);
 void pl_node_on_app_attach (PlNode *node, PlIncoming *incoming);
+/* As pl_node_app_connect, for any application. */
+PlAppConnect *pl_node_app_open (PlNode *node, guint16 application, const PlNodeId *target, PlAppConnectFunc func, gpointer user);
 /* Ends the links of bad nodes, or all. */
 void pl_node_app_expel (PlNode *node, gboolean all);
+
+/* --- node-turn.c --- */
+void pl_node_turn_init (PlNode *node);
+void pl_node_turn_free (PlNode *node);
+void pl_node_turn_set_document (PlNode *node);
+void pl_node_turn_set_state (PlNode *node);
+/* What ICE gathered for an exchange of ours. */
+void pl_node_turn_note (PlNode *node, const PlAttachReqAns *local);
+/* Why there was no path to another node, as far as we can tell; static. */
+const char *pl_node_turn_explain (PlNode *node);
+gboolean pl_node_turn_offers (PlNode *node);
+gboolean pl_node_turn_admit (PlNode *node, const PlNodeId *asker);
+/* Tells the far side about the server; takes `link`. */
+void pl_node_turn_serve (PlNode *node, PlAppLink *link);
 
 /* --- node-method.c --- */
 void pl_node_on_request (PlNode *node, PlIncoming *incoming);

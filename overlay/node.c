@@ -299,6 +299,7 @@ pl_node_enter (PlNode *node, PlNodeState state)
     return;
   pl_info ("node", "state changed", "from", state_names[node->state], "to", state_names[state], NULL);
   node->state = state;
+  pl_node_turn_set_state (node);
   if (node->handlers.state_changed)
     node->handlers.state_changed (node->user, state);
 }
@@ -381,6 +382,7 @@ pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTru
   node->registrations = pl_registrations_new (env, pl_node_usage_net (node), &node->self);
   node->certificates = pl_certificates_new (env, pl_node_usage_net (node), identity);
   node->lookups = pl_lookups_new (env, pl_node_usage_net (node));
+  pl_node_turn_init (node);
   pl_transport_set_accept (transport, on_accept, node);
   return node;
 }
@@ -392,6 +394,7 @@ pl_node_free (PlNode *node)
     return;
   pl_timer_clear (&node->promote_timer);
   pl_timer_clear (&node->stop_timer);
+  pl_node_turn_free (node);
   pl_lookups_free (node->lookups);
   pl_certificates_free (node->certificates);
   pl_registrations_free (node->registrations);

@@ -11,6 +11,7 @@
 #include "overlay/link/transport.h"
 #include "overlay/store/store.h"
 #include "overlay/usage/lookup.h"
+#include "overlay/usage/turn-offer.h"
 #include "overlay/usage/usage.h"
 
 G_BEGIN_DECLS
@@ -31,6 +32,8 @@ typedef struct {
   /* Peers of last time, "host:port", newest first, NULL-terminated: asked before the document's
    * bootstrap nodes (11.4). Read by pl_node_new; NULL: none. */
   const char *const *cached;
+  gboolean find_turn;    /* behind a NAT: use a TURN server of the overlay, when it offers one (9) */
+  const PlTurnOfferOptions *turn; /* one that runs beside this peer; copied; NULL: none */
   guint fingers;         /* size of the finger table, 0: 16, at most 128 (10.7.4.3) */
 } PlNodeOptions;
 
@@ -110,6 +113,19 @@ gboolean pl_app_link_pending (PlAppLink *link, const guint8 *data, gsize len);
 GPtrArray *pl_app_link_dup_unacknowledged (PlAppLink *link);
 const PlCarrierInfo *pl_app_link_info (PlAppLink *link); /* node, cert: who is there */
 void pl_app_link_free (PlAppLink *link);
+
+/* --- TURN (9) --- */
+
+typedef enum {
+  PL_TURN_NOT_OFFERED, /* turn-density 0, or we don't look (PlNodeOptions.find_turn) */
+  PL_TURN_NOT_NEEDED,  /* no NAT was seen (yet) */
+  PL_TURN_MISSING,     /* looked for */
+  PL_TURN_FOUND,       /* in use for links; good for phones too */
+} PlTurnState;
+
+/* `access` (may be NULL) is borrowed until the next event, NULL unless found; `expires`: env wall
+ * microseconds, may be NULL. */
+PlTurnState pl_node_turn (PlNode *node, const PlTurnAccess **access, gint64 *expires);
 
 /* --- what people and programs look at --- */
 

@@ -215,7 +215,8 @@ pl_overlay_join (PlOverlay *overlay, GError **error)
   static const PlNodeHandlers handlers = { on_state_changed, refuse_link };
   PlEnv *env = pl_loop_env (overlay->loop);
   g_autoptr (GPtrArray) stun = NULL;
-  PlNodeOptions node = { .role = overlay->role == PL_OVERLAY_ROLE_PEER ? PL_ROLE_PEER : PL_ROLE_CLIENT };
+  PlNodeOptions node = { .role = overlay->role == PL_OVERLAY_ROLE_PEER ? PL_ROLE_PEER : PL_ROLE_CLIENT,
+                         .find_turn = TRUE };
   PlTransportOptions options = {
     .listen_address = overlay->address, .listen_port = overlay->port, .max_message = overlay->document->max_message_size,
     .no_ice = overlay->document->no_ice,

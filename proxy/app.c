@@ -340,6 +340,14 @@ control_calls (gpointer user, GError **error)
   return pl_report_calls (((PlApp *) user)->sip);
 }
 
+static GVariant *
+control_turn (gpointer user, GError **error)
+{
+  PlApp *app = user;
+
+  return pl_report_turn (app->memberships, app->config->turn[0] != NULL);
+}
+
 static gboolean
 control_reload (gpointer user, GError **error)
 {
@@ -368,7 +376,7 @@ static gboolean
 open_control (PlApp *app, GError **error)
 {
   static const PlControlFuncs funcs = {
-    control_status, control_peers, control_registrations, control_calls, control_reload, control_lookup,
+    control_status, control_peers, control_registrations, control_calls, control_turn, control_reload, control_lookup,
     control_ping, control_trace,
   };
   g_autofree char *path = pl_paths_dup_control (app->paths);

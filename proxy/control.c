@@ -55,6 +55,7 @@ on_call (GDBusConnection *connection, const char *sender, const char *path, cons
     { "Peers", control->funcs.peers },
     { "Registrations", control->funcs.registrations },
     { "Calls", control->funcs.calls },
+    { "Turn", control->funcs.turn },
   };
   const struct { const char *name; void (*func) (gpointer user, const char *text, GDBusMethodInvocation *invocation); } questions[] = {
     { "Lookup", control->funcs.lookup },

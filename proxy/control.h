@@ -16,6 +16,7 @@ typedef struct {
   GVariant *(*peers) (gpointer user, GError **error);         /* aa{sv} */
   GVariant *(*registrations) (gpointer user, GError **error); /* aa{sv} */
   GVariant *(*calls) (gpointer user, GError **error);         /* aa{sv} */
+  GVariant *(*turn) (gpointer user, GError **error);          /* aa{sv} */
   gboolean (*reload) (gpointer user, GError **error);
   /* Ends with pl_control_return on `invocation`, now or later. */
   void (*lookup) (gpointer user, const char *aor, GDBusMethodInvocation *invocation);

@@ -426,6 +426,8 @@ make_node (PlMembership *membership, const PlMembershipOptions *options, GError 
   diagnostics.measure = pl_diagnose_measure;
   node.diagnostics = &diagnostics;
   node.cached = (const char *const *) peers;
+  node.find_turn = !options->config->turn[0];
+  node.turn = options->listen && options->config->turn_offer.secret ? &options->config->turn_offer : NULL;
   node.may_start_ring = pl_local_remove_self (membership->document, membership->port);
   transport = make_transport (membership, options, error);
   if (!transport)

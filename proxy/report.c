@@ -190,6 +190,51 @@ pl_report_peers (GPtrArray *memberships, PlEnv *env)
   return g_variant_builder_end (&list);
 }
 
+static const char *
+turn_name (PlTurnState state)
+{
+  switch (state)
+    {
+    case PL_TURN_NOT_OFFERED:
+      return "not-offered";
+    case PL_TURN_NOT_NEEDED:
+      return "not-needed";
+    case PL_TURN_MISSING:
+      return "missing";
+    case PL_TURN_FOUND:
+      return "found";
+    }
+  return "";
+}
+
+GVariant *
+pl_report_turn (GPtrArray *memberships, gboolean configured)
+{
+  GVariantBuilder list, dict;
+
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < memberships->len; i++)
+    {
+      PlMembership *membership = g_ptr_array_index (memberships, i);
+      const PlTurnAccess *access = NULL;
+      gint64 expires = 0;
+      PlTurnState state = pl_node_turn (pl_membership_node (membership), &access, &expires);
+      g_autoptr (GInetAddress) inet = access ? pl_ip_address_port_dup_inet (&access->server) : NULL;
+      g_autofree char *host = inet ? g_inet_address_to_string (inet) : NULL;
+
+      g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+      put_string (&dict, "overlay", pl_membership_overlay (membership));
+      put_string (&dict, "state", configured ? "configured" : turn_name (state));
+      put_string (&dict, "host", host);
+      put_int (&dict, "port", access ? access->server.port : 0);
+      put_string (&dict, "username", access ? access->username : NULL);
+      put_string (&dict, "password", access ? access->password : NULL);
+      put_int (&dict, "expires", expires);
+      g_variant_builder_add_value (&list, g_variant_builder_end (&dict));
+    }
+  return g_variant_builder_end (&list);
+}
+
 GVariant *
 pl_report_registrations (PlSip *sip)
 {

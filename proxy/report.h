@@ -14,6 +14,8 @@ GVariant *pl_report_status (GPtrArray *memberships, PlSip *sip, GPtrArray *probl
 GVariant *pl_report_peers (GPtrArray *memberships, PlEnv *env);
 GVariant *pl_report_registrations (PlSip *sip);
 GVariant *pl_report_calls (PlSip *sip);
+/* `configured`: peerline.conf names TURN servers, so none of the overlay is in use. */
+GVariant *pl_report_turn (GPtrArray *memberships, gboolean configured);
 /* Asks the overlay of the first identity; answers `invocation` with a{sv}. */
 void pl_report_lookup (GPtrArray *memberships, PlEnv *env, const char *aor, GDBusMethodInvocation *invocation);
 

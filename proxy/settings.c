@@ -12,6 +12,8 @@
 #define CONFIG_FILE_MAX (64 * 1024)
 #define DEFAULT_OVERLAY_PORT 6084 /* RFC 6940 14.2 */
 #define DEFAULT_PROMOTE_AFTER (30 * 60)
+#define DEFAULT_TURN_LIFETIME (12 * 3600)
+#define TURN_SECRET_MAX 1024 /* bytes */
 #define PROMOTE_AFTER_MAX (7 * 24 * 3600)
 
 G_DEFINE_QUARK (pl-settings-error-quark, pl_settings_error)
@@ -235,6 +237,76 @@ read_trusted (Loader *loader, const char *group, const char *key)
   loader->config->diagnostics.names = (const char *const *) loader->config->diagnostics_for;
 }
 
+/* --- the TURN server beside this peer --- */
+
+/* RFC 6940 9: nobody finds one in private address space (RFC 1918, RFC 4193) or on one machine. */
+static gboolean
+is_public (GInetAddress *inet)
+{
+  return !g_inet_address_get_is_site_local (inet) && !g_inet_address_get_is_loopback (inet) && !g_inet_address_get_is_any (inet)
+         && !g_inet_address_get_is_link_local (inet) && !g_inet_address_get_is_multicast (inet)
+         && !(g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV6 && (g_inet_address_to_bytes (inet)[0] & 0xfe) == 0xfc);
+}
+
+static void
+read_turn_address (Loader *loader, const char *group, const char *key)
+{
+  g_autofree char *text = get_text (loader, group, key);
+  g_autoptr (GSocketConnectable) parsed = g_network_address_parse (text, 0, NULL);
+  guint16 port = parsed ? g_network_address_get_port (G_NETWORK_ADDRESS (parsed)) : 0;
+  g_autoptr (GInetAddress) inet = port ? g_inet_address_new_from_string (g_network_address_get_hostname (G_NETWORK_ADDRESS (parsed))) : NULL;
+
+  if (!inet)
+    problem (loader, group, key, "must be the IP address and port of the TURN server, as 192.0.2.7:3478 or [2001:db8::7]:3478");
+  else if (!is_public (inet))
+    problem (loader, group, key, "is a private address: other nodes must reach the TURN server there");
+  else
+    pl_ip_address_port_set (&loader->config->turn_offer.address, inet, port);
+}
+
+static void
+read_turn_secret (Loader *loader, const char *group, const char *key)
+{
+  g_autofree char *path = get_text (loader, group, key);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) whole = pl_file_read_private (path, TURN_SECRET_MAX, &error);
+  gsize len = 0;
+  const guint8 *data = whole ? g_bytes_get_data (whole, &len) : NULL;
+
+  while (len > 0 && g_ascii_isspace (data[len - 1]))
+    len--;
+  if (len > 0)
+    loader->config->turn_secret = pl_secret_new (data, len);
+  else
+    problem (loader, group, key, error ? error->message : "the file is empty: it holds the secret that is coturn's static-auth-secret");
+}
+
+static void
+read_turn_lifetime (Loader *loader, const char *group, const char *key)
+{
+  gint64 seconds;
+
+  if (read_number (loader, group, key, PL_TURN_LIFETIME_MIN, PL_TURN_LIFETIME_MAX, &seconds))
+    loader->config->turn_offer.lifetime = (guint32) seconds;
+}
+
+/* One without the other is of no use. */
+static void
+check_turn (Loader *loader)
+{
+  PlSettings *config = loader->config;
+
+  if (loader->problems->len > 0 || !g_key_file_has_group (loader->file, "turn"))
+    return;
+  if (config->turn_offer.address.type == 0)
+    problem (loader, "turn", NULL, "address is missing: where other nodes reach the TURN server");
+  else if (!config->turn_secret)
+    problem (loader, "turn", NULL, "secret-file is missing: the file with coturn's static-auth-secret");
+  else if (config->role == PL_ROLE_CLIENT)
+    problem (loader, "turn", NULL, "a client offers no server: role in [overlay] must be peer or bootstrap");
+  config->turn_offer.secret = config->turn_secret;
+}
+
 static void
 read_log_level (Loader *loader, const char *group, const char *key)
 {
@@ -258,6 +330,9 @@ static const Key keys[] = {
   { "overlay", "promote-after", read_promote_after },
   { "overlay", "stun", read_stun },
   { "overlay", "turn", read_turn },
+  { "turn", "address", read_turn_address },
+  { "turn", "secret-file", read_turn_secret },
+  { "turn", "lifetime", read_turn_lifetime },
   { "diagnostics", "answer", read_answer },
   { "diagnostics", "trusted", read_trusted },
   { "log", "level", read_log_level },
@@ -296,7 +371,7 @@ read_groups (Loader *loader)
       if (known)
         read_group (loader, groups[i]);
       else
-        problem (loader, groups[i], NULL, "there is no such group; known are [sip], [overlay], [diagnostics] and [log]");
+        problem (loader, groups[i], NULL, "there is no such group; known are [sip], [overlay], [turn], [diagnostics] and [log]");
     }
 }
 
@@ -314,6 +389,7 @@ pl_settings_new (void)
   config->turn = g_new0 (char *, 1);
   config->diagnostics.everybody = PL_DIAGNOSTICS_EVERYBODY;
   config->diagnostics.trusted = G_MAXUINT64;
+  config->turn_offer.lifetime = DEFAULT_TURN_LIFETIME;
   config->log_level = PL_LOG_NOTICE;
   return config;
 }
@@ -327,6 +403,7 @@ pl_settings_free (PlSettings *config)
   g_strfreev (config->stun);
   g_strfreev (config->turn);
   g_strfreev (config->diagnostics_for);
+  pl_secret_free (config->turn_secret);
   g_free (config->overlay_listen);
   g_free (config);
 }
@@ -356,6 +433,7 @@ pl_settings_load (const char *path, GError **error)
       return NULL;
     }
   read_groups (&loader);
+  check_turn (&loader);
   if (problems->len)
     {
       g_set_error_literal (error, PL_SETTINGS_ERROR, 0, problems->str);

@@ -19,6 +19,8 @@ typedef struct {
   char **stun, **turn;        /* besides what the document offers; "host:port", "user:password@host:port" */
   PlDiagnosticsPolicy diagnostics; /* what other nodes may ask; its names are `diagnostics_for` */
   char **diagnostics_for;     /* AoRs and Node-IDs that are told more */
+  PlTurnOfferOptions turn_offer; /* the TURN server beside this peer; address.type 0: none */
+  PlSecret *turn_secret;        /* that of turn_offer */
   PlLogLevel log_level;
 } PlSettings;
 

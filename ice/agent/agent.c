@@ -252,7 +252,7 @@ use_turn (PlIceAgent *agent, const char *text)
 
   if (!colon || !parse_server (at + 1, &host, &port))
     return;
-  name = g_strndup (text, colon - text);
+  name = g_uri_unescape_segment (text, colon, NULL);
   password = g_strndup (colon + 1, at - colon - 1);
   nice_agent_set_relay_info (agent->nice, agent->stream, COMPONENT, host, port, name, password, NICE_RELAY_TYPE_TURN_UDP);
 }

@@ -23,7 +23,7 @@ typedef struct {
   gboolean loopback;            /* loopback addresses too: nodes on one machine */
   const char *const *stun;      /* "address:port", one is used; may be NULL. Names are left out. */
   guint stun_index;             /* which (modulo their number): move on when one does not answer */
-  const char *const *turn;      /* "user:password@address:port", all are used; may be NULL */
+  const char *const *turn;      /* "user:password@address:port", the user escaped as in URIs; all are used; may be NULL */
 } PlIceAgentOptions;
 
 /* Any of them may free the agent. None runs before the function that started the work has

@@ -22,6 +22,7 @@ typedef struct {
   char *address;
   guint16 port;               /* where we listen, 0: nowhere */
   GPtrArray *stun, *turn;    /* numeric "host:port", NULL-terminated */
+  GStrv found;               /* TURN servers of the overlay, may be NULL */
   guint stun_index;
   GHashTable *attachments;   /* PlAttachment, or PlDirect without ICE */
   gboolean no_ice;
@@ -143,7 +144,7 @@ real_attach (gpointer impl, PlAttachPurpose purpose, gboolean controlling, const
   if (g_hash_table_size (real->attachments) >= ATTACHMENTS_MAX)
     refused = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "too many attachments at once");
   real->attach.stun = (const char *const *) real->stun->pdata;
-  real->attach.turn = (const char *const *) real->turn->pdata;
+  real->attach.turn = (const char *const *) (real->turn->len > 1 || !real->found ? (GStrv) real->turn->pdata : real->found);
   if (real->no_ice)
     {
       PlDirect *direct = pl_direct_new (&real->attach, controlling, handlers, user, refused);
@@ -238,6 +239,15 @@ real_listens (gpointer impl)
   return ((Real *) impl)->port;
 }
 
+static void
+real_set_turn (gpointer impl, const char *const *servers)
+{
+  Real *real = impl;
+
+  g_strfreev (real->found);
+  real->found = g_strdupv ((GStrv) servers);
+}
+
 /* --- life --- */
 
 static void
@@ -254,6 +264,7 @@ real_free (gpointer impl)
   g_clear_pointer (&real->stun_server, pl_stun_server_free);
   g_clear_pointer (&real->stun, g_ptr_array_unref);
   g_clear_pointer (&real->turn, g_ptr_array_unref);
+  g_strfreev (real->found);
   g_clear_pointer (&real->credentials, pl_tls_credentials_free);
   g_clear_pointer (&real->identity, pl_identity_unref);
   g_main_context_unref (real->context);
@@ -280,7 +291,7 @@ pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, 
                        const PlTransportOptions *options, GError **error)
 {
   static const PlTransportFuncs funcs = { real_attach, real_remote, real_cancel, real_dial, real_set_accept, real_listens,
-                                          real_free };
+                                          real_set_turn, real_free };
   Real *real = g_new0 (Real, 1);
 
   real->context = g_main_context_ref (context ? context : g_main_context_default ());

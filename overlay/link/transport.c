@@ -65,3 +65,9 @@ pl_transport_listens (PlTransport *transport)
 {
   return transport->funcs.listens (transport->impl);
 }
+
+void
+pl_transport_set_turn (PlTransport *transport, const char *const *servers)
+{
+  transport->funcs.set_turn (transport->impl, servers);
+}

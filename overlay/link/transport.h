@@ -51,6 +51,8 @@ typedef struct {
   void (*set_accept) (gpointer impl, PlAcceptFunc func, gpointer user);
   /* The port at which links by address are taken, 0: none. */
   guint16 (*listens) (gpointer impl);
+  /* TURN servers as in PlTransportOptions, for attachments from now on; used when those options name none. */
+  void (*set_turn) (gpointer impl, const char *const *servers);
   void (*free) (gpointer impl);
 } PlTransportFuncs;
 
@@ -64,6 +66,7 @@ void pl_transport_cancel (PlTransport *transport, PlAttachment *attachment);
 void pl_transport_dial (PlTransport *transport, const char *host, guint16 port, const PlDialHandlers *handlers, gpointer user);
 void pl_transport_set_accept (PlTransport *transport, PlAcceptFunc func, gpointer user);
 guint16 pl_transport_listens (PlTransport *transport);
+void pl_transport_set_turn (PlTransport *transport, const char *const *servers);
 
 /* --- the real one (overlay/link/transport-real.c) --- */
 

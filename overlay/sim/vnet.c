@@ -41,6 +41,7 @@ struct VHost {
   PlTrust *trust;
   PlNodeId node;
   PlVNetNat nat;
+  gboolean has_turn;        /* a server that answers */
   char *listener;
   guint16 port;             /* of the listener, 0: none */
   guint32 address;          /* IPv4 in network order: the listener's when it is one */
@@ -333,7 +334,7 @@ on_gathered (gpointer data)
   PlAttachReqAns local = { 0 };
   g_autofree char *ufrag = g_strdup_printf ("%016" G_GINT64_MODIFIER "x", attachment->token);
   static const char password[] = "virtualvirtualvirtual0";
-  PlIceCandidate candidate = { 0 };
+  PlIceCandidate candidate = { 0 }, relay;
 
   if (is_dead (attachment->host->net, &attachment->host->node))
     return;
@@ -348,6 +349,16 @@ on_gathered (gpointer data)
   candidate.priority = 1;
   candidate.type = PL_CAND_HOST;
   g_array_append_val (local.candidates, candidate);
+  candidate.rel_addr_port = candidate.addr_port;
+  relay = candidate;
+  if (attachment->host->nat != PL_VNET_OPEN)
+    {
+      candidate.type = PL_CAND_SRFLX;
+      g_array_append_val (local.candidates, candidate);
+    }
+  relay.type = PL_CAND_RELAY;
+  if (attachment->host->has_turn)
+    g_array_append_val (local.candidates, relay);
   attachment->handlers.gathered (attachment->user, attachment, &local);
   g_bytes_unref (candidate.foundation);
   g_array_unref (local.candidates);
@@ -414,12 +425,13 @@ finish_pair (PlAttachment *a, PlAttachment *b)
   attachment_free (b);
 }
 
-/* A symmetric NAT shows each far side another port: hole punching reaches only who has none. */
+/* A symmetric NAT shows each far side another port: hole punching reaches only who has none. What one
+ * side's TURN server relays comes through. */
 static gboolean
 is_reachable (const VHost *a, const VHost *b)
 {
   return a->nat == PL_VNET_OPEN || b->nat == PL_VNET_OPEN
-         || (a->nat == PL_VNET_CONE && b->nat == PL_VNET_CONE);
+         || (a->nat == PL_VNET_CONE && b->nat == PL_VNET_CONE) || a->has_turn || b->has_turn;
 }
 
 static void
@@ -549,6 +561,12 @@ vhost_listens (gpointer impl)
 }
 
 static void
+vhost_set_turn (gpointer impl, const char *const *servers)
+{
+  ((VHost *) impl)->has_turn = servers && servers[0];
+}
+
+static void
 vhost_free (gpointer impl)
 {
   VHost *host = impl;
@@ -588,7 +606,7 @@ pl_vnet_transport_behind (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust
 {
   static const PlTransportFuncs funcs = {
     vhost_attach, vhost_remote, vhost_cancel, vhost_dial, vhost_set_accept, vhost_listens,
-    vhost_free,
+    vhost_set_turn, vhost_free,
   };
   VHost *vhost = g_new0 (VHost, 1);
 

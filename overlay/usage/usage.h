@@ -30,6 +30,10 @@ typedef void (*PlStoreFunc) (gpointer user, const GError *error);
  * far peer said Error_Not_Found), NULL with `error`. */
 typedef void (*PlFetchFunc) (gpointer user, const GPtrArray *values, const GError *error);
 
+/* Where the nearest value is that the peer of a random place knows; borrowed. NULL: it knows none, or
+ * `error`. */
+typedef void (*PlFindFunc) (gpointer user, const PlResourceId *closest, const GError *error);
+
 typedef struct {
   /* Signs `value` (borrowed) with a storage_time of its own, later than every one before, and
    * stores it. Calls back exactly once, never before this returns, unless cancelled. Returns
@@ -52,6 +56,8 @@ typedef struct {
   /* Whether `aor` (canonical) may be registered in this overlay (RFC 7904, domain restrictions). May
    * be NULL: each may. */
   gboolean (*allows) (gpointer impl, const char *aor);
+  /* Find (7.4.4); as fetch. */
+  gpointer (*find) (gpointer impl, const PlResourceId *resource, guint32 kind, PlFindFunc func, gpointer user);
 } PlUsageFuncs;
 
 /* Passed by value; `funcs` and `impl` outlive the engines. */

@@ -230,10 +230,55 @@ run_lookup (PlCli *cli, GError **error)
   return explain_lookup (aor, json_node_get_object (node), error);
 }
 
+/* What to do about it, for those that have none. */
+static const char *
+explain_turn (const char *state)
+{
+  if (g_str_equal (state, "missing"))
+    return "no TURN server of the overlay was found yet: try again in a minute";
+  if (g_str_equal (state, "not-needed"))
+    return "no NAT is between this machine and the overlay, as far as it can tell: phones need no TURN server";
+  if (g_str_equal (state, "configured"))
+    return "peerline.conf names a TURN server ('turn' in [overlay]): give phones that one";
+  return "the overlay offers no TURN servers; whoever runs it changes that ('peerline overlay update', --turn-density)";
+}
+
+static gboolean
+run_turn (PlCli *cli, GError **error)
+{
+  static const PlColumn columns[] = { { "overlay", "OVERLAY" }, { "host", "HOST" }, { "port", "PORT" }, { "username", "USER" },
+                                      { "password", "PASSWORD" }, { "expires", "UNTIL", PL_COLUMN_TIME }, { NULL } };
+  g_autoptr (JsonNode) node = pl_cli_call_json (cli, "Turn", NULL, error);
+  g_autoptr (JsonArray) found = json_array_new ();
+  const char *state = "";
+  JsonArray *all;
+
+  if (!node || !JSON_NODE_HOLDS_ARRAY (node))
+    return FALSE;
+  all = json_node_get_array (node);
+  for (guint i = 0; i < json_array_get_length (all); i++)
+    {
+      JsonObject *row = json_array_get_object_element (all, i);
+
+      state = json_object_get_string_member_with_default (row, "state", "");
+      if (g_str_equal (state, "found"))
+        json_array_add_object_element (found, json_object_ref (row));
+    }
+  if (cli->json)
+    pl_cli_print_json (node);
+  else if (json_array_get_length (found) > 0)
+    pl_cli_print_rows (cli, found, columns, "");
+  if (json_array_get_length (found) > 0)
+    return TRUE;
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, *state ? explain_turn (state) : "you are in no overlay yet: see 'peerline status'");
+  return FALSE;
+}
+
 const PlCliCommand pl_cli_daemon_commands[] = {
   { NULL, "status", "", "what the daemon is doing, and what it lacks", NULL, 0, NULL, run_status },
   { NULL, "peers", "", "links to other nodes", NULL, 0, NULL, run_peers },
   { NULL, "lookup", "AOR", "find where somebody is", "Exit code 0 when at least one node was found.", 1, NULL, run_lookup },
+  { NULL, "turn", "", "the TURN server of your overlay, as a phone is given it", "Exit code 0 when there is one.", 0, NULL, run_turn },
   { NULL, "registrations", "", "phones registered with the daemon", NULL, 0, NULL, run_registrations },
   { NULL, "calls", "", "calls: who, what protects them, where the time went", NULL, 0, NULL, run_calls },
   { NULL }

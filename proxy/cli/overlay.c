@@ -12,11 +12,12 @@
 #include "proxy/cli/cli.h"
 
 #define STUN_PORT 3478      /* RFC 8489, section 18.6 */
+#define TURN_DENSITY_MAX 20 /* NODE-MULTIPLE of TURN-SERVICE, section 9 */
 #define CERT_MAX 16384      /* bytes of PEM */
 
 static char **bootstrap_option, **stun_option, **kind_option;
 static char **remove_bootstrap_option, **remove_stun_option, **bad_option, **good_option;
-static int expires_option = -1;
+static int expires_option = -1, turn_option = -1;
 static char *name_option;
 static gboolean force_option, no_ice_option;
 
@@ -66,6 +67,19 @@ add_hosts (PlDocument *document, GError **error)
   for (guint i = 0; stun_option && stun_option[i]; i++)
     if (!add_host (document->stun_servers, stun_option[i], STUN_PORT, FALSE, error))
       return FALSE;
+  return TRUE;
+}
+
+static gboolean
+set_turn (PlDocument *document, GError **error)
+{
+  if (turn_option < -1 || turn_option > TURN_DENSITY_MAX)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "--turn-density takes 0 to %d", TURN_DENSITY_MAX);
+      return FALSE;
+    }
+  if (turn_option >= 0)
+    document->turn_density = (guint) turn_option;
   return TRUE;
 }
 
@@ -226,7 +240,7 @@ run_create (PlCli *cli, GError **error)
 
   if (document)
     document->no_ice = no_ice_option;
-  return document && check_new (cli, name, error) && add_hosts (document, error) && add_kinds (document, error)
+  return document && check_new (cli, name, error) && add_hosts (document, error) && add_kinds (document, error) && set_turn (document, error)
          && make_overlay (cli, document, error);
 }
 
@@ -309,6 +323,7 @@ describe (PlDocument *document)
   json_object_set_int_member (object, "expires", document->expiration);
   json_object_set_array_member (object, "bootstrap", list_hosts (document->bootstrap_nodes));
   json_object_set_array_member (object, "stun", list_hosts (document->stun_servers));
+  json_object_set_int_member (object, "turn_density", document->turn_density);
   json_object_set_array_member (object, "bad_nodes", list_nodes (document->bad_nodes));
   json_object_set_array_member (object, "fingerprints", list_fingerprints (document));
   return object;
@@ -447,7 +462,7 @@ edit (PlCli *cli, PlDocument *document, GError **error)
       return FALSE;
   if (expires_option >= 0)
     document->expiration = expires_option ? pl_env_wall (cli->env) / PL_USEC_PER_SEC + (gint64) expires_option * 86400 : 0;
-  return add_hosts (document, error) && mark_nodes (cli, document, bad_option, TRUE, error)
+  return add_hosts (document, error) && set_turn (document, error) && mark_nodes (cli, document, bad_option, TRUE, error)
          && mark_nodes (cli, document, good_option, FALSE, error);
 }
 
@@ -536,9 +551,12 @@ run_list (PlCli *cli, GError **error)
   return TRUE;
 }
 
+#define TURN_TEXT "Peers offer TURN servers, about one peer in N (1 to 20); 0: none"
+
 static const GOptionEntry create_options[] = {
   { "bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bootstrap_option, "A machine of the overlay that all can reach (repeat for more)", "HOST:PORT" },
   { "stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &stun_option, "A STUN server (repeat for more)", "HOST:PORT" },
+  { "turn-density", 0, 0, G_OPTION_ARG_INT, &turn_option, TURN_TEXT, "N" },
   { "no-ice", 0, 0, G_OPTION_ARG_NONE, &no_ice_option, "Links go straight over TLS: for a LAN or servers, where no NAT is between", NULL },
   { "kind", 0, 0, G_OPTION_ARG_STRING_ARRAY, &kind_option, "A private Kind, as 0xf0000001:SINGLE:USER-MATCH:1:1000 (repeat for more)", "ID:MODEL:POLICY:COUNT:SIZE" },
   { NULL }
@@ -555,6 +573,7 @@ static const GOptionEntry update_options[] = {
   { "remove-bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &remove_bootstrap_option, "One that no longer is", "HOST:PORT" },
   { "stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &stun_option, "Another STUN server, in use from a daemon's next start on", "HOST:PORT" },
   { "remove-stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &remove_stun_option, "One that no longer is", "HOST:PORT" },
+  { "turn-density", 0, 0, G_OPTION_ARG_INT, &turn_option, TURN_TEXT, "N" },
   { "bad-node", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bad_option, "Shut a node out, or who got a certificate here", "NODE-ID|AOR" },
   { "good-node", 0, 0, G_OPTION_ARG_STRING_ARRAY, &good_option, "Let it in again", "NODE-ID|AOR" },
   { "expires", 0, 0, G_OPTION_ARG_INT, &expires_option, "The document is good for so long, 0: without end", "DAYS" },

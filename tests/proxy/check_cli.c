@@ -225,6 +225,12 @@ START_TEST (cli_updates_the_document_of_its_own_overlay) /* 300, 311 */
   ck_assert_int_eq (json_object_get_int_member (row (overlays, 0), "sequence"), 3);
   ck_assert_int_eq (json_object_get_int_member (row (overlays, 0), "expires"), 0);
   ck_assert_uint_eq (json_array_get_length (json_object_get_array_member (row (overlays, 0), "bad_nodes")), 1);
+  ck_assert_int_eq (json_object_get_int_member (row (overlays, 0), "turn_density"), 0);
+  must ("overlay update %s --turn-density 3", OVERLAY); /* 307 */
+  g_clear_object (&overlays);
+  overlays = json_of ("overlay list --json");
+  ck_assert_int_eq (json_object_get_int_member (row (overlays, 0), "turn_density"), 3);
+  must_fail ("overlay update " OVERLAY " --turn-density 21", 1, "0 to 20");
   must_fail ("overlay update " OVERLAY " --remove-bootstrap 192.0.2.7", 1, "not in the document");
   must_fail ("overlay update " OVERLAY " --bad-node nobody@example.org", 1, "no Node-ID|no address");
   must_fail ("overlay update other.example.org", 1, "overlay join FILE");
@@ -670,10 +676,22 @@ fake_trace (gpointer user, const char *target, GDBusMethodInvocation *invocation
   g_dbus_method_invocation_return_value (invocation, g_variant_new_tuple (&list, 1));
 }
 
+static const char *turn_state = "found";
+
+static GVariant *
+fake_turn (gpointer user, GError **error)
+{
+  if (strcmp (turn_state, "found") != 0)
+    return g_variant_new_parsed ("[{'overlay': <'one.example'>, 'state': <%s>}]", turn_state);
+  return g_variant_new_parsed ("[{'overlay': <'one.example'>, 'state': <'not-offered'>}, {'overlay': <'two.example'>, 'state': <'found'>,"
+                               " 'host': <'198.51.100.9'>, 'port': <int64 3478>, 'username': <'1767229200:ab'>, 'password': <'ORNZ='>,"
+                               " 'expires': <int64 1767229200000000>}]");
+}
+
 static PlControl *
 fake_daemon (void)
 {
-  static const PlControlFuncs funcs = { fake_status, fake_peers, fake_none, fake_calls, fake_reload, fake_lookup,
+  static const PlControlFuncs funcs = { fake_status, fake_peers, fake_none, fake_calls, fake_turn, fake_reload, fake_lookup,
                                         fake_ping, fake_trace };
   g_autofree char *folder = in_home ("runtime");
   g_autofree char *path = in_home ("runtime/control");
@@ -685,6 +703,37 @@ fake_daemon (void)
   ck_assert_msg (control != NULL, "%s", error ? error->message : "");
   return control;
 }
+
+START_TEST (cli_turn_prints_what_a_phone_must_be_given)
+{
+  static const struct { const char *state, *says; } without[] = {
+    { "missing", "no TURN server of the overlay was found yet" },
+    { "not-needed", "no NAT is between" },
+    { "not-offered", "--turn-density" },
+    { "configured", "peerline.conf" },
+  };
+  g_autoptr (PlControl) control = fake_daemon ();
+  g_auto (Result) good = peerline (NULL, "turn");
+  g_autoptr (JsonParser) json = json_of ("turn --json");
+  JsonObject *row = json_array_get_object_element (json_node_get_array (json_parser_get_root (json)), 1);
+
+  ck_assert_int_eq (good.code, 0);
+  ck_assert_ptr_nonnull (strstr (good.out, "1767229200:ab"));
+  ck_assert_ptr_nonnull (strstr (good.out, "ORNZ="));
+  ck_assert_ptr_null (strstr (good.out, "one.example"));
+  ck_assert_str_eq (json_object_get_string_member (row, "password"), "ORNZ=");
+  ck_assert_int_eq (json_object_get_int_member (row, "port"), 3478);
+  for (guint i = 0; i < G_N_ELEMENTS (without); i++)
+    {
+      g_auto (Result) bad = { 0 };
+
+      turn_state = without[i].state;
+      bad = peerline (NULL, "turn");
+      ck_assert_int_eq (bad.code, 1);
+      ck_assert_msg (strstr (bad.err, without[i].says) != NULL, "%s", bad.err);
+    }
+}
+END_TEST
 
 START_TEST (cli_prints_what_the_daemon_says_without_control_characters)
 {
@@ -843,6 +892,7 @@ main (void)
   tcase_add_loop_test (tcase, paths_escape_any_name_and_back, 0, 8);
   tcase_add_test (tcase, paths_follow_the_environment);
   tcase_add_test (tcase, cli_prints_what_the_daemon_says_without_control_characters);
+  tcase_add_test (tcase, cli_turn_prints_what_a_phone_must_be_given);
   tcase_add_test (tcase, cli_looks_people_up);
   tcase_add_test (tcase, cli_pings_and_traces);
   tcase_add_test (tcase, cli_gives_a_phone_its_settings);

@@ -4,6 +4,7 @@
 #include "proxy/settings.h"
 #include "tests/support/test.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 static PlSettings *
@@ -35,6 +36,66 @@ START_TEST (settings_empty_file_means_the_defaults)
 
   ck_assert_ptr_nonnull (config);
   ck_assert_uint_eq (config->overlay_port, 6084);
+}
+END_TEST
+
+static void
+write_secret (const char *text, int mode)
+{
+  g_autofree char *path = g_build_filename (g_getenv ("HOME"), "turn-secret", NULL);
+
+  ck_assert (g_file_set_contents (path, text, -1, NULL));
+  ck_assert_int_eq (g_chmod (path, mode), 0);
+}
+
+/* HOME stands for itself. */
+static PlSettings *
+load_turn (const char *text, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (text, "HOME", -1);
+  g_autofree char *full = g_strjoinv (g_getenv ("HOME"), parts);
+
+  return load (full, error);
+}
+
+START_TEST (settings_read_the_turn_server_beside_this_peer) /* 231 */
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PlSettings) config = NULL;
+  gsize len;
+
+  write_secret ("north wind\n", 0600);
+  config = load_turn ("[overlay]\nrole=peer\n[turn]\naddress=198.51.100.9:3479\nsecret-file=HOME/turn-secret\nlifetime=600\n", &error);
+  ck_assert_msg (config != NULL, "%s", error ? error->message : "");
+  ck_assert_int_eq (config->turn_offer.address.type, PL_ADDRESS_IPV4);
+  ck_assert_uint_eq (config->turn_offer.address.port, 3479);
+  ck_assert_uint_eq (config->turn_offer.lifetime, 600);
+  ck_assert_mem_eq (pl_secret_data (config->turn_offer.secret, &len), "north wind", 10);
+  ck_assert_uint_eq (len, 10);
+}
+END_TEST
+
+static const struct { const char *text, *says; int mode; } turn_problems[] = {
+  { "[turn]\naddress=10.0.0.1:3478\nsecret-file=HOME/turn-secret\n", ":2: [turn] address: is a private address", 0600 },
+  { "[turn]\naddress=[fd00::1]:3478\nsecret-file=HOME/turn-secret\n", ":2: [turn] address: is a private address", 0600 },
+  { "[turn]\naddress=turn.example.org:3478\n", ":2: [turn] address: must be the IP address", 0600 },
+  { "[turn]\nsecret-file=HOME/turn-secret\n", ":1: [turn] address is missing", 0600 },
+  { "[turn]\naddress=198.51.100.9:3478\n", ":1: [turn] secret-file is missing", 0600 },
+  { "[turn]\naddress=198.51.100.9:3478\nsecret-file=HOME/turn-secret\n", "chmod", 0644 },
+  { "[turn]\naddress=198.51.100.9:3478\nsecret-file=HOME/nothing\n", ":3: [turn] secret-file: ", 0600 },
+  { "[turn]\nlifetime=59\n", ":2: [turn] lifetime: \"59\" is not a number from 60", 0600 },
+  { "[overlay]\nrole=client\n[turn]\naddress=198.51.100.9:3478\nsecret-file=HOME/turn-secret\n", ":3: [turn] a client", 0600 },
+};
+
+START_TEST (settings_tell_what_is_wrong_with_the_turn_server)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PlSettings) config = NULL;
+
+  write_secret ("north wind", turn_problems[_i].mode);
+  config = load_turn (turn_problems[_i].text, &error);
+  ck_assert_ptr_null (config);
+  ck_assert_msg (strstr (error->message, turn_problems[_i].says) != NULL, "%s", error->message);
 }
 END_TEST
 
@@ -111,6 +172,8 @@ main (void)
   tcase_add_test (config, settings_missing_file_means_the_defaults);
   tcase_add_test (config, settings_empty_file_means_the_defaults);
   tcase_add_test (config, settings_reads_every_key);
+  tcase_add_test (config, settings_read_the_turn_server_beside_this_peer);
+  tcase_add_loop_test (config, settings_tell_what_is_wrong_with_the_turn_server, 0, G_N_ELEMENTS (turn_problems));
   tcase_add_test (config, settings_tells_all_problems_with_their_lines);
   tcase_add_test (config, settings_refuses_what_is_no_key_file);
   tcase_add_test (config, settings_refuses_a_file_of_a_size_no_person_writes);

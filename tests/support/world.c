@@ -23,6 +23,7 @@ typedef struct {
   char *host;          /* NULL: no listener */
   char *path;
   PlVNetNat nat;
+  const PlTurnOfferOptions *turn;
   GStrv cached;        /* peers to come back through */
   PlIdentity *identity;
   PlEnv *env;
@@ -219,6 +220,12 @@ pl_world_set_nat (PlWorld *world, guint i, PlVNetNat nat)
   member_of (world, i)->nat = nat;
 }
 
+void
+pl_world_set_turn (PlWorld *world, guint i, const PlTurnOfferOptions *turn)
+{
+  member_of (world, i)->turn = turn;
+}
+
 static void
 on_message (gpointer user, PlAppLink *link, const guint8 *data, gsize len)
 {
@@ -291,7 +298,7 @@ pl_world_start (PlWorld *world, guint i, PlRole role)
                                             .cached = on_cached, .trouble = on_trouble };
   Member *member = member_of (world, i);
   PlNodeOptions options = { .role = role, .promote_after = world->promote_after, .may_start_ring = i == 0,
-                            .cached = (const char *const *) member->cached };
+                            .cached = (const char *const *) member->cached, .find_turn = TRUE, .turn = member->turn };
   PlDocument *document = world->document ? world->document : pl_test_pki_document (world->pki);
   g_autoptr (GError) error = NULL;
   PlTransport *transport;

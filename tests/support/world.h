@@ -48,6 +48,8 @@ gboolean pl_world_hung_up (PlWorld *world, guint i);
 void pl_world_set_nat (PlWorld *world, guint i, PlVNetNat nat);
 /* What node i remembers of peers when it is started the next time, "host:port". */
 void pl_world_set_cached (PlWorld *world, guint i, const char *const *addresses);
+/* A TURN server beside node i when it is started the next time; borrowed. */
+void pl_world_set_turn (PlWorld *world, guint i, const PlTurnOfferOptions *turn);
 /* Makes and starts node i; also after kill or stop. */
 PlNode *pl_world_start (PlWorld *world, guint i, PlRole role);
 /* Dies without a word. */
