@@ -13,7 +13,7 @@ add_entry (PlStore *store, GArray *values, const PlEntry *entry)
 {
   PlStoredData data = { 0 };
 
-  pl_stored_data_copy (&data, &entry->data);
+  pl_stored_data_copy (&data, &entry->record->data);
   data.lifetime = pl_entry_life (store, entry);
   g_array_append_val (values, data);
 }
@@ -35,7 +35,7 @@ static void
 get_single (PlStore *store, const PlKindData *kind, GArray *values)
 {
   if (kind && kind->entries->len)
-    add_entry (store, values, g_ptr_array_index (kind->entries, 0));
+    add_entry (store, values, pl_kind_data_entry (kind, 0));
   else
     add_nothing (values, PL_DATA_SINGLE, 0, NULL);
 }
@@ -47,7 +47,7 @@ get_keys (PlStore *store, const PlKindData *kind, const PlStoredDataSpecifier *s
   guint made_up = 0;
 
   for (guint i = 0; n_keys == 0 && kind && i < kind->entries->len; i++)
-    add_entry (store, values, g_ptr_array_index (kind->entries, i));
+    add_entry (store, values, pl_kind_data_entry (kind, i));
   for (guint i = 0; i < n_keys; i++)
     {
       PlStoredDataValue wanted = { 0 };
@@ -57,7 +57,7 @@ get_keys (PlStore *store, const PlKindData *kind, const PlStoredDataSpecifier *s
       wanted.key = g_ptr_array_index (specifier->keys, i);
       at = kind ? pl_kind_data_find (kind, &wanted) : -1;
       if (at >= 0)
-        add_entry (store, values, g_ptr_array_index (kind->entries, (guint) at));
+        add_entry (store, values, pl_kind_data_entry (kind, (guint) at));
       else if (made_up++ < PL_STORE_SYNTHETIC_MAX)
         add_nothing (values, PL_DATA_DICTIONARY, 0, wanted.key);
     }
@@ -85,7 +85,7 @@ get_range (PlStore *store, const PlKindData *kind, const PlArrayRange *range, GA
       int at = kind ? pl_kind_data_find (kind, &wanted) : -1;
 
       if (at >= 0)
-        add_entry (store, values, g_ptr_array_index (kind->entries, (guint) at));
+        add_entry (store, values, pl_kind_data_entry (kind, (guint) at));
       else
         {
           add_nothing (values, PL_DATA_ARRAY, i, NULL);
@@ -240,7 +240,7 @@ find_closest (PlStore *store, const PlNodeId *place, guint32 kind, PlResourceId 
         continue;
       best = way;
       any = TRUE;
-      *closest = resource->id;
+      pl_resource_dup_id (resource, closest);
     }
 }
 

@@ -54,7 +54,7 @@ collect_certs (Saver *saver)
   guint n = 0;
 
   pl_writer_open (&saver->writer, 3);
-  g_hash_table_iter_init (&iter, saver->store->signers);
+  g_hash_table_iter_init (&iter, saver->store->pool->signers);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
       GBytes *der = pl_cert_der (((PlSigner *) value)->cert);
@@ -76,13 +76,14 @@ save_kind (Saver *saver, const PlKindData *kind)
   pl_writer_open (&saver->writer, 4);
   for (guint i = 0; i < kind->entries->len; i++)
     {
-      const PlEntry *entry = g_ptr_array_index (kind->entries, i);
-      gpointer place = g_hash_table_lookup (saver->places, pl_cert_der (entry->cert));
+      const PlEntry *entry = pl_kind_data_entry (kind, i);
+      const PlRecord *record = entry->record;
+      gpointer place = g_hash_table_lookup (saver->places, pl_cert_der (record->cert));
 
       pl_writer_u32 (&saver->writer, GPOINTER_TO_UINT (place) - 1);
-      pl_writer_node_id (&saver->writer, &entry->signer);
+      pl_writer_node_id (&saver->writer, &record->signer);
       pl_writer_u64 (&saver->writer, (guint64) MAX (entry->expires + saver->to_wall, 0));
-      pl_stored_data_write (&saver->writer, &entry->data);
+      pl_stored_data_write (&saver->writer, &record->data);
     }
   pl_writer_close (&saver->writer);
 }
@@ -102,7 +103,7 @@ save_resources (Saver *saver)
       pl_writer_resource_id (&saver->writer, &resource->id);
       pl_writer_open (&saver->writer, 4);
       for (guint i = 0; i < resource->kinds->len; i++)
-        save_kind (saver, g_ptr_array_index (resource->kinds, i));
+        save_kind (saver, pl_resource_nth_kind (resource, i));
       pl_writer_close (&saver->writer);
     }
   pl_writer_close (&saver->writer);
@@ -207,7 +208,7 @@ load_entry (Loader *loader, PlReader *reader, PlKindData *kind)
   cert = place < loader->certs->len ? g_ptr_array_index (loader->certs, place) : NULL;
   life = life_left (loader, end);
   if (cert && life > 0 && kind->entries->len < PL_STORE_COUNT_MAX)
-    pl_kind_data_put (kind, pl_entry_new (loader->store, &data, cert, &signer, life));
+    pl_kind_data_put (kind, pl_entry_make (loader->store, &data, cert, &signer, life));
 }
 
 static void
@@ -216,6 +217,7 @@ load_kind (Loader *loader, PlReader *reader, PlResource *resource)
   guint32 id = pl_reader_u32 (reader);
   guint8 model = pl_reader_u8 (reader);
   const PlKind *def = pl_document_kind (loader->store->document, id);
+  gboolean wanted; /* the document may have changed since */
   PlKindData *kind;
   PlReader list;
 
@@ -224,17 +226,15 @@ load_kind (Loader *loader, PlReader *reader, PlResource *resource)
       pl_reader_fail (reader, PL_WIRE_TYPE);
       return;
     }
-  kind = pl_kind_data_new (id, model);
+  wanted = def && def->model == (PlDataModel) model && !pl_resource_kind (resource, id);
+  kind = pl_resource_add_kind (resource, id, model);
   kind->generation = pl_reader_u64 (reader);
   pl_reader_open (reader, &list, 4);
   while (pl_reader_more (&list))
     load_entry (loader, &list, kind);
   pl_reader_close (&list);
-  /* The document may have changed since. */
-  if (def && def->model == kind->model && !pl_resource_kind (resource, id))
-    g_ptr_array_add (resource->kinds, kind);
-  else
-    pl_kind_data_free (kind);
+  if (!wanted)
+    g_array_set_size (resource->kinds, resource->kinds->len - 1);
 }
 
 static void

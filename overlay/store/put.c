@@ -17,7 +17,7 @@ count_existing (const PlKindData *kind)
   guint n = 0;
 
   for (guint i = 0; i < kind->entries->len; i++)
-    n += ((PlEntry *) g_ptr_array_index (kind->entries, i))->data.value.value.exists ? 1 : 0;
+    n += pl_kind_data_entry (kind, i)->record->data.value.value.exists ? 1 : 0;
   return n;
 }
 
@@ -27,7 +27,7 @@ static gboolean
 holds_same (const PlKindData *kind, const PlStoredData *data)
 {
   for (guint i = 0; i < kind->entries->len; i++)
-    if (pl_entry_same (g_ptr_array_index (kind->entries, i), data))
+    if (pl_entry_same (pl_kind_data_entry (kind, i), data))
       return TRUE;
   return FALSE;
 }
@@ -56,8 +56,8 @@ static gboolean
 within_limits (const PlKindData *kind, const PlKind *def, const PlStoredData *data, int old)
 {
   guint max = max_count (def);
-  const PlEntry *entry = old >= 0 ? g_ptr_array_index (kind->entries, (guint) old) : NULL;
-  guint existing = count_existing (kind) - (entry && entry->data.value.value.exists ? 1 : 0);
+  const PlEntry *entry = old >= 0 ? pl_kind_data_entry (kind, (guint) old) : NULL;
+  guint existing = count_existing (kind) - (entry && entry->record->data.value.value.exists ? 1 : 0);
 
   if (def->max_size && pl_stored_data_size (data) > def->max_size)
     return FALSE;
@@ -72,11 +72,11 @@ within_limits (const PlKindData *kind, const PlKind *def, const PlStoredData *da
 static int
 compare_times (const PlKindData *kind, const PlStoredData *data, int old, PlTake take)
 {
-  const PlEntry *entry = old >= 0 ? g_ptr_array_index (kind->entries, (guint) old) : NULL;
+  const PlEntry *entry = old >= 0 ? pl_kind_data_entry (kind, (guint) old) : NULL;
 
   if (holds_same (kind, data))
     return take == PL_TAKE_ORIGINAL ? PL_ERROR_DATA_TOO_OLD : -1;
-  if (!entry || data->storage_time > entry->data.storage_time)
+  if (!entry || data->storage_time > entry->record->data.storage_time)
     return 0;
   return take == PL_TAKE_MERGE ? -1 : PL_ERROR_DATA_TOO_OLD;
 }
@@ -117,17 +117,14 @@ pl_store_take (PlStore *store, PlResource *copy, const PlKind *def, const PlStor
   PlKindData *kind = pl_resource_kind (copy, def->id);
   g_autoptr (PlCert) cert = NULL;
   PlNodeId signer;
-  PlEntry *entry;
+  PlStoredData placed = *data;
   guint16 code;
   int old, order;
 
   if (data->value.model != def->model)
     return PL_ERROR_INVALID_MESSAGE;
   if (!kind)
-    {
-      kind = pl_kind_data_new (def->id, def->model);
-      g_ptr_array_add (copy->kinds, kind);
-    }
+    kind = pl_resource_add_kind (copy, def->id, def->model);
   old = pl_kind_data_find (kind, &data->value);
   order = compare_times (kind, data, old, take);
   if (order != 0)
@@ -137,13 +134,8 @@ pl_store_take (PlStore *store, PlResource *copy, const PlKind *def, const PlStor
   code = verify_value (store, &copy->id, def, data, certs, &cert, &signer);
   if (code)
     return code;
-  entry = pl_entry_new (store, data, cert, &signer, pl_store_life_of (store, data->lifetime, cert));
-  if (data->value.model == PL_DATA_ARRAY && data->value.index == PL_ARRAY_APPEND)
-    {
-      entry->data.value.index = place_of (kind, &data->value);
-      g_clear_pointer (&entry->data.value_bytes, g_bytes_unref);
-    }
-  pl_kind_data_put (kind, entry);
+  placed.value.index = place_of (kind, &data->value);
+  pl_kind_data_put (kind, pl_entry_make (store, &placed, cert, &signer, pl_store_life_of (store, data->lifetime, cert)));
   *changed = TRUE;
   return 0;
 }

@@ -3,6 +3,15 @@
 
 #include "overlay/store/store-priv.h"
 
+#include <string.h>
+
+/* In memory of its own: as it was received it would keep all of its message. NULL stays NULL. */
+static GBytes *
+bytes_dup (GBytes *bytes)
+{
+  return bytes ? g_bytes_new (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
+}
+
 /* --- signers --- */
 
 static void
@@ -15,45 +24,41 @@ signer_free (gpointer data)
   g_free (signer);
 }
 
-GHashTable *
-pl_signers_new (void)
-{
-  return g_hash_table_new_full (g_bytes_hash, g_bytes_equal, NULL, signer_free);
-}
-
 PlCert *
-pl_signers_find (GHashTable *signers, const PlSignerIdentity *identity)
+pl_pool_signer (PlPool *pool, const PlSignerIdentity *identity)
 {
-  PlSigner *signer = identity->hash ? g_hash_table_lookup (signers, identity->hash) : NULL;
+  PlSigner *signer = identity->hash ? g_hash_table_lookup (pool->signers, identity->hash) : NULL;
 
   return signer ? signer->cert : NULL;
 }
 
-static void
-signer_use (GHashTable *signers, const PlSignerIdentity *identity, PlCert *cert)
+/* The hash in memory that all of its values share. */
+static GBytes *
+signer_use (PlPool *pool, GBytes *hash, PlCert *cert)
 {
-  PlSigner *signer = g_hash_table_lookup (signers, identity->hash);
+  PlSigner *signer = g_hash_table_lookup (pool->signers, hash);
 
   if (!signer)
     {
       signer = g_new0 (PlSigner, 1);
-      signer->hash = g_bytes_ref (identity->hash);
+      signer->hash = bytes_dup (hash);
       signer->cert = pl_cert_ref (cert);
-      g_hash_table_insert (signers, signer->hash, signer);
+      g_hash_table_insert (pool->signers, signer->hash, signer);
     }
   signer->uses++;
+  return g_bytes_ref (signer->hash);
 }
 
 static void
-signer_unuse (GHashTable *signers, const PlSignerIdentity *identity)
+signer_unuse (PlPool *pool, GBytes *hash)
 {
-  PlSigner *signer = g_hash_table_lookup (signers, identity->hash);
+  PlSigner *signer = g_hash_table_lookup (pool->signers, hash);
 
   if (signer && --signer->uses == 0)
-    g_hash_table_remove (signers, identity->hash);
+    g_hash_table_remove (pool->signers, hash);
 }
 
-/* --- entries --- */
+/* --- values --- */
 
 static gsize
 size_of (GBytes *bytes)
@@ -66,86 +71,12 @@ bytes_same (GBytes *a, GBytes *b)
 {
   if (size_of (a) == 0 || size_of (b) == 0)
     return size_of (a) == size_of (b);
-  return g_bytes_equal (a, b);
+  return a == b || g_bytes_equal (a, b);
 }
 
-/* `slice` of `whole`, or of anything else, in memory of its own: as it was received it would keep
- * all of its message. NULL stays NULL. */
-static GBytes *
-dup_slice (GBytes *slice, GBytes *whole, GBytes *own)
+static gboolean
+data_same (const PlStoredData *have, const PlStoredData *data)
 {
-  gsize len = 0, whole_len = 0;
-  const guint8 *data = slice ? g_bytes_get_data (slice, &len) : NULL;
-  const guint8 *start = whole ? g_bytes_get_data (whole, &whole_len) : NULL;
-
-  if (!slice)
-    return NULL;
-  if (len > 0 && start && data >= start && data + len <= start + whole_len)
-    return g_bytes_new_from_bytes (own, data - start, len);
-  return g_bytes_new (data, len);
-}
-
-/* What certificates store is themselves, and they are in memory already. */
-static void
-copy_compact (PlStoredData *copy, const PlStoredData *data, PlCert *cert)
-{
-  GBytes *whole = data->value_bytes;
-
-  *copy = *data;
-  copy->value_bytes = dup_slice (whole, NULL, NULL);
-  copy->value.key = dup_slice (data->value.key, whole, copy->value_bytes);
-  if (data->value.value.value && g_bytes_equal (data->value.value.value, pl_cert_der (cert)))
-    copy->value.value.value = g_bytes_ref (pl_cert_der (cert));
-  else
-    copy->value.value.value = dup_slice (data->value.value.value, whole, copy->value_bytes);
-  copy->signature.value = dup_slice (data->signature.value, NULL, NULL);
-  copy->signature.identity.hash = dup_slice (data->signature.identity.hash, NULL, NULL);
-}
-
-PlEntry *
-pl_entry_new (PlStore *store, const PlStoredData *data, PlCert *cert, const PlNodeId *signer, gint64 life)
-{
-  PlEntry *entry = g_new0 (PlEntry, 1);
-
-  entry->refs = 1;
-  copy_compact (&entry->data, data, cert);
-  entry->cert = pl_cert_ref (cert);
-  if (data->signature.identity.hash)
-    {
-      entry->signers = store->signers;
-      signer_use (entry->signers, &entry->data.signature.identity, cert);
-    }
-  entry->signer = *signer;
-  entry->expires = pl_env_now (store->env) + life;
-  entry->bytes = PL_STORE_ENTRY_OVERHEAD + size_of (data->value.key) + size_of (data->value.value.value)
-                 + size_of (data->signature.value);
-  return entry;
-}
-
-static PlEntry *
-entry_ref (PlEntry *entry)
-{
-  entry->refs++;
-  return entry;
-}
-
-void
-pl_entry_unref (PlEntry *entry)
-{
-  if (--entry->refs > 0)
-    return;
-  if (entry->signers)
-    signer_unuse (entry->signers, &entry->data.signature.identity);
-  pl_stored_data_clear (&entry->data);
-  pl_cert_unref (entry->cert);
-  g_free (entry);
-}
-
-gboolean
-pl_entry_same (const PlEntry *entry, const PlStoredData *data)
-{
-  const PlStoredData *have = &entry->data;
-
   return have->storage_time == data->storage_time && have->value.value.exists == data->value.value.exists
          && bytes_same (have->value.value.value, data->value.value.value)
          && bytes_same (have->value.key, data->value.key)
@@ -154,6 +85,127 @@ pl_entry_same (const PlEntry *entry, const PlStoredData *data)
          && have->signature.identity.type == data->signature.identity.type
          && bytes_same (have->signature.identity.hash, data->signature.identity.hash)
          && bytes_same (have->signature.value, data->signature.value);
+}
+
+static guint
+record_hash (gconstpointer p)
+{
+  const PlRecord *record = p;
+
+  return record->data.signature.value ? g_bytes_hash (record->data.signature.value) : 0;
+}
+
+static gboolean
+record_equal (gconstpointer a, gconstpointer b)
+{
+  const PlRecord *x = a, *y = b;
+
+  return data_same (&x->data, &y->data) && x->data.value.model == y->data.value.model
+         && x->data.value.index == y->data.value.index && pl_node_id_equal (&x->signer, &y->signer)
+         && g_bytes_equal (pl_cert_der (x->cert), pl_cert_der (y->cert));
+}
+
+/* What certificates store is themselves, and they are in memory already. */
+static void
+copy_compact (PlStoredData *copy, const PlStoredData *data, PlCert *cert)
+{
+  *copy = *data;
+  copy->value_bytes = NULL;
+  copy->value.key = bytes_dup (data->value.key);
+  if (data->value.value.value && g_bytes_equal (data->value.value.value, pl_cert_der (cert)))
+    copy->value.value.value = g_bytes_ref (pl_cert_der (cert));
+  else
+    copy->value.value.value = bytes_dup (data->value.value.value);
+  copy->signature.value = bytes_dup (data->signature.value);
+}
+
+static PlRecord *
+record_new (PlPool *pool, const PlRecord *like)
+{
+  PlRecord *record = g_new (PlRecord, 1);
+  const PlStoredData *data = &like->data;
+
+  *record = *like;
+  record->refs = 1;
+  record->pool = pool;
+  copy_compact (&record->data, data, like->cert);
+  record->cert = pl_cert_ref (like->cert);
+  if (data->signature.identity.hash)
+    record->data.signature.identity.hash = signer_use (pool, data->signature.identity.hash, like->cert);
+  record->bytes = PL_STORE_ENTRY_OVERHEAD + size_of (data->value.key) + size_of (data->value.value.value)
+                  + size_of (data->signature.value);
+  g_hash_table_add (pool->records, record);
+  return record;
+}
+
+static void
+record_unref (PlRecord *record)
+{
+  if (--record->refs > 0)
+    return;
+  g_hash_table_remove (record->pool->records, record);
+  if (record->data.signature.identity.hash)
+    signer_unuse (record->pool, record->data.signature.identity.hash);
+  pl_stored_data_clear (&record->data);
+  pl_cert_unref (record->cert);
+  g_free (record);
+}
+
+/* --- pools --- */
+
+PlPool *
+pl_pool_new (void)
+{
+  PlPool *pool = g_new0 (PlPool, 1);
+
+  pool->refs = 1;
+  pool->signers = g_hash_table_new_full (g_bytes_hash, g_bytes_equal, NULL, signer_free);
+  pool->records = g_hash_table_new (record_hash, record_equal);
+  return pool;
+}
+
+PlPool *
+pl_pool_ref (PlPool *pool)
+{
+  pool->refs++;
+  return pool;
+}
+
+void
+pl_pool_unref (PlPool *pool)
+{
+  if (--pool->refs > 0)
+    return;
+  g_hash_table_unref (pool->records);
+  g_hash_table_unref (pool->signers);
+  g_free (pool);
+}
+
+/* --- entries --- */
+
+PlEntry
+pl_entry_make (PlStore *store, const PlStoredData *data, PlCert *cert, const PlNodeId *signer, gint64 life)
+{
+  PlRecord like = { .data = *data, .cert = cert, .signer = *signer };
+  PlRecord *record = g_hash_table_lookup (store->pool->records, &like);
+
+  if (record)
+    record->refs++;
+  else
+    record = record_new (store->pool, &like);
+  return (PlEntry) { record, pl_env_now (store->env) + life };
+}
+
+static void
+entry_clear (gpointer entry)
+{
+  record_unref (((PlEntry *) entry)->record);
+}
+
+gboolean
+pl_entry_same (const PlEntry *entry, const PlStoredData *data)
+{
+  return data_same (&entry->record->data, data);
 }
 
 guint32
@@ -176,63 +228,58 @@ pl_store_life_of (PlStore *store, guint32 lifetime, const PlCert *cert)
 
 /* --- kinds --- */
 
-PlKindData *
-pl_kind_data_new (guint32 kind, PlDataModel model)
+static void
+kind_data_clear (gpointer kind)
 {
-  PlKindData *data = g_new0 (PlKindData, 1);
-
-  data->kind = kind;
-  data->model = model;
-  data->entries = g_ptr_array_new_with_free_func ((GDestroyNotify) pl_entry_unref);
-  return data;
+  g_array_unref (((PlKindData *) kind)->entries);
 }
 
-void
-pl_kind_data_free (gpointer p)
+PlKindData *
+pl_resource_add_kind (PlResource *resource, guint32 kind, PlDataModel model)
 {
-  PlKindData *data = p;
+  PlKindData data = { kind, model, 0, g_array_new (FALSE, FALSE, sizeof (PlEntry)) };
 
-  g_ptr_array_unref (data->entries);
-  g_free (data);
+  g_array_set_clear_func (data.entries, entry_clear);
+  g_array_append_val (resource->kinds, data);
+  return pl_resource_nth_kind (resource, resource->kinds->len - 1);
 }
 
 int
 pl_kind_data_find (const PlKindData *kind, const PlStoredDataValue *value)
 {
   for (guint i = 0; i < kind->entries->len; i++)
-    {
-      const PlEntry *entry = g_ptr_array_index (kind->entries, i);
-
-      if (pl_stored_data_value_same_entry (&entry->data.value, value))
-        return (int) i;
-    }
+    if (pl_stored_data_value_same_entry (&pl_kind_data_entry (kind, i)->record->data.value, value))
+      return (int) i;
   return -1;
 }
 
-void
-pl_kind_data_put (PlKindData *kind, PlEntry *entry)
+static guint32
+index_at (const PlKindData *kind, guint i)
 {
-  int at = pl_kind_data_find (kind, &entry->data.value);
+  return pl_kind_data_entry (kind, i)->record->data.value.index;
+}
+
+void
+pl_kind_data_put (PlKindData *kind, PlEntry entry)
+{
+  const PlStoredDataValue *value = &entry.record->data.value;
+  int at = pl_kind_data_find (kind, value);
   guint i = 0;
 
   if (at >= 0)
-    g_ptr_array_remove_index (kind->entries, (guint) at);
+    g_array_remove_index (kind->entries, (guint) at);
   i = at >= 0 ? (guint) at : kind->entries->len;
-  while (kind->model == PL_DATA_ARRAY && i > 0
-         && ((PlEntry *) g_ptr_array_index (kind->entries, i - 1))->data.value.index > entry->data.value.index)
+  while (kind->model == PL_DATA_ARRAY && i > 0 && index_at (kind, i - 1) > value->index)
     i--;
-  g_ptr_array_insert (kind->entries, (int) i, entry);
+  g_array_insert_val (kind->entries, i, entry);
 }
 
 guint32
 pl_kind_data_end (const PlKindData *kind)
 {
-  const PlEntry *last;
-
   if (kind->model != PL_DATA_ARRAY || kind->entries->len == 0)
     return 0;
-  last = g_ptr_array_index (kind->entries, kind->entries->len - 1);
-  return last->data.value.index + 1;
+  return index_at (kind, kind->entries->len - 1) + 1;
 }
 
 /* --- resources --- */
@@ -240,11 +287,19 @@ pl_kind_data_end (const PlKindData *kind)
 PlResource *
 pl_resource_new (const PlResourceId *id)
 {
-  PlResource *resource = g_new0 (PlResource, 1);
+  PlResource *resource = g_malloc0 (G_STRUCT_OFFSET (PlResource, id.b) + id->len);
 
-  resource->id = *id;
-  resource->kinds = g_ptr_array_new_with_free_func (pl_kind_data_free);
+  memcpy (&resource->id, id, G_STRUCT_OFFSET (PlResourceId, b) + id->len);
+  resource->kinds = g_array_new (FALSE, FALSE, sizeof (PlKindData));
+  g_array_set_clear_func (resource->kinds, kind_data_clear);
   return resource;
+}
+
+void
+pl_resource_dup_id (const PlResource *resource, PlResourceId *id)
+{
+  memset (id, 0, sizeof *id);
+  memcpy (id, &resource->id, G_STRUCT_OFFSET (PlResourceId, b) + resource->id.len);
 }
 
 PlResource *
@@ -258,13 +313,13 @@ pl_resource_copy (const PlResource *resource)
   copy->bytes = resource->bytes;
   for (guint i = 0; i < resource->kinds->len; i++)
     {
-      const PlKindData *from = g_ptr_array_index (resource->kinds, i);
-      PlKindData *to = pl_kind_data_new (from->kind, from->model);
+      const PlKindData *from = pl_resource_nth_kind (resource, i);
+      PlKindData *to = pl_resource_add_kind (copy, from->kind, from->model);
 
       to->generation = from->generation;
-      for (guint j = 0; j < from->entries->len; j++)
-        g_ptr_array_add (to->entries, entry_ref (g_ptr_array_index (from->entries, j)));
-      g_ptr_array_add (copy->kinds, to);
+      g_array_append_vals (to->entries, from->entries->data, from->entries->len);
+      for (guint j = 0; j < to->entries->len; j++)
+        pl_kind_data_entry (to, j)->record->refs++;
     }
   return copy;
 }
@@ -274,7 +329,7 @@ pl_resource_free (PlResource *resource)
 {
   if (!resource)
     return;
-  g_ptr_array_unref (resource->kinds);
+  g_array_unref (resource->kinds);
   g_free (resource);
 }
 
@@ -282,12 +337,8 @@ PlKindData *
 pl_resource_kind (const PlResource *resource, guint32 kind)
 {
   for (guint i = 0; resource && i < resource->kinds->len; i++)
-    {
-      PlKindData *data = g_ptr_array_index (resource->kinds, i);
-
-      if (data->kind == kind)
-        return data;
-    }
+    if (pl_resource_nth_kind (resource, i)->kind == kind)
+      return pl_resource_nth_kind (resource, i);
   return NULL;
 }
 
@@ -300,18 +351,18 @@ pl_resource_expire (PlResource *resource, gint64 now)
 
   for (guint i = resource->kinds->len; i > 0; i--)
     {
-      PlKindData *data = g_ptr_array_index (resource->kinds, i - 1);
+      PlKindData *data = pl_resource_nth_kind (resource, i - 1);
       guint before = data->entries->len;
 
       for (guint j = before; j > 0; j--)
-        if (((PlEntry *) g_ptr_array_index (data->entries, j - 1))->expires <= now)
-          g_ptr_array_remove_index (data->entries, j - 1);
+        if (pl_kind_data_entry (data, j - 1)->expires <= now)
+          g_array_remove_index (data->entries, j - 1);
       if (data->entries->len == before)
         continue;
       any = TRUE;
       data->generation++;
       if (data->entries->len == 0)
-        g_ptr_array_remove_index (resource->kinds, i - 1);
+        g_array_remove_index (resource->kinds, i - 1);
     }
   return any;
 }

@@ -20,27 +20,41 @@ G_BEGIN_DECLS
 /* Who signed what is kept: identity hash -> certificate, counted. */
 typedef struct { GBytes *hash; PlCert *cert; guint uses; } PlSigner;
 
+/* Values and their signers, each once however often it is kept: by one store, or by all of a
+ * process that share it (pl_store_share). Counted. */
 typedef struct {
   guint refs;
-  GHashTable *signers; /* of the store */
-  PlStoredData data;   /* array: with the real index */
+  GHashTable *signers; /* GBytes -> PlSigner */
+  GHashTable *records; /* set of PlRecord, those that are in use */
+} PlPool;
+
+/* A signed value. Never changes; counted. */
+typedef struct {
+  guint refs;
+  PlPool *pool;
+  PlStoredData data;   /* array: with the real index; without the received bytes */
   PlCert *cert;        /* of the signer */
   PlNodeId signer;
-  gint64 expires;      /* env time in microseconds */
   gsize bytes;
+} PlRecord;
+
+/* One that is kept, and until when. */
+typedef struct {
+  PlRecord *record;
+  gint64 expires;      /* env time in microseconds */
 } PlEntry;
 
 typedef struct {
   guint32 kind;
   PlDataModel model;
   guint64 generation;
-  GPtrArray *entries;  /* PlEntry; arrays by index, dictionaries by age of the key */
+  GArray *entries;     /* PlEntry; arrays by index, dictionaries by age of the key */
 } PlKindData;
 
 typedef struct {
-  PlResourceId id;
-  GPtrArray *kinds;    /* PlKindData */
+  GArray *kinds;       /* PlKindData */
   gsize bytes;
+  PlResourceId id;     /* last: there is memory for those of its bytes that it has */
 } PlResource;
 
 struct PlStore {
@@ -51,7 +65,7 @@ struct PlStore {
   GHashTable *resources; /* PlResourceId -> PlResource */
   gsize bytes;
   guint64 last_time;     /* ms, of what we signed */
-  GHashTable *signers;   /* GBytes -> PlSigner */
+  PlPool *pool;
   PlTimer *sweep, *save;
   gint64 sweep_at;
   gboolean dirty;
@@ -59,9 +73,13 @@ struct PlStore {
 
 /* --- records --- */
 
-/* Copies `data`; takes references of `cert`. `life` in microseconds from now. */
-PlEntry *pl_entry_new (PlStore *store, const PlStoredData *data, PlCert *cert, const PlNodeId *signer, gint64 life);
-void pl_entry_unref (PlEntry *entry);
+PlPool *pl_pool_new (void);
+PlPool *pl_pool_ref (PlPool *pool);
+void pl_pool_unref (PlPool *pool);
+PlCert *pl_pool_signer (PlPool *pool, const PlSignerIdentity *identity); /* borrowed, NULL: none */
+
+/* Copies `data`, or takes the same from the pool. `life` in microseconds from now. */
+PlEntry pl_entry_make (PlStore *store, const PlStoredData *data, PlCert *cert, const PlNodeId *signer, gint64 life);
 /* The same bytes signed the same way. */
 gboolean pl_entry_same (const PlEntry *entry, const PlStoredData *data);
 /* Lifetime left in whole seconds, rounded up. */
@@ -69,18 +87,28 @@ guint32 pl_entry_life (PlStore *store, const PlEntry *entry);
 /* `lifetime` (seconds) as microseconds, cut at the end of the certificate. */
 gint64 pl_store_life_of (PlStore *store, guint32 lifetime, const PlCert *cert);
 
-PlKindData *pl_kind_data_new (guint32 kind, PlDataModel model);
-void pl_kind_data_free (gpointer kind);
+PlKindData *pl_resource_add_kind (PlResource *resource, guint32 kind, PlDataModel model);
 /* The entry in the place of `value` (append: none), or -1. */
 int pl_kind_data_find (const PlKindData *kind, const PlStoredDataValue *value);
 /* Puts `entry` (taken) in its place, instead of what is there. */
-void pl_kind_data_put (PlKindData *kind, PlEntry *entry);
+void pl_kind_data_put (PlKindData *kind, PlEntry entry);
+static inline const PlEntry *
+pl_kind_data_entry (const PlKindData *kind, guint i)
+{
+  return &g_array_index (kind->entries, PlEntry, i);
+}
 guint32 pl_kind_data_end (const PlKindData *kind); /* one past the last index */
 
 PlResource *pl_resource_new (const PlResourceId *id);
 PlResource *pl_resource_copy (const PlResource *resource); /* NULL: NULL */
 void pl_resource_free (PlResource *resource);
-PlKindData *pl_resource_kind (const PlResource *resource, guint32 kind); /* NULL: none */
+PlKindData *pl_resource_kind (const PlResource *resource, guint32 kind); /* NULL: none; until kinds are added or removed */
+static inline PlKindData *
+pl_resource_nth_kind (const PlResource *resource, guint i)
+{
+  return &g_array_index (resource->kinds, PlKindData, i);
+}
+void pl_resource_dup_id (const PlResource *resource, PlResourceId *id);
 /* Drops what is over; TRUE when something was. */
 gboolean pl_resource_expire (PlResource *resource, gint64 now);
 
@@ -92,9 +120,6 @@ gboolean pl_store_commit (PlStore *store, PlResource *resource);
 void pl_store_changed (PlStore *store);
 /* Drops everything that expired. */
 void pl_store_sweep (PlStore *store);
-
-GHashTable *pl_signers_new (void);
-PlCert *pl_signers_find (GHashTable *signers, const PlSignerIdentity *identity); /* borrowed, NULL: none */
 
 /* --- policies (7.3) --- */
 

@@ -28,10 +28,10 @@ first_expiry (const PlResource *resource)
 
   for (guint i = 0; i < resource->kinds->len; i++)
     {
-      const PlKindData *kind = g_ptr_array_index (resource->kinds, i);
+      const PlKindData *kind = pl_resource_nth_kind (resource, i);
 
       for (guint j = 0; j < kind->entries->len; j++)
-        first = MIN (first, ((PlEntry *) g_ptr_array_index (kind->entries, j))->expires);
+        first = MIN (first, pl_kind_data_entry (kind, j)->expires);
     }
   return first;
 }
@@ -43,10 +43,10 @@ count_bytes (const PlResource *resource)
 
   for (guint i = 0; i < resource->kinds->len; i++)
     {
-      const PlKindData *kind = g_ptr_array_index (resource->kinds, i);
+      const PlKindData *kind = pl_resource_nth_kind (resource, i);
 
       for (guint j = 0; j < kind->entries->len; j++)
-        bytes += ((PlEntry *) g_ptr_array_index (kind->entries, j))->bytes;
+        bytes += pl_kind_data_entry (kind, j)->record->bytes;
     }
   return bytes;
 }
@@ -123,8 +123,8 @@ pl_store_commit (PlStore *store, PlResource *resource)
   gsize old_bytes = old ? old->bytes : 0;
 
   for (guint i = resource->kinds->len; i > 0; i--)
-    if (((PlKindData *) g_ptr_array_index (resource->kinds, i - 1))->entries->len == 0)
-      g_ptr_array_remove_index (resource->kinds, i - 1);
+    if (pl_resource_nth_kind (resource, i - 1)->entries->len == 0)
+      g_array_remove_index (resource->kinds, i - 1);
   resource->bytes = count_bytes (resource);
   if (resource->bytes > PL_STORE_BYTES_MAX
       || (resource->bytes > old_bytes && store->bytes - old_bytes > PL_STORE_BYTES_MAX - resource->bytes)
@@ -174,7 +174,12 @@ pl_store_dup_resources (PlStore *store)
   pl_store_sweep (store);
   g_hash_table_iter_init (&iter, store->resources);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    g_array_append_val (ids, ((PlResource *) value)->id);
+    {
+      PlResourceId id;
+
+      pl_resource_dup_id (value, &id);
+      g_array_append_val (ids, id);
+    }
   return ids;
 }
 
@@ -186,20 +191,20 @@ prune (PlStore *store, PlResource *resource)
 
   for (guint i = resource->kinds->len; i > 0; i--)
     {
-      PlKindData *data = g_ptr_array_index (resource->kinds, i - 1);
+      PlKindData *data = pl_resource_nth_kind (resource, i - 1);
       const PlKind *kind = pl_document_kind (store->document, data->kind);
       guint before = data->entries->len;
 
       for (guint j = before; j > 0; j--)
         if (!kind || kind->model != data->model
-            || pl_trust_has_bad (store->trust, ((PlEntry *) g_ptr_array_index (data->entries, j - 1))->cert))
-          g_ptr_array_remove_index (data->entries, j - 1);
+            || pl_trust_has_bad (store->trust, pl_kind_data_entry (data, j - 1)->record->cert))
+          g_array_remove_index (data->entries, j - 1);
       if (data->entries->len == before)
         continue;
       any = TRUE;
       data->generation++;
       if (data->entries->len == 0)
-        g_ptr_array_remove_index (resource->kinds, i - 1);
+        g_array_remove_index (resource->kinds, i - 1);
     }
   return any;
 }
@@ -318,12 +323,20 @@ pl_store_new (PlEnv *env, const PlDocument *document, PlTrust *trust, const char
   store->path = g_strdup (path);
   store->resources = g_hash_table_new_full (pl_resource_id_hash, pl_resource_id_equal, NULL,
                                             (GDestroyNotify) pl_resource_free);
-  store->signers = pl_signers_new ();
+  store->pool = pl_pool_new ();
   if (path && !pl_store_load (store, error))
     return NULL;
   pl_timer_clear (&store->save);
   store->dirty = FALSE;
   return g_steal_pointer (&store);
+}
+
+void
+pl_store_share (PlStore *store, PlStore *other)
+{
+  g_return_if_fail (g_hash_table_size (store->resources) == 0);
+  pl_pool_unref (store->pool);
+  store->pool = pl_pool_ref (other->pool);
 }
 
 void
@@ -334,7 +347,7 @@ pl_store_free (PlStore *store)
   pl_timer_clear (&store->sweep);
   pl_timer_clear (&store->save);
   g_hash_table_unref (store->resources);
-  g_hash_table_unref (store->signers);
+  pl_pool_unref (store->pool);
   g_free (store->path);
   g_free (store);
 }

@@ -19,6 +19,9 @@ PlStore *pl_store_new (PlEnv *env, const PlDocument *document, PlTrust *trust, c
 void pl_store_free (PlStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlStore, pl_store_free)
 
+/* Of many in one process: `store`, empty yet, and `other` keep in memory once what both hold. */
+void pl_store_share (PlStore *store, PlStore *other);
+
 /* A StoreReq whose message signature is good, from `signer` with certificate `signer_cert`.
  * `certs` (GBytes, DER) are those of its security block. That we are responsible, or the sender
  * may store this replica_number with us (7.4.1.1, 10.4), is the caller's to check. Atomic.

@@ -30,7 +30,7 @@ add_signers (PlStore *store, GPtrArray *certs, const GArray *values)
   for (guint i = 0; values && i < values->len; i++)
     {
       const PlStoredData *data = &g_array_index (values, PlStoredData, i);
-      PlCert *cert = pl_signers_find (store->signers, &data->signature.identity);
+      PlCert *cert = pl_pool_signer (store->pool, &data->signature.identity);
 
       if (cert)
         add_cert (certs, cert);
@@ -45,10 +45,10 @@ pl_store_dup_certs (PlStore *store, const PlResourceId *id)
 
   for (guint i = 0; resource && i < resource->kinds->len; i++)
     {
-      const PlKindData *kind = g_ptr_array_index (resource->kinds, i);
+      const PlKindData *kind = pl_resource_nth_kind (resource, i);
 
       for (guint j = 0; j < kind->entries->len; j++)
-        add_cert (certs, ((PlEntry *) g_ptr_array_index (kind->entries, j))->cert);
+        add_cert (certs, pl_kind_data_entry (kind, j)->record->cert);
     }
   return certs;
 }
@@ -95,7 +95,7 @@ add_request (Transfer *transfer)
 {
   PlStoreReq *request = g_new0 (PlStoreReq, 1);
 
-  request->resource = transfer->resource->id;
+  pl_resource_dup_id (transfer->resource, &request->resource);
   request->replica_number = transfer->replica_number;
   request->kind_data = pl_store_kind_data_list_new ();
   g_ptr_array_add (transfer->requests, request);
@@ -127,7 +127,7 @@ add_value (Transfer *transfer, PlStore *store, const PlKindData *kind, const PlE
 {
   PlStoreReq *request = NULL;
   PlStoredData data = { 0 };
-  gsize bytes = entry->bytes;
+  gsize bytes = entry->record->bytes;
 
   if (transfer->requests->len > 0 && transfer->bytes <= transfer->max_bytes
       && bytes <= transfer->max_bytes - transfer->bytes)
@@ -135,7 +135,7 @@ add_value (Transfer *transfer, PlStore *store, const PlKindData *kind, const PlE
   if (!request)
     request = add_request (transfer);
   transfer->bytes += bytes;
-  pl_stored_data_copy (&data, &entry->data);
+  pl_stored_data_copy (&data, &entry->record->data);
   data.lifetime = pl_entry_life (store, entry);
   g_array_append_val (values_of_kind (request, kind), data);
 }
@@ -148,10 +148,10 @@ pl_store_dup_transfers (PlStore *store, const PlResourceId *id, guint8 replica_n
   transfer.requests = g_ptr_array_new_with_free_func (request_free);
   for (guint i = 0; transfer.resource && i < transfer.resource->kinds->len; i++)
     {
-      const PlKindData *kind = g_ptr_array_index (transfer.resource->kinds, i);
+      const PlKindData *kind = pl_resource_nth_kind (transfer.resource, i);
 
       for (guint j = 0; j < kind->entries->len; j++)
-        add_value (&transfer, store, kind, g_ptr_array_index (kind->entries, j));
+        add_value (&transfer, store, kind, pl_kind_data_entry (kind, j));
     }
   return transfer.requests;
 }

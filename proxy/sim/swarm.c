@@ -22,6 +22,7 @@ struct PlSwarm {
   PlVNet *net;
   PlDocument *document;
   PlTrust *trust;            /* one for all: it only remembers what it has verified */
+  PlStore *store;            /* nothing is in it: what the stores of all have in common */
   GPtrArray *peers;          /* PlSimPeer */
   GHashTable *by_id;
   guint planned, alive, in;
@@ -167,6 +168,7 @@ pl_swarm_new (const PlSimOptions *options, PlSimResult *result, GError **error)
   swarm->trust = pl_document_trust_new (swarm->document, swarm->env, error);
   if (!swarm->trust || !add_peers (swarm, authority, error))
     return NULL;
+  swarm->store = pl_store_new (swarm->env, swarm->document, swarm->trust, NULL, NULL);
   pl_trust_expect (swarm->trust, swarm->peers->len);
   return g_steal_pointer (&swarm);
 }
@@ -178,6 +180,7 @@ pl_swarm_free (PlSwarm *swarm)
     return;
   g_ptr_array_unref (swarm->peers);
   g_hash_table_unref (swarm->by_id);
+  pl_store_free (swarm->store);
   pl_trust_free (swarm->trust);
   pl_document_free (swarm->document);
   pl_vnet_free (swarm->net);
@@ -283,6 +286,7 @@ birth (gpointer data)
   PlTransport *transport = pl_vnet_transport_behind (swarm->net, peer->env, peer->identity, swarm->trust, host, PORT, peer->nat);
 
   peer->store = pl_store_new (peer->env, swarm->document, swarm->trust, NULL, NULL);
+  pl_store_share (peer->store, swarm->store);
   peer->born = peer->counted = pl_env_now (peer->env);
   peer->joined = 0;
   peer->bytes = 0;
