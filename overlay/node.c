@@ -506,6 +506,12 @@ pl_node_register (PlNode *node, const char *aor)
 }
 
 void
+pl_node_prefer (PlNode *node, const char *aor, const char *prefs)
+{
+  pl_registrations_prefer (node->registrations, aor, prefs);
+}
+
+void
 pl_node_withdraw (PlNode *node, const char *aor)
 {
   pl_registrations_remove (node->registrations, aor);

@@ -87,6 +87,9 @@ gboolean pl_node_take_document (PlNode *node, GBytes *xml, GError **error);
 /* Keeps our route stored at hash(aor), refreshed, until withdrawn. The AoR must be the
  * identity's. */
 void pl_node_register (PlNode *node, const char *aor);
+/* What its devices can do (RFC 7904, contact_prefs): feature parameters as RFC 3840 writes them, ""
+ * when nothing is to be said. While it is registered. */
+void pl_node_prefer (PlNode *node, const char *aor, const char *prefs);
 void pl_node_withdraw (PlNode *node, const char *aor);
 /* Whoever looks `aor` up is sent on to `target`; NULL: no more (pl_registrations_redirect). */
 gboolean pl_node_redirect (PlNode *node, const char *aor, const char *target);

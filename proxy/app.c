@@ -515,16 +515,7 @@ register_bindings (PlApp *app)
   g_autoptr (GPtrArray) bindings = app->sip ? pl_sip_dup_bindings (app->sip) : g_ptr_array_new ();
 
   for (guint i = 0; i < bindings->len; i++)
-    for (guint k = 0; k < app->memberships->len; k++)
-      {
-        PlMembership *membership = g_ptr_array_index (app->memberships, k);
-        const PlBindingInfo *binding = g_ptr_array_index (bindings, i);
-
-        if (!g_str_equal (pl_membership_aor (membership), binding->aor))
-          continue;
-        pl_node_register (pl_membership_node (membership), binding->aor);
-        break; /* as the resolver does: one overlay for an address */
-      }
+    pl_sip_retell (app->sip, ((PlBindingInfo *) g_ptr_array_index (bindings, i))->aor);
 }
 
 gboolean

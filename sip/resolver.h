@@ -65,8 +65,9 @@ typedef struct {
   gboolean (*is_ours) (gpointer impl, const char *aor);
   /* Own Node-ID (32 hex digits) of the identity, for the GRUU; NULL when not ours. Borrowed. */
   const char *(*own_node) (gpointer impl, const char *aor);
-  /* A phone of `aor` came (TRUE) or the last one went (FALSE): store or remove the registration. */
-  void (*registered) (gpointer impl, const char *aor, gboolean present);
+  /* A phone of `aor` is there: store the registration with these feature parameters (RFC 3840, "" when
+   * none). NULL: the last one went, remove it. */
+  void (*registered) (gpointer impl, const char *aor, const char *prefs);
 } PlResolverFuncs;
 
 typedef struct { const PlResolverFuncs *funcs; gpointer impl; } PlResolver;

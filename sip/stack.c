@@ -56,11 +56,11 @@ on_bindings_changed (gpointer user)
 }
 
 static void
-on_presence (gpointer user, const char *aor, gboolean present)
+on_presence (gpointer user, const char *aor, const char *prefs)
 {
   PlSip *sip = user;
 
-  sip->resolver->funcs->registered (sip->resolver->impl, aor, present);
+  sip->resolver->funcs->registered (sip->resolver->impl, aor, prefs);
 }
 
 static gboolean
@@ -224,6 +224,12 @@ pl_call_info_free (PlCallInfo *info)
   g_free (info->redirected);
   g_free (info->far_node);
   g_free (info);
+}
+
+void
+pl_sip_retell (PlSip *sip, const char *aor)
+{
+  pl_registrar_retell (sip->registrar, aor);
 }
 
 GPtrArray *

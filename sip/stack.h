@@ -46,6 +46,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlSip, pl_sip_free)
 void pl_sip_add_link (PlSip *sip, PlFarLink *link);
 /* "127.0.0.1:5080" as really bound; NULL-terminated, borrowed. */
 const char *const *pl_sip_listening (PlSip *sip);
+/* Tells the resolver again that a phone of `aor` is there, if one is. */
+void pl_sip_retell (PlSip *sip, const char *aor);
 GPtrArray *pl_sip_dup_calls (PlSip *sip);       /* PlCallInfo */
 GPtrArray *pl_sip_dup_bindings (PlSip *sip);    /* PlBindingInfo */
 void pl_call_info_free (PlCallInfo *info);

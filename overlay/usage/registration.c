@@ -48,7 +48,7 @@ struct PlRegistrations {
   gboolean online;
   gboolean stopping;
   GHashTable *table;      /* aor, or aor/place for copies -> Registration */
-  GHashTable *present;    /* AoRs that were added, a set; what is in neither of these two is in no table */
+  GHashTable *present;    /* AoRs that were added -> contact_prefs; what is in neither of these two is in no table */
   GHashTable *redirects;  /* AoR -> AoR */
   GPtrArray *leaving;     /* Registration */
   PlTimer *stop;
@@ -75,12 +75,14 @@ registration_free (gpointer data)
 /* --- the value --- */
 
 static void
-fill_route (PlRegistrations *owner, PlSipRegistration *value)
+fill_route (PlRegistrations *owner, const char *aor, PlSipRegistration *value)
 {
+  const char *prefs = g_hash_table_lookup (owner->present, aor);
   PlDestination destination = pl_destination_node (&owner->self);
   PlNodeId via;
 
   value->type = PL_SIP_REGISTRATION_ROUTE;
+  value->contact_prefs = prefs && *prefs ? g_bytes_new (prefs, strlen (prefs)) : NULL;
   value->destination_list = pl_destination_list_new ();
   if (owner->net.funcs->entry && owner->net.funcs->entry (owner->net.impl, &via))
     {
@@ -111,7 +113,7 @@ value_bytes (const Registration *registration)
   if (target)
     fill_uri (target, &value);
   else
-    fill_route (registration->owner, &value);
+    fill_route (registration->owner, registration->aor, &value);
   pl_writer_init (&writer);
   pl_sip_registration_write (&writer, &value);
   return pl_writer_finish (&writer);
@@ -335,7 +337,7 @@ pl_registrations_new (PlEnv *env, PlUsageNet net, const PlNodeId *self)
   registrations->net = net;
   registrations->self = *self;
   registrations->table = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, registration_free);
-  registrations->present = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  registrations->present = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   registrations->redirects = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   registrations->leaving = g_ptr_array_new_with_free_func (registration_free);
   return registrations;
@@ -414,8 +416,22 @@ pl_registrations_add (PlRegistrations *registrations, const char *aor)
 
   if (!canonical || !begin (registrations, canonical))
     return FALSE;
-  g_hash_table_add (registrations->present, g_steal_pointer (&canonical));
+  if (!g_hash_table_contains (registrations->present, canonical))
+    g_hash_table_insert (registrations->present, g_steal_pointer (&canonical), g_strdup (""));
   return TRUE;
+}
+
+void
+pl_registrations_prefer (PlRegistrations *registrations, const char *aor, const char *prefs)
+{
+  g_autofree char *canonical = pl_aor_canonical (aor);
+  const char *before = canonical ? g_hash_table_lookup (registrations->present, canonical) : NULL;
+
+  if (!before || strcmp (before, prefs) == 0)
+    return;
+  g_hash_table_insert (registrations->present, g_strdup (canonical), g_strdup (prefs));
+  if (!g_hash_table_contains (registrations->redirects, canonical))
+    store_again (registrations, canonical);
 }
 
 void

@@ -25,6 +25,9 @@ gboolean pl_registrations_add (PlRegistrations *registrations, const char *aor);
 /* Removes it from the overlay (a store with exists False) and forgets it; one that is redirected
  * stays. */
 void pl_registrations_remove (PlRegistrations *registrations, const char *aor);
+/* What the devices behind our route of `aor` can do (contact_prefs, feature parameters of RFC 3840);
+ * stored again when it changed. Nothing happens while it is not added. */
+void pl_registrations_prefer (PlRegistrations *registrations, const char *aor, const char *prefs);
 /* Calls for `aor` go to `target`, also while `aor` is not added: a uri is stored in place of the
  * route. NULL: no more; the route comes back when `aor` was added. FALSE: one is no AoR, both are
  * the same, or there are too many. */

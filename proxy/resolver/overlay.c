@@ -364,16 +364,19 @@ own_node (gpointer impl, const char *aor)
 }
 
 static void
-registered (gpointer impl, const char *aor, gboolean present)
+registered (gpointer impl, const char *aor, const char *prefs)
 {
   PlMembership *membership = find_membership (impl, aor);
 
   if (!membership)
     return;
-  if (present)
-    pl_node_register (pl_membership_node (membership), aor);
-  else
-    pl_node_withdraw (pl_membership_node (membership), aor);
+  if (!prefs)
+    {
+      pl_node_withdraw (pl_membership_node (membership), aor);
+      return;
+    }
+  pl_node_register (pl_membership_node (membership), aor);
+  pl_node_prefer (pl_membership_node (membership), aor, prefs);
 }
 
 static const PlResolverFuncs funcs = { resolve, connect_node, cancel, is_ours, own_node, registered };

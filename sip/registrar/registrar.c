@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "base/log.h"
+#include "sip/router/prefs.h"
 
 #define ROOM "registrar"
 #define FILE_MAX (1024 * 1024)
@@ -17,6 +18,7 @@ struct PlRegistrar {
   PlRegistrarHandlers handlers;
   gpointer user;
   GPtrArray *bindings;  /* PlBinding, oldest first */
+  GHashTable *told;     /* AoR -> prefs as presence was told */
   PlTimer *expiry_timer;
   PlTimer *start_timer;
 };
@@ -30,6 +32,7 @@ binding_free (gpointer data)
   g_free (binding->contact);
   g_free (binding->flow);
   g_free (binding->user_agent);
+  g_free (binding->prefs);
   g_free (binding->instance);
   g_free (binding->call_id);
   g_free (binding);
@@ -50,6 +53,7 @@ binding_copy (const PlBinding *from)
   binding->contact = dup_or_empty (from->contact);
   binding->flow = dup_or_empty (from->flow);
   binding->user_agent = dup_or_empty (from->user_agent);
+  binding->prefs = dup_or_empty (from->prefs);
   binding->instance = dup_or_empty (from->instance);
   binding->call_id = dup_or_empty (from->call_id);
   binding->cseq = from->cseq;
@@ -77,6 +81,7 @@ save (PlRegistrar *registrar)
       g_key_file_set_string (file, group, "contact", binding->contact);
       g_key_file_set_string (file, group, "flow", binding->flow);
       g_key_file_set_string (file, group, "user-agent", binding->user_agent);
+      g_key_file_set_string (file, group, "prefs", binding->prefs);
       g_key_file_set_string (file, group, "instance", binding->instance);
       g_key_file_set_string (file, group, "call-id", binding->call_id);
       g_key_file_set_uint64 (file, group, "cseq", binding->cseq);
@@ -96,6 +101,9 @@ load_binding (PlRegistrar *registrar, GKeyFile *file, const char *group)
   binding->contact = g_key_file_get_string (file, group, "contact", NULL);
   binding->flow = g_key_file_get_string (file, group, "flow", NULL);
   binding->user_agent = g_key_file_get_string (file, group, "user-agent", NULL);
+  binding->prefs = g_key_file_get_string (file, group, "prefs", NULL);
+  if (!binding->prefs)
+    binding->prefs = g_strdup (""); /* of an earlier version */
   binding->instance = g_key_file_get_string (file, group, "instance", NULL);
   binding->call_id = g_key_file_get_string (file, group, "call-id", NULL);
   binding->cseq = g_key_file_get_uint64 (file, group, "cseq", NULL);
@@ -141,6 +149,51 @@ count_of (PlRegistrar *registrar, const char *aor)
   return n;
 }
 
+/* What is published of the phones that are there; NULL: there is none. */
+static char *
+dup_prefs (PlRegistrar *registrar, const char *aor)
+{
+  const PlBinding *only = NULL;
+  guint n = 0, q = 0;
+
+  for (guint i = 0; i < registrar->bindings->len; i++)
+    {
+      const PlBinding *binding = registrar->bindings->pdata[i];
+
+      if (strcmp (binding->aor, aor) != 0)
+        continue;
+      n++;
+      only = binding;
+      q = MAX (q, pl_prefs_q (binding->prefs));
+    }
+  if (n < 2)
+    return only ? pl_prefs_public (only->prefs) : NULL;
+  return q < PL_PREFS_Q_MAX ? g_strdup_printf ("q=0.%03u", q) : g_strdup ("");
+}
+
+static void
+tell_presence (PlRegistrar *registrar, const char *aor)
+{
+  g_autofree char *own = g_strdup (aor); /* of a binding that may go */
+  g_autofree char *prefs = dup_prefs (registrar, own);
+
+  if (g_strcmp0 (g_hash_table_lookup (registrar->told, own), prefs) == 0)
+    return;
+  if (prefs)
+    g_hash_table_replace (registrar->told, g_strdup (own), g_strdup (prefs));
+  else
+    g_hash_table_remove (registrar->told, own);
+  if (registrar->handlers.presence)
+    registrar->handlers.presence (registrar->user, own, prefs);
+}
+
+void
+pl_registrar_retell (PlRegistrar *registrar, const char *aor)
+{
+  g_hash_table_remove (registrar->told, aor);
+  tell_presence (registrar, aor);
+}
+
 static void on_expiry (gpointer data);
 
 static void
@@ -167,29 +220,24 @@ changed (PlRegistrar *registrar)
 }
 
 static void
-remove_index (PlRegistrar *registrar, guint i)
-{
-  g_autofree char *aor = g_strdup (((PlBinding *) registrar->bindings->pdata[i])->aor);
-
-  g_ptr_array_remove_index (registrar->bindings, i);
-  if (count_of (registrar, aor) == 0 && registrar->handlers.presence)
-    registrar->handlers.presence (registrar->user, aor, FALSE);
-}
-
-static void
 on_expiry (gpointer data)
 {
   PlRegistrar *registrar = data;
+  g_autoptr (GPtrArray) gone = g_ptr_array_new_with_free_func (g_free);
   gint64 now = pl_env_wall (registrar->env);
-  gboolean any = FALSE;
 
   for (guint i = registrar->bindings->len; i-- > 0;)
-    if (((PlBinding *) registrar->bindings->pdata[i])->expires <= now)
-      {
-        remove_index (registrar, i);
-        any = TRUE;
-      }
-  if (any)
+    {
+      const PlBinding *binding = registrar->bindings->pdata[i];
+
+      if (binding->expires > now)
+        continue;
+      g_ptr_array_add (gone, g_strdup (binding->aor));
+      g_ptr_array_remove_index (registrar->bindings, i);
+    }
+  for (guint i = 0; i < gone->len; i++)
+    tell_presence (registrar, gone->pdata[i]);
+  if (gone->len > 0)
     changed (registrar);
   else
     arm_expiry (registrar);
@@ -199,19 +247,9 @@ static void
 on_start (gpointer data)
 {
   PlRegistrar *registrar = data;
-  g_autoptr (GHashTable) told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
   for (guint i = 0; i < registrar->bindings->len; i++)
-    g_hash_table_add (told, g_strdup (((PlBinding *) registrar->bindings->pdata[i])->aor));
-  {
-    GHashTableIter iter;
-    gpointer aor;
-
-    g_hash_table_iter_init (&iter, told);
-    while (g_hash_table_iter_next (&iter, &aor, NULL))
-      if (registrar->handlers.presence)
-        registrar->handlers.presence (registrar->user, aor, TRUE);
-  }
+    tell_presence (registrar, ((PlBinding *) registrar->bindings->pdata[i])->aor);
   on_expiry (registrar);
 }
 
@@ -224,6 +262,7 @@ pl_registrar_new (PlEnv *env, const char *path, const PlRegistrarHandlers *handl
   registrar->path = g_strdup (path);
   registrar->handlers = *handlers;
   registrar->user = user;
+  registrar->told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   registrar->bindings = g_ptr_array_new_with_free_func (binding_free);
   load (registrar);
   pl_env_arm (env, &registrar->start_timer, 0, on_start, registrar);
@@ -238,6 +277,7 @@ pl_registrar_free (PlRegistrar *registrar)
   pl_timer_clear (&registrar->start_timer);
   pl_timer_clear (&registrar->expiry_timer);
   g_ptr_array_unref (registrar->bindings);
+  g_hash_table_unref (registrar->told);
   g_free (registrar->path);
   g_free (registrar);
 }
@@ -261,7 +301,6 @@ is_stale (const PlBinding *old, const char *call_id, guint32 cseq)
 PlRegisterResult
 pl_registrar_update (PlRegistrar *registrar, const PlBinding *binding, guint expires)
 {
-  gboolean first = count_of (registrar, binding->aor) == 0;
   guint i;
 
   for (i = 0; i < registrar->bindings->len; i++)
@@ -271,10 +310,7 @@ pl_registrar_update (PlRegistrar *registrar, const PlBinding *binding, guint exp
     {
       if (is_stale (registrar->bindings->pdata[i], binding->call_id, binding->cseq))
         return PL_REGISTER_STALE;
-      if (expires == 0)
-        remove_index (registrar, i);
-      else
-        g_ptr_array_remove_index (registrar->bindings, i);
+      g_ptr_array_remove_index (registrar->bindings, i);
     }
   else if (expires > 0
            && (registrar->bindings->len >= PL_BINDINGS_MAX || count_of (registrar, binding->aor) >= PL_BINDINGS_PER_AOR))
@@ -286,9 +322,8 @@ pl_registrar_update (PlRegistrar *registrar, const PlBinding *binding, guint exp
       copy->expires = pl_env_wall (registrar->env) + expires * PL_USEC_PER_SEC;
       g_ptr_array_add (registrar->bindings, copy);
     }
+  tell_presence (registrar, binding->aor);
   changed (registrar);
-  if (first && expires > 0 && registrar->handlers.presence)
-    registrar->handlers.presence (registrar->user, binding->aor, TRUE);
   return PL_REGISTERED;
 }
 
@@ -304,7 +339,8 @@ pl_registrar_remove_all (PlRegistrar *registrar, const char *aor, const char *ca
     }
   for (guint i = registrar->bindings->len; i-- > 0;)
     if (strcmp (((PlBinding *) registrar->bindings->pdata[i])->aor, aor) == 0)
-      remove_index (registrar, i);
+      g_ptr_array_remove_index (registrar->bindings, i);
+  tell_presence (registrar, aor);
   changed (registrar);
   return PL_REGISTERED;
 }

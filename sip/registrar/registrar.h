@@ -24,6 +24,7 @@ typedef struct {
   char *contact;     /* URI, exact */
   char *flow;        /* "udp:127.0.0.1:5062" */
   char *user_agent;  /* "" when not said */
+  char *prefs;       /* what the phone can do (sip/router/prefs.h), "" when not said */
   char *instance;    /* RFC 5626 +sip.instance, "" when not said */
   char *call_id;
   guint32 cseq;
@@ -31,9 +32,10 @@ typedef struct {
 } PlBinding;
 
 typedef struct {
-  /* The first phone of this AoR came, or the last one went; from the loop also for what was
-   * on disk. */
-  void (*presence) (gpointer user, const char *aor, gboolean present);
+  /* The first phone of this AoR came, or the last one went (`prefs` NULL), or what is to be
+   * published of those that are there changed; from the loop also for what was on disk. Of several
+   * phones only the highest q is published: the registrar itself judges them, not the caller. */
+  void (*presence) (gpointer user, const char *aor, const char *prefs);
   void (*changed) (gpointer user);
 } PlRegistrarHandlers;
 
@@ -51,6 +53,8 @@ PlRegisterResult pl_registrar_remove_all (PlRegistrar *registrar, const char *ao
 /* Live bindings of the AoR (NULL: of all), latest first. The array is the caller's, the
  * bindings are borrowed until the registrar changes. */
 GPtrArray *pl_registrar_list (PlRegistrar *registrar, const char *aor);
+/* Tells `presence` of this AoR again. */
+void pl_registrar_retell (PlRegistrar *registrar, const char *aor);
 /* Its clock, wall microseconds. */
 gint64 pl_registrar_wall (PlRegistrar *registrar);
 

@@ -7,6 +7,7 @@
 #include <sofia-sip/sip_header.h>
 #include <string.h>
 #include "sip/router/headers.h"
+#include "sip/router/prefs.h"
 
 #define AGENT_MAX 128
 
@@ -93,9 +94,11 @@ update_all (PlRegistrar *registrar, const sip_t *sip, const char *aor, const cha
   for (const sip_contact_t *contact = sip->sip_contact; contact; contact = contact->m_next)
     {
       g_autofree char *uri = pl_contact_dup_text (contact);
+      g_autofree char *prefs = pl_prefs_of_contact (contact);
       const char *instance = msg_header_find_param (contact->m_common, "+sip.instance=");
 
       binding.contact = uri;
+      binding.prefs = prefs;
       binding.instance = (char *) (instance ? instance : "");
       if (!apply_result (pl_registrar_update (registrar, &binding, expires_of (sip, contact)), reply))
         return FALSE;

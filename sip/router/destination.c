@@ -6,33 +6,48 @@
 #include <string.h>
 #include "base/log.h"
 #include "sip/router/headers.h"
+#include "sip/router/prefs.h"
 
 #define BAD_SDP_PHRASE "Not Acceptable Here"
 
+/* A branch to a device that can do this; NULL: the caller does not want it. */
 static PlBranch *
-branch_new (gboolean far)
+branch_new (PlRequest *request, gboolean far, const char *prefs)
 {
-  PlBranch *branch = g_new0 (PlBranch, 1);
+  PlBranch *branch;
+  guint score;
 
+  if (!pl_prefs_wanted (prefs, request->sip, &score))
+    {
+      request->unwanted = TRUE;
+      return NULL;
+    }
+  branch = g_new0 (PlBranch, 1);
   branch->far = far;
+  branch->q = pl_prefs_q (prefs);
+  branch->score = score;
   return branch;
 }
 
 static void
-add_phone (PlRequest *request, const char *flow, const char *contact)
+add_phone (PlRequest *request, const char *flow, const char *contact, const char *prefs)
 {
-  PlBranch *branch = branch_new (FALSE);
+  PlBranch *branch = branch_new (request, FALSE, prefs);
 
+  if (!branch)
+    return;
   branch->flow = g_strdup (flow);
   branch->contact = g_strdup (contact);
   pl_request_add_branch (request, branch);
 }
 
 static void
-add_far (PlRequest *request, const char *node, const char *aor)
+add_far (PlRequest *request, const char *node, const char *aor, const char *prefs)
 {
-  PlBranch *branch = branch_new (TRUE);
+  PlBranch *branch = branch_new (request, TRUE, prefs);
 
+  if (!branch)
+    return;
   branch->node = g_ascii_strdown (node, -1);
   branch->aor = g_strdup (aor);
   pl_request_add_branch (request, branch);
@@ -51,7 +66,7 @@ add_phones (PlRequest *request, const char *aor)
       const PlBinding *binding = list->pdata[i];
 
       if (strcmp (binding->flow, request->source.flow) != 0 && pl_listener_phone (router->parts.listener, binding->flow))
-        add_phone (request, binding->flow, binding->contact);
+        add_phone (request, binding->flow, binding->contact, binding->prefs);
     }
   return request->branches->len;
 }
@@ -182,16 +197,22 @@ destination_in_dialog (PlRequest *request)
   request->local = token->far_node[0] == '\0';
   if (!request->local && !pl_source_is_far (&request->source))
     {
-      add_far (request, token->far_node, token->far_aor);
+      add_far (request, token->far_node, token->far_aor, "");
       return PL_STEP_CONTINUE;
     }
   if (!pl_token_phone (request->router, token, &request->source, request->sip, &flow, &contact))
     return pl_request_answer (request, 480, "The Phone Is Gone", NULL);
-  add_phone (request, flow, contact);
+  add_phone (request, flow, contact, "");
   return PL_STEP_CONTINUE;
 }
 
 /* --- outside --- */
+
+static const char *
+nobody_there (const PlRequest *request, const char *phrase)
+{
+  return request->unwanted ? "No Device of the Kind Asked For" : phrase;
+}
 
 /* From a link: only to a bound phone of the identity the link is for. To may be another when that
  * person redirects calls to us (RFC 3261, 8.1.1.2); it gives no rights. */
@@ -208,7 +229,7 @@ destination_from_far (PlRequest *request)
     }
   begin_call (request);
   if (add_phones (request, request->target) == 0)
-    return pl_request_answer (request, 480, "No Phone Registered", NULL);
+    return pl_request_answer (request, 480, nobody_there (request, "No Phone Registered"), NULL);
   return PL_STEP_CONTINUE;
 }
 
@@ -273,13 +294,13 @@ on_resolved (gpointer user, PlResolveResult result, const PlResolved *nodes, gsi
     {
       if (own && g_ascii_strcasecmp (nodes[i].node, own) == 0)
         continue;
-      add_far (request, nodes[i].node, nodes[i].aor);
+      add_far (request, nodes[i].node, nodes[i].aor, nodes[i].prefs);
       if (!redirected && strcmp (nodes[i].aor, request->target) != 0)
         redirected = nodes[i].aor;
     }
   if (request->branches->len == 0)
     {
-      pl_request_answer (request, 480, "Not Reachable Now", NULL);
+      pl_request_answer (request, 480, nobody_there (request, "Not Reachable Now"), NULL);
       return;
     }
   if (redirected)
@@ -307,7 +328,7 @@ destination_from_phone (PlRequest *request, const char *node)
   begin_call (request);
   if (node && !(own && g_ascii_strcasecmp (node, own) == 0))
     {
-      add_far (request, node, request->target);
+      add_far (request, node, request->target, "");
       return PL_STEP_CONTINUE;
     }
   request->resolving = router->parts.resolver->funcs->resolve (router->parts.resolver->impl, request->from_aor,
@@ -359,12 +380,7 @@ pl_step_forward (PlRequest *request)
 
   if (call && request->sip->sip_request->rq_method == sip_method_bye)
     pl_calls_set_state (request->router->parts.calls, call, PL_CALL_ENDED);
-  for (guint i = 0; i < request->branches->len; i++)
-    {
-      PlBranch *branch = request->branches->pdata[i];
-
-      pl_branch_send (branch);
-    }
+  pl_request_send_branches (request);
   pl_request_check (request);
   return PL_STEP_WAIT;
 }

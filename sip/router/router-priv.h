@@ -21,6 +21,7 @@ G_BEGIN_DECLS
 #define PL_TARGETS_MAX 10                        /* branches of one request */
 #define PL_MAX_FORWARDS 70
 #define PL_CONNECT_TIME (4500 * PL_USEC_PER_MSEC) /* look-up and connection together: 480 within 5 s */
+#define PL_STAGE_TIME (15 * PL_USEC_PER_SEC)     /* that phones ring before those of a lower q ring, too */
 #define PL_SENT_TIME (500 * PL_USEC_PER_MSEC)    /* more, once, for an INVITE that has just left */
 #define PL_CANCEL_TIME (5 * PL_USEC_PER_SEC)     /* then a cancelled request is answered anyway */
 #define PL_LINGER_TIME (40 * PL_USEC_PER_SEC)    /* answered, branches still open */
@@ -58,6 +59,8 @@ struct PlBranch {
   char *flow, *contact;   /* phone */
   char *route_uri;        /* our Record-Route in this branch, NULL: none */
   nta_outgoing_t *orq;
+  guint q, score;         /* sip/router/prefs.h */
+  guint stage;            /* those of one stage ring at once (RFC 3261, 16.6) */
   gboolean waiting;       /* for a link */
   gboolean heard;         /* anything at all came back */
   gboolean cancelled;
@@ -73,9 +76,12 @@ struct PlRequest {
   PlToken *token;         /* of the Route that led here */
   guint own_routes;       /* leading Route entries that are ours */
   gboolean in_dialog, local;
+  gboolean unwanted;      /* there is a device, but not as the caller asked for (RFC 3841) */
   guint step;
   gpointer resolving;
-  gint64 arrived, linked;
+  gint64 arrived, linked; /* linked: to somebody of this stage */
+  guint stage;            /* which rings now */
+  gboolean patient;       /* somebody hears it; it gets the rest of PL_STAGE_TIME */
   GPtrArray *branches;    /* PlBranch */
   msg_t *best;            /* NULL: a status without a message */
   PlBranch *best_branch;
@@ -180,6 +186,8 @@ void pl_request_run (PlRequest *request);
 /* A final answer of our own; `warning` may be NULL. Ends what is still open. */
 PlStepResult pl_request_answer (PlRequest *request, int status, const char *phrase, const char *warning);
 void pl_request_add_branch (PlRequest *request, PlBranch *branch);
+/* When all are added: orders them by q and by what the caller prefers, and begins with the best. */
+void pl_request_send_branches (PlRequest *request);
 /* After a branch has ended: answers, or frees the request when all is done. */
 void pl_request_check (PlRequest *request);
 void pl_request_cancel_branches (PlRequest *request);

@@ -26,6 +26,8 @@ static const Step steps[] = {
   { "forward", pl_step_forward },
 };
 
+static void on_deadline (gpointer data);
+
 /* --- branches --- */
 
 static void
@@ -168,6 +170,73 @@ pl_branch_send (PlBranch *branch)
     pl_branch_fail (branch, 480);
 }
 
+/* --- stages --- */
+
+static int
+compare_branches (gconstpointer a, gconstpointer b)
+{
+  const PlBranch *one = *(PlBranch *const *) a, *other = *(PlBranch *const *) b;
+
+  return one->q != other->q ? (int) other->q - (int) one->q : (int) other->score - (int) one->score;
+}
+
+static void
+send_stage (PlRequest *request)
+{
+  request->linked = 0;
+  for (guint i = 0; i < request->branches->len; i++)
+    {
+      PlBranch *branch = request->branches->pdata[i];
+
+      if (branch->stage == request->stage)
+        pl_branch_send (branch);
+    }
+}
+
+void
+pl_request_send_branches (PlRequest *request)
+{
+  g_ptr_array_sort (request->branches, compare_branches);
+  for (guint i = 1; i < request->branches->len; i++)
+    {
+      PlBranch **each = (PlBranch **) &request->branches->pdata[i];
+
+      each[0]->stage = each[-1]->stage + (compare_branches (&each[-1], &each[0]) != 0);
+    }
+  send_stage (request);
+}
+
+static gboolean
+has_next_stage (PlRequest *request)
+{
+  const PlBranch *last = request->branches->len ? g_ptr_array_index (request->branches, request->branches->len - 1) : NULL;
+
+  return last && last->stage > request->stage && !request->answered && !request->cancelled && request->best_status < 600;
+}
+
+static gboolean
+stage_done (PlRequest *request)
+{
+  for (guint i = 0; i < request->branches->len; i++)
+    {
+      const PlBranch *branch = request->branches->pdata[i];
+
+      if (branch->stage <= request->stage && !branch->done)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* The next ones ring beside those that ring already: who hears it late may still answer. */
+static void
+begin_next_stage (PlRequest *request)
+{
+  request->stage++;
+  request->patient = FALSE;
+  pl_env_arm (request->router->parts.env, &request->deadline, PL_CONNECT_TIME, on_deadline, request);
+  send_stage (request);
+}
+
 void
 pl_request_cancel_branches (PlRequest *request)
 {
@@ -186,8 +255,6 @@ pl_request_cancel_branches (PlRequest *request)
 }
 
 /* --- requests --- */
-
-static void on_deadline (gpointer data);
 
 static void
 request_free (gpointer data)
@@ -255,10 +322,23 @@ nobody_hears (PlRequest *request)
     {
       PlBranch *branch = request->branches->pdata[i];
 
-      if (!branch->done && (!branch->far || branch->heard))
+      if (branch->stage <= request->stage && !branch->done && (!branch->far || branch->heard))
         return FALSE;
     }
   return !request->in_dialog && request->sip->sip_request->rq_method == sip_method_invite;
+}
+
+static void
+wait_or_go_on (PlRequest *request)
+{
+  if (nobody_hears (request) || request->patient)
+    {
+      begin_next_stage (request);
+      pl_request_check (request);
+      return;
+    }
+  request->patient = TRUE;
+  pl_env_arm (request->router->parts.env, &request->deadline, PL_STAGE_TIME - PL_CONNECT_TIME, on_deadline, request);
 }
 
 /* Nodes not connected by now count as gone, and so do connected ones that say nothing. */
@@ -266,16 +346,24 @@ static void
 end_of_patience (PlRequest *request)
 {
   PlEnv *env = request->router->parts.env;
+  guint stage = request->stage;
 
   if (give_up_waiting (request))
     pl_request_check (request);
-  if (request->answered || !nobody_hears (request))
+  if (request->answered || request->stage != stage)
     return;
-  if (request->linked && pl_env_now (env) - request->linked < PL_SENT_TIME)
+  if (nobody_hears (request) && request->linked && pl_env_now (env) - request->linked < PL_SENT_TIME)
     {
       pl_env_arm (env, &request->deadline, PL_SENT_TIME, on_deadline, request);
       return;
     }
+  if (has_next_stage (request))
+    {
+      wait_or_go_on (request);
+      return;
+    }
+  if (!nobody_hears (request))
+    return;
   pl_answer_best (request);
   pl_request_cancel_branches (request);
   finish_later (request);
@@ -307,7 +395,11 @@ on_deadline (gpointer data)
 void
 pl_request_check (PlRequest *request)
 {
-  if (request->resolving || !all_done (request))
+  if (request->resolving)
+    return;
+  while (has_next_stage (request) && stage_done (request))
+    begin_next_stage (request);
+  if (!all_done (request))
     return;
   if (!request->answered)
     pl_answer_best (request);

@@ -240,6 +240,44 @@ START_TEST (a_redirection_takes_the_place_of_the_route) /* 348, 350, 201 */
 }
 END_TEST
 
+static char *
+dup_prefs (void)
+{
+  const Kept *k = kept_at (ALICE, PL_KIND_SIP_REGISTRATION);
+  g_auto (PlSipRegistration) registration = { 0 };
+  PlReader reader;
+
+  pl_reader_init_bytes (&reader, k->fetched.data->value.value.value);
+  ck_assert (pl_sip_registration_read (&reader, &registration));
+  return registration.contact_prefs ? g_strndup (g_bytes_get_data (registration.contact_prefs, NULL), g_bytes_get_size (registration.contact_prefs))
+                                    : NULL;
+}
+
+START_TEST (what_the_phones_can_do_stands_in_the_route) /* RFC 7904, contact_prefs */
+{
+  g_autoptr (PlRegistrations) registrations = registered ();
+  g_autofree char *first = NULL;
+  g_autofree char *second = NULL;
+  guint before;
+
+  ck_assert_ptr_null (dup_prefs ());
+  pl_registrations_prefer (registrations, ALICE, "audio;q=0.5");
+  pl_universe_run (universe, SEC);
+  first = dup_prefs ();
+  ck_assert_str_eq (first, "audio;q=0.5");
+  before = n_stores;
+  pl_registrations_prefer (registrations, ALICE, "audio;q=0.5");
+  pl_registrations_prefer (registrations, BOB, "video"); /* not ours */
+  ck_assert (pl_registrations_add (registrations, ALICE));
+  pl_universe_run (universe, SEC);
+  ck_assert_uint_eq (n_stores, before);
+  pl_registrations_prefer (registrations, ALICE, "");
+  pl_universe_run (universe, SEC);
+  second = dup_prefs ();
+  ck_assert_ptr_null (second);
+}
+END_TEST
+
 START_TEST (a_redirection_during_a_store_is_stored_next)
 {
   g_autoptr (PlRegistrations) registrations = registered ();
@@ -436,6 +474,7 @@ suite (void)
   tcase_add_test (t, stopping_does_not_wait_for_a_dead_overlay);
   tcase_add_test (t, what_is_no_address_or_too_much_is_not_registered);
   tcase_add_test (t, a_redirection_takes_the_place_of_the_route);
+  tcase_add_test (t, what_the_phones_can_do_stands_in_the_route);
   tcase_add_test (t, a_redirection_during_a_store_is_stored_next);
   suite_add_tcase (s, t);
   t = tcase_create ("copies");

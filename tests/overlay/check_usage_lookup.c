@@ -43,8 +43,10 @@ teardown_lookup (void)
   teardown ();
 }
 
+static GBytes *route_prefs;  /* in what is published next, borrowed */
+
 static GBytes *
-registration_bytes (const PlNodeId *route, const char *uri)
+registration_bytes (const PlNodeId *route, const char *uri, GBytes *prefs)
 {
   g_auto (PlSipRegistration) registration = { 0 };
   g_auto (PlWriter) writer = { 0 };
@@ -52,6 +54,7 @@ registration_bytes (const PlNodeId *route, const char *uri)
   pl_writer_init (&writer);
   registration.type = route ? PL_SIP_REGISTRATION_ROUTE : PL_SIP_REGISTRATION_URI;
   registration.uri = uri ? g_bytes_new (uri, strlen (uri)) : NULL;
+  registration.contact_prefs = prefs ? g_bytes_ref (prefs) : NULL;
   registration.destination_list = pl_destination_list_new ();
   if (route)
     {
@@ -68,7 +71,7 @@ static void
 publish (PlIdentity *signer, const char *aor, const PlNodeId *key, const PlNodeId *route, const char *uri, guint64 time)
 {
   g_autoptr (GBytes) key_bytes = g_bytes_new (key->b, PL_NODE_ID_LEN);
-  g_autoptr (GBytes) bytes = route || uri ? registration_bytes (route, uri) : NULL;
+  g_autoptr (GBytes) bytes = route || uri ? registration_bytes (route, uri, route_prefs) : NULL;
   PlStoredDataValue value = { PL_DATA_DICTIONARY, 0, key_bytes, { bytes != NULL, bytes } };
   PlResourceId resource;
 
@@ -99,6 +102,31 @@ START_TEST (every_device_of_a_person_is_found) /* 351 */
   ck_assert_int_eq (look_up (lookups, "sip:BOB@example.net;transport=tcp"), PL_LOOKUP_FOUND);
   ck_assert_uint_eq (found->len, 2);
   ck_assert (pl_node_id_equal (&g_array_index (found, PlFoundNode, 0).node, a));
+}
+END_TEST
+
+START_TEST (what_a_device_can_do_comes_with_it) /* RFC 7904, contact_prefs */
+{
+  static const struct { const char *bytes; gsize len; const char *said; } cases[] = {
+    { "audio;q=0.5", 11, "audio;q=0.5" }, { "", 0, "" }, { "a\r\nb", 4, "" }, { "a\0b", 3, "" }, { "\xff", 1, "" },
+  };
+  g_autoptr (PlLookups) lookups = pl_lookups_new (env, net);
+  const PlNodeId *b = pl_identity_node_id (bob);
+  g_autofree char *longer = g_strnfill (PL_LOOKUP_PREFS_MAX + 1, 'a');
+
+  for (guint i = 0; i <= G_N_ELEMENTS (cases); i++)
+    {
+      const char *bytes = i < G_N_ELEMENTS (cases) ? cases[i].bytes : longer;
+      gsize len = i < G_N_ELEMENTS (cases) ? cases[i].len : strlen (longer);
+      g_autoptr (GBytes) prefs = g_bytes_new_static (bytes, len);
+
+      route_prefs = prefs;
+      publish (bob, BOB, b, b, NULL, 5 + i);
+      route_prefs = NULL;
+      ck_assert_int_eq (look_up (lookups, BOB), PL_LOOKUP_FOUND);
+      ck_assert_str_eq (g_array_index (found, PlFoundNode, 0).prefs, i < G_N_ELEMENTS (cases) ? cases[i].said : "");
+      ck_assert_str_eq (g_array_index (found, PlFoundNode, 0).aor, BOB);
+    }
 }
 END_TEST
 
@@ -241,7 +269,7 @@ publish_at (guint place, gboolean exists, guint64 time)
 {
   const PlNodeId *node = pl_identity_node_id (bob);
   g_autoptr (GBytes) key = g_bytes_new (node->b, PL_NODE_ID_LEN);
-  g_autoptr (GBytes) bytes = exists ? registration_bytes (node, NULL) : NULL;
+  g_autoptr (GBytes) bytes = exists ? registration_bytes (node, NULL, NULL) : NULL;
   PlStoredDataValue value = { PL_DATA_DICTIONARY, 0, key, { exists, bytes } };
   PlResourceId resource;
 
@@ -308,6 +336,7 @@ suite (void)
 
   tcase_add_checked_fixture (t, setup_lookup, teardown_lookup);
   tcase_add_test (t, every_device_of_a_person_is_found);
+  tcase_add_test (t, what_a_device_can_do_comes_with_it);
   tcase_add_test (t, what_others_wrote_there_is_not_believed);
   tcase_add_test (t, forwarding_is_followed_without_loops);
   tcase_add_test (t, forwarding_that_leads_out_of_the_overlay_is_said_to);

@@ -18,9 +18,9 @@ typedef struct {
 } World;
 
 static void
-on_presence (gpointer user, const char *aor, gboolean present)
+on_presence (gpointer user, const char *aor, const char *prefs)
 {
-  g_string_append_printf (((World *) user)->seen, "%s%s ", present ? "+" : "-", aor);
+  g_string_append_printf (((World *) user)->seen, "%s%s%s%s ", prefs ? "+" : "-", aor, prefs && *prefs ? ";" : "", prefs ? prefs : "");
 }
 
 static void
@@ -115,6 +115,38 @@ START_TEST (registrar_tells_the_first_and_the_last_phone)
 }
 END_TEST
 
+/* RFC 7904, contact_prefs: what one phone can do is published; of several, whom the registrar
+ * judges itself, the highest q alone. */
+START_TEST (registrar_tells_what_the_phones_can_do)
+{
+  World w = { 0 };
+  PlBinding one = { .aor = (char *) "a@x", .contact = (char *) "sip:1@h", .flow = (char *) "udp:127.0.0.1:5062",
+                    .call_id = (char *) "c1", .cseq = 1, .prefs = (char *) "q=0.5;audio;description=\"<at home>\";+x.y" };
+  PlBinding two = one;
+
+  world_start (&w);
+  pl_registrar_update (w.registrar, &one, 60);
+  ck_assert_str_eq (w.seen->str, "+a@x;q=0.5;audio ");
+  one.cseq = 2;
+  pl_registrar_update (w.registrar, &one, 60); /* a refresh tells nothing */
+  ck_assert_str_eq (w.seen->str, "+a@x;q=0.5;audio ");
+  world_restart (&w);
+  ck_assert_str_eq (w.seen->str, "+a@x;q=0.5;audio ");
+  two.contact = (char *) "sip:2@h";
+  two.prefs = (char *) "q=0.75;video";
+  pl_registrar_update (w.registrar, &two, 60);
+  ck_assert_str_eq (w.seen->str, "+a@x;q=0.5;audio +a@x;q=0.750 ");
+  one.cseq = 3;
+  pl_registrar_update (w.registrar, &one, 0);
+  ck_assert_str_eq (w.seen->str, "+a@x;q=0.5;audio +a@x;q=0.750 +a@x;q=0.75;video ");
+  pl_registrar_retell (w.registrar, "a@x");
+  pl_registrar_retell (w.registrar, "nobody@x");
+  pl_universe_run (w.universe, 61 * PL_USEC_PER_SEC);
+  ck_assert_str_eq (w.seen->str, "+a@x;q=0.5;audio +a@x;q=0.750 +a@x;q=0.75;video +a@x;q=0.75;video -a@x ");
+  world_stop (&w);
+}
+END_TEST
+
 START_TEST (registrar_lets_bindings_expire)
 {
   World w = { 0 };
@@ -188,6 +220,7 @@ suite (void)
 
   tcase_add_test (c, registrar_keeps_the_exact_contact_over_a_restart);
   tcase_add_test (c, registrar_tells_the_first_and_the_last_phone);
+  tcase_add_test (c, registrar_tells_what_the_phones_can_do);
   tcase_add_test (c, registrar_lets_bindings_expire);
   tcase_add_test (c, registrar_refuses_an_older_cseq);
   tcase_add_test (c, registrar_bounds_phones_per_address);

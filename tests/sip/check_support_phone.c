@@ -147,7 +147,7 @@ START_TEST (fake_net_resolves_connects_carries_stalls_and_closes)
   resolver->funcs->resolve (resolver->impl, "alice@example.org", "bob@example.net", on_resolved, &near);
   pl_universe_run (universe, 2000);
   ck_assert_int_eq (near.result, PL_RESOLVE_OFFLINE);
-  pl_fake_daemon_resolver (b)->funcs->registered (b, "bob@example.net", TRUE);
+  pl_fake_daemon_resolver (b)->funcs->registered (b, "bob@example.net", "");
   resolver->funcs->resolve (resolver->impl, "alice@example.org", "bob@example.net", on_resolved, &near);
   pl_universe_run (universe, 2000);
   ck_assert_str_eq (near.node, NODE_B);

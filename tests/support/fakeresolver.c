@@ -45,7 +45,8 @@ struct PlFakeDaemon {
   PlResolver resolver;
   void (*add_link) (gpointer sip, PlFarLink *link);
   gpointer sip;
-  gboolean attached, present;
+  gboolean attached;
+  char *prefs;          /* NULL: no phone is registered */
   GPtrArray *got;
 };
 
@@ -291,11 +292,11 @@ look_up (PlFakeNet *net, const char *aor, GArray *found)
   for (guint i = 0; i < net->daemons->len; i++)
     {
       PlFakeDaemon *daemon = net->daemons->pdata[i];
-      PlResolved each = { daemon->node, daemon->aor, "" };
+      PlResolved each = { daemon->node, daemon->aor, daemon->prefs ? daemon->prefs : "" };
 
       if (!g_str_equal (daemon->aor, target ? target : aor))
         continue;
-      if (daemon->present || !daemon->attached)
+      if (daemon->prefs || !daemon->attached)
         g_array_append_val (found, each);
       result = found->len ? PL_RESOLVE_FOUND : PL_RESOLVE_OFFLINE;
     }
@@ -386,10 +387,14 @@ resolver_own_node (gpointer impl, const char *aor)
 }
 
 static void
-resolver_registered (gpointer impl, const char *aor, gboolean present)
+resolver_registered (gpointer impl, const char *aor, const char *prefs)
 {
-  if (resolver_is_ours (impl, aor))
-    ((PlFakeDaemon *) impl)->present = present;
+  PlFakeDaemon *daemon = impl;
+
+  if (!resolver_is_ours (impl, aor))
+    return;
+  g_free (daemon->prefs);
+  daemon->prefs = g_strdup (prefs);
 }
 
 static const PlResolverFuncs resolver_funcs = {
@@ -408,6 +413,7 @@ daemon_free (gpointer data)
   g_free (daemon->aor);
   g_free (daemon->node);
   g_free (daemon->certified);
+  g_free (daemon->prefs);
   g_free (daemon);
 }
 
@@ -450,10 +456,10 @@ pl_fake_daemon_attach (PlFakeDaemon *daemon, void (*add_link) (gpointer sip, PlF
     }
 }
 
-gboolean
+const char *
 pl_fake_daemon_registered (PlFakeDaemon *daemon)
 {
-  return daemon->present;
+  return daemon->prefs;
 }
 
 const char *

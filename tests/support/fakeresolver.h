@@ -29,8 +29,8 @@ const PlResolver *pl_fake_daemon_resolver (PlFakeDaemon *daemon);
  * (all its links close, nobody reaches it). A daemon that was never attached has no stack:
  * the test speaks for it (pl_fake_net_inject) and reads what it got. */
 void pl_fake_daemon_attach (PlFakeDaemon *daemon, void (*add_link) (gpointer sip, PlFarLink *link), gpointer sip);
-/* Has its stack said that a phone is there? */
-gboolean pl_fake_daemon_registered (PlFakeDaemon *daemon);
+/* What its stack said of the phones that are there; NULL: there is none. Borrowed. */
+const char *pl_fake_daemon_registered (PlFakeDaemon *daemon);
 
 /* What links brought to a daemon without a stack; borrowed, NULL when there is no n-th (0...). */
 const char *pl_fake_daemon_got (PlFakeDaemon *daemon, guint n);

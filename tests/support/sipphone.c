@@ -29,7 +29,7 @@ struct PlPhone {
   GSocket *socket;
   GSource *source;
   GByteArray *stream;
-  char *id, *aor, *host, *contact;
+  char *id, *aor, *host, *contact, *params;
   gboolean own_contact;
   guint16 port;
   PlPhoneScript script;
@@ -191,6 +191,7 @@ pl_phone_new (GMainContext *context, const char *aor, const char *proxy, gboolea
   phone->id = g_strdup_printf ("%x%x", g_random_int (), ++phones);
   phone->aor = g_strdup (aor);
   phone->tcp = tcp;
+  phone->params = g_strdup ("");
   phone->script = (PlPhoneScript){ .ring = 180, .answer = 200 };
   phone->stream = g_byte_array_new ();
   phone->dialogs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, dialog_free);
@@ -211,6 +212,7 @@ pl_phone_free (PlPhone *phone)
   g_free (phone->aor);
   g_free (phone->host);
   g_free (phone->contact);
+  g_free (phone->params);
   g_main_context_unref (phone->context);
   g_free (phone);
 }
@@ -239,6 +241,13 @@ pl_phone_set_contact (PlPhone *phone, const char *uri)
   g_free (phone->contact);
   phone->contact = g_strdup (uri);
   phone->own_contact = TRUE;
+}
+
+void
+pl_phone_set_params (PlPhone *phone, const char *params)
+{
+  g_free (phone->params);
+  phone->params = g_strdup (params);
 }
 
 void
@@ -295,7 +304,8 @@ make_request (PlPhone *phone, Dialog *dialog, const char *call_id, const char *m
                           dialog->remote_tag ? ";tag=" : "", dialog->remote_tag ? dialog->remote_tag : "");
   g_string_append_printf (out, "Call-ID: %s\r\nCSeq: %u %s\r\n", call_id, cseq, method);
   if (!g_str_equal (method, "ACK") && !g_str_equal (method, "CANCEL"))
-    g_string_append_printf (out, "Contact: <%s>\r\nUser-Agent: test phone\r\n", phone->contact);
+    g_string_append_printf (out, "Contact: <%s>%s\r\nUser-Agent: test phone\r\n", phone->contact,
+                            g_str_equal (method, "REGISTER") ? phone->params : "");
   return g_string_free (out, FALSE);
 }
 

@@ -44,6 +44,8 @@ guint16 pl_phone_port (PlPhone *phone);
 const char *pl_phone_contact (PlPhone *phone);
 /* Contact URI to use from now on; copied. */
 void pl_phone_set_contact (PlPhone *phone, const char *uri);
+/* Parameters of its Contact in REGISTER from now on: ";q=0.5;audio"; copied. */
+void pl_phone_set_params (PlPhone *phone, const char *params);
 /* Where it sends from now on. */
 void pl_phone_set_proxy (PlPhone *phone, const char *proxy);
 /* Address-of-record for From, e.g. to lie; copied. */
