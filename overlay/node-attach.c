@@ -9,6 +9,8 @@
 
 /* Attach (RFC 6940 6.5.1): both ends of an exchange that ends in a link. */
 
+#define SPARED_EXTENSION "pl-link-cert"   /* in each candidate, value "1" (doc/PROTOCOL) */
+
 typedef struct {
   PlNode *node;
   gboolean ours;             /* we asked */
@@ -19,6 +21,7 @@ typedef struct {
   PlAttachment *attachment;
   PlTransaction *transaction;
   PlIncoming *incoming;      /* until its answer is sent */
+  gboolean spared;           /* the far side knows our certificate by the link */
   GStrv offered;             /* where the far side takes links by address, NULL: nowhere */
   PlTopologyDone done;
   gpointer data;
@@ -101,11 +104,25 @@ pl_node_attach_link_up (PlNode *node, const PlNodeId *id)
     }
 }
 
+/* What the far side's Attach says beside where it is. */
+static void
+take_remote (Attaching *attaching, const PlAttachReqAns *remote, const PlNodeId *far)
+{
+  GBytes *value = NULL;
+
+  attaching->offered = pl_node_cache_dup_offered (remote);
+  attaching->far = *far;
+  attaching->far_known = TRUE;
+  for (guint i = 0; remote->candidates && i < remote->candidates->len; i++)
+    attaching->spared = attaching->spared
+                        || pl_ice_candidate_find_extension (&g_array_index (remote->candidates, PlIceCandidate, i), SPARED_EXTENSION, &value);
+  pl_transport_remote (attaching->node->transport, attaching->attachment, remote, &attaching->far);
+}
+
 static void
 on_answer (gpointer user, const PlTransAnswer *answer)
 {
   Attaching *attaching = user;
-  PlNode *node = attaching->node;
   g_auto (PlAttachReqAns) remote = { 0 };
 
   attaching->transaction = NULL;
@@ -129,10 +146,7 @@ on_answer (gpointer user, const PlTransAnswer *answer)
       finish (attaching, PL_ERROR_INVALID_MESSAGE, &answer->signer);
       return;
     }
-  attaching->offered = pl_node_cache_dup_offered (&remote);
-  attaching->far = answer->signer;
-  attaching->far_known = TRUE;
-  pl_transport_remote (node->transport, attaching->attachment, &remote, &attaching->far);
+  take_remote (attaching, &remote, &answer->signer);
 }
 
 static void
@@ -165,6 +179,8 @@ on_gathered (gpointer user, PlAttachment *attachment, const PlAttachReqAns *loca
   pl_node_turn_note (attaching->node, local);
   pl_attach_req_ans_copy (&message, local);
   pl_node_cache_offer (attaching->node, &message);
+  for (guint i = 0; message.candidates && i < message.candidates->len; i++)
+    pl_ice_candidate_add_extension (&g_array_index (message.candidates, PlIceCandidate, i), SPARED_EXTENSION, "1");
   g_clear_pointer (&message.role, g_bytes_unref);
   message.role = g_bytes_new_static (role, strlen (role));
   message.send_update = TRUE;
@@ -184,7 +200,7 @@ on_connected (gpointer user, PlAttachment *attachment, PlCarrier *carrier)
 
   attaching->attachment = NULL;
   g_ptr_array_remove_fast (node->attaches, attaching);
-  pl_forward_add (node->forward, carrier);
+  pl_forward_add (node->forward, carrier, attaching->spared);
   pl_node_cache_add (node, &far, (const char *const *) attaching->offered);
   if (attaching->done)
     attaching->done (attaching->data, 0, &far, NULL);
@@ -294,9 +310,6 @@ pl_node_on_attach (PlNode *node, PlIncoming *incoming)
       return;
     }
   attaching = attaching_new (node, FALSE);
-  attaching->far = incoming->signer;
-  attaching->far_known = TRUE;
   attaching->incoming = incoming;
-  attaching->offered = pl_node_cache_dup_offered (&remote);
-  pl_transport_remote (node->transport, attaching->attachment, &remote, &attaching->far);
+  take_remote (attaching, &remote, &incoming->signer);
 }

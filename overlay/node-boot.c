@@ -228,7 +228,7 @@ on_dialed (gpointer user, PlCarrier *carrier)
     }
   else
     {
-      pl_forward_add (boot->node->forward, carrier);
+      pl_forward_add (boot->node->forward, carrier, FALSE);
     }
   dial_over (boot);
 }

@@ -316,7 +316,7 @@ on_accept (gpointer user, PlCarrier *carrier)
       pl_carrier_free (carrier);
       return;
     }
-  pl_forward_add (node->forward, carrier);
+  pl_forward_add (node->forward, carrier, FALSE);
 }
 
 gint64

@@ -107,6 +107,17 @@ is_duplicate (PlForward *forward, const Transit *transit)
 
 /* --- for us --- */
 
+/* The certificate that the link has proven stands for the one left out. */
+static void
+deliver_whole (PlForward *forward, GBytes *message, const PlNodeId *from)
+{
+  PlLink *link = pl_table_link (forward->table, from);
+  PlCert *cert = link ? pl_link_cert (link) : NULL;
+  g_autoptr (GBytes) whole = cert ? pl_message_with_certificate (message, pl_cert_der (cert), pl_cert_fingerprint (cert)) : NULL;
+
+  forward->handlers.deliver (forward->user, whole ? whole : message, from);
+}
+
 static void
 deliver (Transit *transit)
 {
@@ -116,13 +127,13 @@ deliver (Transit *transit)
 
   if (transit->header.fragment == PL_FRAGMENT_WHOLE)
     {
-      forward->handlers.deliver (forward->user, transit->bytes, &origin);
+      deliver_whole (forward, transit->bytes, &origin);
       return;
     }
   whole = pl_reassembly_add (forward->reassembly, transit->bytes, &transit->header, transit->header_len,
                              &transit->from, &origin);
   if (whole)
-    forward->handlers.deliver (forward->user, whole, &origin);
+    deliver_whole (forward, whole, &origin);
 }
 
 static void
@@ -343,14 +354,26 @@ outgoing (Transit *transit)
   return pl_forwarding_rewrite (transit->bytes, transit->header_len, header);
 }
 
+/* Ours, and no node beyond the link gets it. */
+static GBytes *
+spare_certificate (const Transit *transit, const PlNodeId *to, GBytes *message)
+{
+  PlCert *own = pl_table_spared (transit->forward->table, to);
+
+  if (!own || !transit->ours || transit->header.destination_list->len != 1)
+    return NULL;
+  return pl_message_without_certificate (message, pl_cert_der (own));
+}
+
 static gboolean
 forward_direct (Transit *transit, const PlNodeId *to)
 {
-  g_autoptr (GBytes) message = NULL;
+  g_autoptr (GBytes) message = NULL, shorter = NULL;
 
   if (!may_forward (transit) || !(message = outgoing (transit)))
     return FALSE;
-  return send_to (transit->forward, to, message);
+  shorter = spare_certificate (transit, to, message);
+  return send_to (transit->forward, to, shorter ? shorter : message);
 }
 
 static gboolean
@@ -619,9 +642,12 @@ pl_forward_free (PlForward *forward)
 }
 
 void
-pl_forward_add (PlForward *forward, PlCarrier *carrier)
+pl_forward_add (PlForward *forward, PlCarrier *carrier, gboolean spared)
 {
-  pl_table_add (forward->table, carrier);
+  PlCert *own = forward->config.cert;
+
+  /* With several Node-IDs the signature names certificate and Node-ID. */
+  pl_table_add (forward->table, carrier, spared && own && pl_cert_n_node_ids (own) == 1 ? own : NULL);
 }
 
 void

@@ -61,8 +61,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlForward, pl_forward_free)
 /* What another configuration document says; of links that stand already, too. */
 void pl_forward_set_limits (PlForward *forward, guint8 initial_ttl, gsize max_message, gint64 reliability);
 
-/* Takes the carrier and makes a link of it; the newest link to a node is the one used. */
-void pl_forward_add (PlForward *forward, PlCarrier *carrier);
+/* Takes the carrier and makes a link of it; the newest link to a node is the one used. `spared`: the
+ * far side takes our messages that end there without our certificate, which the carrier has proven;
+ * it is put back into those that come, whoever sends them (doc/PROTOCOL). */
+void pl_forward_add (PlForward *forward, PlCarrier *carrier, gboolean spared);
 void pl_forward_disconnect (PlForward *forward, const PlNodeId *id);
 gboolean pl_forward_connected (PlForward *forward, const PlNodeId *id);
 guint pl_forward_n_links (PlForward *forward);

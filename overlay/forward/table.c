@@ -16,6 +16,7 @@ typedef struct {
   PlNodeId id;
   PlLink *link;             /* in use */
   PlLink *old;              /* replaced, still heard; may be NULL */
+  PlCert *own;              /* may be left out of our messages; may be NULL */
   gint64 old_until, old_heard;
   gint64 heard;
 } Entry;
@@ -63,6 +64,7 @@ entry_free (gpointer data)
   pl_link_free (entry->link);
   if (entry->old)
     pl_link_free (entry->old);
+  g_clear_pointer (&entry->own, pl_cert_unref);
   g_free (entry);
 }
 
@@ -189,7 +191,7 @@ make_room (PlTable *table)
 }
 
 void
-pl_table_add (PlTable *table, PlCarrier *carrier)
+pl_table_add (PlTable *table, PlCarrier *carrier, PlCert *own)
 {
   static const PlLinkHandlers handlers = { .message = on_message, .closed = on_closed };
   PlNodeId id = pl_carrier_info (carrier)->node;
@@ -219,6 +221,8 @@ pl_table_add (PlTable *table, PlCarrier *carrier)
         pl_env_arm (table->env, &table->sweep_timer, SWEEP_EVERY, sweep, table);
     }
   entry->heard = pl_env_now (table->env);
+  g_clear_pointer (&entry->own, pl_cert_unref);
+  entry->own = own ? pl_cert_ref (own) : NULL;
   entry->link = pl_link_new (table->env, carrier, &table->options, &handlers, table);
   table->handlers.up (table->user, &id, again);
 }
@@ -234,6 +238,7 @@ pl_table_remove (PlTable *table, const PlNodeId *id, const char *reason)
   g_hash_table_steal (table->entries, &copy);
   discard (table, entry->link);
   discard (table, entry->old);
+  g_clear_pointer (&entry->own, pl_cert_unref);
   g_free (entry);
   table->handlers.down (table->user, &copy, reason);
 }
@@ -260,6 +265,14 @@ pl_table_link (PlTable *table, const PlNodeId *id)
   Entry *entry = g_hash_table_lookup (table->entries, id);
 
   return entry ? entry->link : NULL;
+}
+
+PlCert *
+pl_table_spared (PlTable *table, const PlNodeId *id)
+{
+  Entry *entry = g_hash_table_lookup (table->entries, id);
+
+  return entry ? entry->own : NULL;
 }
 
 gint64

@@ -170,6 +170,131 @@ pl_message_write (PlForwardingHeader *header, GBytes *contents, GPtrArray *certi
   return pl_wire_join (header, data, len);
 }
 
+/* --- the originator's certificate, left out between the two ends of a link --- */
+
+#define FINGERPRINT_LEN 32   /* SHA-256 */
+
+typedef struct {
+  PlForwardingHeader header;
+  GBytes *contents, *bucket, *signature;
+} Parts;
+
+static void
+parts_clear (Parts *parts)
+{
+  pl_forwarding_header_clear (&parts->header);
+  g_clear_pointer (&parts->contents, g_bytes_unref);
+  g_clear_pointer (&parts->bucket, g_bytes_unref);
+  g_clear_pointer (&parts->signature, g_bytes_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Parts, parts_clear)
+
+static gboolean
+split (GBytes *message, Parts *parts)
+{
+  PlReader reader, look;
+  g_autoptr (GBytes) body = NULL, extensions = NULL;
+
+  pl_reader_init_bytes (&reader, message);
+  pl_forwarding_header_read (&reader, &parts->header);
+  look = reader;
+  pl_reader_u16 (&reader);
+  body = pl_reader_opaque (&reader, 4);
+  extensions = pl_reader_opaque (&reader, 4);
+  if (pl_reader_ok (&reader))
+    parts->contents = pl_reader_bytes (&look, reader.pos - look.pos);
+  parts->bucket = pl_reader_opaque (&reader, 2);
+  parts->signature = pl_reader_rest (&reader);
+  return pl_reader_ok (&reader);
+}
+
+static GBytes *
+join (Parts *parts, GBytes *bucket)
+{
+  g_auto (PlWriter) writer;
+  g_autoptr (GBytes) payload = NULL;
+  gsize len;
+  const guint8 *data;
+
+  pl_writer_init (&writer);
+  pl_writer_bytes (&writer, parts->contents);
+  pl_writer_opaque (&writer, bucket, 2);
+  pl_writer_bytes (&writer, parts->signature);
+  payload = pl_writer_finish (&writer);
+  if (!payload)
+    return NULL;
+  data = g_bytes_get_data (payload, &len);
+  return pl_wire_join (&parts->header, data, len);
+}
+
+static GBytes *
+bucket_entry (GBytes *der)
+{
+  g_auto (PlWriter) writer;
+
+  pl_writer_init (&writer);
+  pl_writer_u8 (&writer, CERTIFICATE_X509);
+  pl_writer_opaque (&writer, der, 2);
+  return pl_writer_finish (&writer);
+}
+
+static gboolean
+begins_with (GBytes *bytes, GBytes *start)
+{
+  gsize len, start_len;
+  const guint8 *data = bytes ? g_bytes_get_data (bytes, &len) : NULL, *start_data = g_bytes_get_data (start, &start_len);
+
+  return data && len >= start_len && memcmp (data, start_data, start_len) == 0;
+}
+
+GBytes *
+pl_message_without_certificate (GBytes *message, GBytes *der)
+{
+  g_auto (Parts) parts = { 0 };
+  g_autoptr (GBytes) entry = bucket_entry (der), rest = NULL;
+  gsize len = entry ? g_bytes_get_size (entry) : 0;
+
+  if (!entry || !split (message, &parts) || !begins_with (parts.bucket, entry))
+    return NULL;
+  rest = g_bytes_new_from_bytes (parts.bucket, len, g_bytes_get_size (parts.bucket) - len);
+  return join (&parts, rest);
+}
+
+static gboolean
+is_signed_by (GBytes *signature_bytes, const guint8 *fingerprint)
+{
+  PlSignature signature = { 0 };
+  PlReader reader;
+  gboolean same;
+
+  pl_reader_init_bytes (&reader, signature_bytes);
+  same = pl_signature_read (&reader, &signature) && signature.identity.type == PL_SIGNER_CERT_HASH
+         && signature.identity.hash_alg == PL_HASH_SHA256 && signature.identity.hash
+         && g_bytes_get_size (signature.identity.hash) == FINGERPRINT_LEN
+         && memcmp (g_bytes_get_data (signature.identity.hash, NULL), fingerprint, FINGERPRINT_LEN) == 0;
+  pl_signature_clear (&signature);
+  return same;
+}
+
+GBytes *
+pl_message_with_certificate (GBytes *message, GBytes *der, const guint8 *fingerprint)
+{
+  g_auto (Parts) parts = { 0 };
+  g_autoptr (GBytes) entry = bucket_entry (der);
+  g_autoptr (GByteArray) bucket = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+
+  if (!entry || !split (message, &parts) || !parts.signature || begins_with (parts.bucket, entry)
+      || !is_signed_by (parts.signature, fingerprint))
+    return NULL;
+  bucket = g_byte_array_new ();
+  g_byte_array_append (bucket, g_bytes_get_data (entry, NULL), g_bytes_get_size (entry));
+  if (parts.bucket)
+    g_byte_array_append (bucket, g_bytes_get_data (parts.bucket, NULL), g_bytes_get_size (parts.bucket));
+  bytes = g_byte_array_free_to_bytes (g_steal_pointer (&bucket));
+  return join (&parts, bytes);
+}
+
 GBytes *
 pl_message_rewrite (PlMessage *message)
 {

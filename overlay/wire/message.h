@@ -74,6 +74,11 @@ GBytes *pl_message_contents_write (guint16 code, GBytes *body, GArray *extension
  * NULL. NULL when too long. Caller's. */
 GBytes *pl_message_write (PlForwardingHeader *header, GBytes *contents, GPtrArray *certificates,
                           const PlSignature *signature);
+/* Without `der`, when that is the first of its certificates; else NULL. Caller's. */
+GBytes *pl_message_without_certificate (GBytes *message, GBytes *der);
+/* The way back: with `der` before the others, when its signature names the certificate of this
+ * SHA-256 (32 bytes) and `der` is not the first of them; else NULL. Caller's. */
+GBytes *pl_message_with_certificate (GBytes *message, GBytes *der, const guint8 *fingerprint);
 /* All of it again from the fields, without looking at `contents`. */
 GBytes *pl_message_rewrite (PlMessage *message);
 

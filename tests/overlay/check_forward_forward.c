@@ -120,7 +120,7 @@ connect_named (guint i, gsize max_record, gboolean named)
 {
   far[i].pair = pl_loop_pair_new_named (env, &self, &far[i].id, max_record, named);
   far[i].link = pl_link_new (env, far[i].pair->end[1], &far_options, &far_handlers, &far[i]);
-  pl_forward_add (forward, far[i].pair->end[0]);
+  pl_forward_add (forward, far[i].pair->end[0], FALSE);
 }
 
 static void

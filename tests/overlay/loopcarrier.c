@@ -70,6 +70,12 @@ pl_loop_pair_new (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_re
 PlLoopPair *
 pl_loop_pair_new_named (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_record, gboolean named)
 {
+  return pl_loop_pair_new_certified (env, a, b, max_record, named, NULL);
+}
+
+PlLoopPair *
+pl_loop_pair_new_certified (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_record, gboolean named, PlCert *cert)
+{
   static const PlCarrierFuncs funcs = { loop_send, loop_close, loop_free };
   PlLoopPair *pair = g_new0 (PlLoopPair, 1);
 
@@ -78,7 +84,7 @@ pl_loop_pair_new_named (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize 
   for (guint i = 0; i < 2; i++)
     {
       PlCarrierInfo info = { .node = i ? *a : *b, .max_record = max_record, .rtt = 10 * PL_USEC_PER_MSEC,
-                             .unnamed = !named && i == 0 };
+                             .unnamed = !named && i == 0, .cert = i ? NULL : cert };
 
       pair->impl[i].pair = pair;
       pair->impl[i].side = i;

@@ -19,5 +19,7 @@ struct PlLoopPair {
 PlLoopPair *pl_loop_pair_new (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_record);
 /* The same; `a` does not know which Node-ID of its certificate `b` uses when not `named`. */
 PlLoopPair *pl_loop_pair_new_named (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_record, gboolean named);
+/* The same; `b` has shown `cert` (may be NULL) to `a`. */
+PlLoopPair *pl_loop_pair_new_certified (PlEnv *env, const PlNodeId *a, const PlNodeId *b, gsize max_record, gboolean named, PlCert *cert);
 /* After both carriers are gone. */
 void pl_loop_pair_free (PlLoopPair *pair);
