@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define FIRST_DELAY PL_USEC_PER_SEC  /* registrations go first */
+#define FIRST_DELAY (2 * PL_USEC_PER_SEC)  /* registrations and servers go first */
 
 struct PlTurnSearch {
   PlEnv *env;

@@ -9,8 +9,8 @@
 
 G_BEGIN_DECLS
 
-#define PL_TURN_TRIES_MAX 16                          /* places probed in one search */
-#define PL_TURN_PAUSE_MIN (60 * PL_USEC_PER_SEC)      /* between searches, doubled each time */
+#define PL_TURN_TRIES_MAX 8                           /* places probed in one search */
+#define PL_TURN_PAUSE_MIN (10 * PL_USEC_PER_SEC)      /* between searches, doubled each time */
 #define PL_TURN_PAUSE_MAX (3600 * PL_USEC_PER_SEC)
 #define PL_TURN_MISSES_MAX 3                          /* exchanges in which the server gave no address */
 

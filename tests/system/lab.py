@@ -109,7 +109,8 @@ class World:
 
     # --- the overlay ---
 
-    def make_bootstraps(self, family=4, capture=True):
+    def make_bootstraps(self, family=4, capture=True, config=None):
+        """`config`: more of peerline.conf for some, by name."""
         machines = [self.network.public_host(f'boot{n}', n) for n in range(1, BOOTSTRAPS + 1)]
         addresses = [m.address6 if family == 6 else m.address4 for m in machines]
         self.make_overlay(addresses)
@@ -118,7 +119,7 @@ class World:
             if capture:
                 boot.start_capture()
             self.enroll(boot.daemon)
-            boot.daemon.configure('[overlay]\nrole=bootstrap\n')
+            boot.daemon.configure('[overlay]\nrole=bootstrap\n' + (config or {}).get(boot.name, ''))
             self.bootstraps.append(boot)
         for boot in self.bootstraps:
             self.start_daemon(boot)

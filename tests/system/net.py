@@ -236,8 +236,9 @@ class Network:
             ip(host, '-6', 'route', 'add', 'default', 'dev', 'eth0')
         return host
 
-    def nat_host(self, name, number):
-        """A host on a network of its own behind a router that lets nothing new in."""
+    def nat_host(self, name, number, symmetric=False):
+        """A host on a network of its own behind a router that lets nothing new in; a symmetric one gives
+        each far side another port."""
         router = self.machine(f'nat-{name}')
         self.plug(router, 'wan')
         router.address4 = f'198.51.100.{number}'
@@ -249,7 +250,8 @@ class Network:
             ip(machine, 'link', 'set', device, 'up')
         ip(host, 'route', 'add', 'default', 'via', f'10.{number}.0.1')
         router.write('net/ipv4/ip_forward', '1')
-        router.run('nft', '-f', '-', input=NAT, text=True, check=True)
+        rules = NAT.replace('masquerade', 'masquerade fully-random') if symmetric else NAT
+        router.run('nft', '-f', '-', input=rules, text=True, check=True)
         host.address4, host.address6, host.router = f'10.{number}.0.2', None, router
         return host
 

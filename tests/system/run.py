@@ -19,7 +19,7 @@ NEEDED = ('baresip', 'dumpcap', 'tshark', 'nft', 'ip', 'unshare', 'nsenter', 'se
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--builddir', required=True)
-    parser.add_argument('scenario', nargs='*', help=', '.join(scenarios.ALL))
+    parser.add_argument('scenario', nargs='*', help=', '.join(scenarios.ALL | scenarios.BY_NAME))
     args = parser.parse_args()
     args.builddir = os.path.abspath(args.builddir)
     folder = net.enter()
@@ -29,7 +29,7 @@ def main():
             tap.result(False, f'{tool} is there', 'not installed: ./bootstrap check installs it')
     for name in args.scenario or scenarios.ALL:
         try:
-            scenarios.ALL[name](tap, folder, args.builddir)
+            (scenarios.ALL | scenarios.BY_NAME)[name](tap, folder, args.builddir)
         except net.LabError as e:
             tap.result(False, f'{name}: the lab stands', e)
     return tap.end()

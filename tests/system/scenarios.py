@@ -8,6 +8,7 @@ import statistics
 import time
 
 import net
+import turn
 from audio import tone_bytes
 from capture import Capture, judge, longest_gap, media_flows
 from lab import World
@@ -134,6 +135,21 @@ def outage(tap, folder, builddir):
         for caller, callee in ((alice, bob), (bob, alice)):
             with tap.check(f'outage: {caller.name} dials {callee.name} afterwards'):
                 hang_up(caller, callee, call(caller, callee, 1.0))
+
+
+# --- two symmetric NATs ---
+
+def symmetric(tap, folder, builddir, with_voices=False):
+    if not shutil.which('turnserver'):
+        tap.skip('two symmetric NATs', 'coturn is not installed')
+        return
+    with world(tap, folder, builddir, 'two people behind symmetric NATs') as w:
+        turn.through_turn(tap, w, with_voices)
+
+
+def symmetric_voices(tap, folder, builddir):
+    """baresip 1.0 takes 20 s to try all other pairs before those of the relays."""
+    symmetric(tap, folder, builddir, True)
 
 
 # --- one flat network: death, refusals, meddling ---
@@ -486,4 +502,5 @@ def control(tap, folder, builddir):
         network.remove()
 
 
-ALL = {'control': control, 'nat': behind_nat, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage}
+ALL = {'control': control, 'nat': behind_nat, 'turn': symmetric, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage}
+BY_NAME = {'turn-voices': symmetric_voices}     # takes long and shows little more
