@@ -39,6 +39,8 @@ extern const PlCliCommand pl_cli_enroll_commands[];
 extern const PlCliCommand pl_cli_daemon_commands[];
 extern const PlCliCommand pl_cli_diagnose_commands[];
 extern const PlCliCommand pl_cli_phone_commands[];
+extern const PlCliCommand pl_cli_net_commands[];
+extern const PlCliCommand pl_cli_doctor_commands[];
 
 /* --- output --- */
 

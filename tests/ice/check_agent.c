@@ -3,6 +3,7 @@
 
 #include "base/loop.h"
 #include "ice/agent/agent.h"
+#include "ice/stun/client.h"
 #include "ice/stun/server.h"
 #include "tests/support/test.h"
 
@@ -255,6 +256,39 @@ START_TEST (stun_answers_nothing_else)
 }
 END_TEST
 
+START_TEST (stun_client_learns_how_the_server_sees_it_and_believes_nobody_else)
+{
+  g_autoptr (PlStunClient) client = pl_stun_client_new (), other = pl_stun_client_new ();
+  g_autoptr (GSocketAddress) from = somebody (), seen = NULL;
+  guint8 request[PL_STUN_REQUEST_MAX], reply[PL_STUN_REPLY_MAX];
+  gsize len = pl_stun_client_request (client, request);
+
+  ck_assert_uint_gt (len, 0);
+  len = pl_stun_answer (request, len, from, reply);
+  ck_assert_uint_gt (len, 0);
+  for (gsize cut = 0; cut < len; cut++)
+    ck_assert_ptr_null (pl_stun_client_take_answer (client, reply, cut));
+  ck_assert_ptr_null (pl_stun_client_take_answer (other, reply, len));
+  ck_assert_ptr_null (pl_stun_client_take_answer (client, request, 20));
+  seen = pl_stun_client_take_answer (client, reply, len);
+  ck_assert_ptr_nonnull (seen);
+  ck_assert_uint_eq (g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (seen)), 4711);
+}
+END_TEST
+
+START_TEST (stun_client_asks_only_so_often)
+{
+  g_autoptr (PlStunClient) client = pl_stun_client_new ();
+  guint8 request[PL_STUN_REQUEST_MAX];
+  guint asked = 0;
+
+  while (asked < 1000 && pl_stun_client_request (client, request) > 0)
+    asked++;
+  ck_assert_uint_gt (asked, 3);
+  ck_assert_uint_lt (asked, 1000);
+}
+END_TEST
+
 static gboolean
 stop_waiting (gpointer data)
 {
@@ -310,6 +344,8 @@ main (void)
   tcase_add_test (stun, stun_answers_a_binding_request_with_the_sender);
   tcase_add_test (stun, stun_answers_an_old_request_with_the_plain_address);
   tcase_add_test (stun, stun_answers_nothing_else);
+  tcase_add_test (stun, stun_client_learns_how_the_server_sees_it_and_believes_nobody_else);
+  tcase_add_test (stun, stun_client_asks_only_so_often);
   tcase_add_test (stun, stun_answers_from_the_address_it_was_asked_at);
   tcase_add_test (stun, stun_says_that_the_port_is_taken);
   suite_add_tcase (suite, agent);

@@ -856,7 +856,7 @@ START_TEST (cli_has_help_for_every_command)
     "--help", "--version", "overlay --help", "overlay create --help", "overlay join --help", "overlay list --help",
     "identity --help", "identity create --help", "identity request --help", "identity sign --help",
     "identity import --help", "identity list --help", "status --help", "peers --help", "lookup --help", "redirect --help", "ping --help", "trace --help",
-    "registrations --help", "calls --help", "phone --help", "decode --help",
+    "registrations --help", "calls --help", "phone --help", "net --help", "doctor --help", "decode --help",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (lines); i++)

@@ -78,6 +78,10 @@ def behind_nat(tap, folder, builddir):
             assert all(v >= 0 for v in phases.values()), phases
             tap.say('figure: phases behind two NATs: ' + ', '.join(f'{k} {v:.0f} ms' for k, v in phases.items()))
             tap.figure('post-dial delay behind two NATs', sum(phases.values()), 'ms', 1500)
+        with tap.check('`peerline net` says what NAT each is behind'):
+            for who in (alice, bob):
+                paths = {p['family']: p for p in who.daemon.ask('net')['paths']}
+                assert paths['IPv4']['kind'] == 'nat' and paths['IPv6']['kind'] == 'absent', paths
         with tap.check('BYE from the caller ends both'):
             hang_up(alice, bob, since)
         with tap.check('a second call: BYE from the callee ends both'):
