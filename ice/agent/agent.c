@@ -17,6 +17,11 @@
 #define STUN_INITIAL_TIMEOUT 200 /* ms */
 #define STUN_MAX_RETRANSMISSIONS 4
 #define IDLE_TIMEOUT 1000 /* ms */
+/* libnice looks after the consent of a pair (RFC 7675: every 4 to 6 s at random) by a timer that
+ * comes again after the pacing time, and 4 s later, to find nothing to do. Once no check is left
+ * to be paced, it comes when most of the intervals are over. */
+#define PACING 20        /* ms */
+#define PACING_AT_REST 5800
 
 struct PlIceAgent {
   PlIceAgentHandlers handlers;
@@ -184,6 +189,7 @@ on_state_changed (NiceAgent *nice, guint stream, guint component, guint state, g
 {
   PlIceAgent *agent = data;
 
+  g_object_set (nice, "stun-pacing-timer", state == NICE_COMPONENT_STATE_READY ? PACING_AT_REST : PACING, NULL);
   if (state == NICE_COMPONENT_STATE_FAILED)
     {
       /* Before gathered it speaks of nothing yet. */
