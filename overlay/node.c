@@ -344,6 +344,8 @@ make_layers (PlNode *node)
     .store = node->store,
     .self = node->self,
     .fingers = node->options.fingers,
+    .finger_split = node->options.finger_split,
+    .strict_hops = node->options.strict_hops,
     .need_all = node->options.role == PL_ROLE_AUTO,
   };
 

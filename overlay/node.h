@@ -35,6 +35,8 @@ typedef struct {
   gboolean find_turn;    /* behind a NAT: use a TURN server of the overlay, when it offers one (9) */
   const PlTurnOfferOptions *turn; /* one that runs beside this peer; copied; NULL: none */
   guint fingers;         /* size of the finger table, 0: 16, at most 128 (10.7.4.3) */
+  guint finger_split;    /* a peer in each of 2^split parts of a finger's range, at most 3 */
+  gboolean strict_hops;  /* next hops by 10.3 to the letter (doc/PROTOCOL, Next hops) */
 } PlNodeOptions;
 
 /* A link of an application (SIP), up and mutually certified. */

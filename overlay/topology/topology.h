@@ -70,6 +70,8 @@ typedef struct {
   PlStore *store;
   PlNodeId self;
   guint fingers;          /* size of the finger table, 0: 16, at most 128 (10.7.4.3) */
+  guint finger_split;     /* a peer in each of 2^split parts of a finger's range, at most 3 */
+  gboolean strict_hops;   /* 10.3 to the letter: what others say of their range is not used */
   gboolean need_all;      /* join only when links to all neighbours stand (role auto) */
 } PlTopologyConfig;
 

@@ -41,6 +41,8 @@ static const GOptionEntry entries[] = {
   { "reorder", 0, 0, G_OPTION_ARG_DOUBLE, &options.reorder, "records held back up to 50 ms (0)", "PERCENT" },
   { "delay", 0, 0, G_OPTION_ARG_STRING, &delay, "one-way delay, uniform (10-40)", "MIN-MAX" },
   { "places", 0, 0, G_OPTION_ARG_INT, &options.places, "places that keep each registration (3, as in overlays made here)", "K" },
+  { "strict-hops", 0, 0, G_OPTION_ARG_NONE, &options.strict_hops, "next hops by RFC 6940 10.3 to the letter", NULL },
+  { "finger-split", 0, 0, G_OPTION_ARG_INT, &options.finger_split, "larger routing tables: 2^B fingers for each of RFC 6940, B from 0 to 3 (0)", "B" },
   { "silent", 0, 0, G_OPTION_ARG_DOUBLE, &options.silent, "peers that forward and answer nothing (0)", "PERCENT" },
   { "natted", 0, 0, G_OPTION_ARG_DOUBLE, &options.natted, "peers behind a NAT (0)", "PERCENT" },
   { "symmetric", 0, 0, G_OPTION_ARG_DOUBLE, &options.symmetric, "  of these behind a symmetric one (100)", "PERCENT" },
@@ -143,6 +145,8 @@ check_options (int argc, char **argv, GError **error)
   options.pareto = churn && g_str_equal (churn, "pareto");
   if (options.places < 1 || options.places > PL_REGISTRATION_PLACES_MAX)
     return refuse (error, "%s is a number from 1 to 8", "--places");
+  if (options.finger_split < 0 || options.finger_split > 3)
+    return refuse (error, "%s is a number from 0 to 3", "--finger-split");
   if (options.bootstraps == 0)
     options.bootstraps = options.peers < 64 ? 1 : 4;
   if (options.join_rate == 0)

@@ -21,6 +21,8 @@ typedef struct {
   gdouble partition;            /* how long half of all is cut off, 0: not */
   gdouble massacre;             /* percent that die at the same instant, 0: none */
   gdouble event_at;             /* when, after the peers have settled */
+  gint finger_split;            /* PlNodeOptions.finger_split */
+  gboolean strict_hops;         /* PlNodeOptions.strict_hops */
   gboolean stub, json;
   char *plot;
 } PlSimOptions;

@@ -281,6 +281,7 @@ birth (gpointer data)
   PlNodeOptions options = {
     !ordinary ? PL_ROLE_BOOTSTRAP : swarm->options.promote_after < 0 ? PL_ROLE_PEER : PL_ROLE_AUTO,
     MAX (swarm->options.promote_after, 0) * PL_USEC_PER_SEC, peer->index == 0,
+    .finger_split = swarm->options.finger_split, .strict_hops = swarm->options.strict_hops,
   };
   g_autofree char *host = ordinary ? NULL : g_strdup_printf ("bootstrap%u", peer->index);
   PlTransport *transport = pl_vnet_transport_behind (swarm->net, peer->env, peer->identity, swarm->trust, host, PORT, peer->nat);

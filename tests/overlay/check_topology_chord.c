@@ -119,6 +119,8 @@ static PlNodeId self;
 static gboolean answers_pings, refuses_copies;
 static guint n_searched[129];    /* places that were pinged, by finger */
 static guint fingers;            /* of the next topology, 0: default */
+static guint finger_split;
+static gboolean strict_hops;
 static const PlNodeId *silent; /* whose link does not answer */
 
 static void
@@ -197,6 +199,8 @@ setup (void)
   store = pl_store_new (env, pl_test_pki_document (pki), trust, NULL, NULL);
   config.env = env;
   config.fingers = fingers;
+  config.finger_split = finger_split;
+  config.strict_hops = strict_hops;
   self = config.self;
   answers_pings = refuses_copies = FALSE;
   memset (n_searched, 0, sizeof n_searched);
@@ -221,11 +225,16 @@ teardown (void)
 }
 
 static guint16
-update_from (const PlNodeId *from, const guint8 *successors, guint n)
+update_of (const PlNodeId *from, const PlNodeId *predecessor, const guint8 *successors, guint n)
 {
   g_auto (PlChordUpdate) update = { .type = PL_CHORD_UPDATE_NEIGHBORS };
   g_autoptr (GBytes) body = NULL, answer = NULL;
 
+  if (predecessor)
+    {
+      update.predecessors = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+      g_array_append_vals (update.predecessors, predecessor, 1);
+    }
   update.successors = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
   for (guint i = 0; i < n; i++)
     {
@@ -235,6 +244,12 @@ update_from (const PlNodeId *from, const guint8 *successors, guint n)
     }
   body = pl_body_write (pl_body_type (PL_MESSAGE_UPDATE_REQ), &update);
   return pl_topology_handle (topology, PL_MESSAGE_UPDATE_REQ, from, from, body, &answer);
+}
+
+static guint16
+update_from (const PlNodeId *from, const guint8 *successors, guint n)
+{
+  return update_of (from, NULL, successors, n);
 }
 
 START_TEST (node_outside_attaches_to_the_place_after_its_own) /* 244, 343 */
@@ -484,6 +499,63 @@ START_TEST (place_we_hold_a_copy_of_goes_to_its_peer_and_then_to_us)
 }
 END_TEST
 
+static guint8
+next_hop (guint8 to)
+{
+  PlNodeId place = node (to), hops[8];
+
+  ck_assert_uint_gt (pl_topology_hops (topology, &place, hops, 8), 0);
+  return hops[0].b[0];
+}
+
+static void
+meet_nine_peers (void)
+{
+  static const guint8 ids[] = { 0x10, 0x20, 0x30, 0x40, 0x60, 0x70, 0x80, 0x90, 0xc0 };
+
+  pl_topology_start_ring (topology);
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      PlNodeId id = node (ids[i]);
+
+      pl_topology_link_up (topology, &id);
+      update_from (&id, NULL, 0);
+    }
+}
+
+/* Straight to whom a place belongs, when he said so and nobody we know lies between. */
+START_TEST (place_goes_to_the_peer_that_said_its_range_holds_it)
+{
+  PlNodeId far = node (0xc0), before = node (0xa0), between = node (0xb0);
+
+  meet_nine_peers ();
+  ck_assert_uint_eq (next_hop (0xa8), 0x90);
+  update_of (&far, &before, NULL, 0);
+  ck_assert_uint_eq (next_hop (0xa8), 0xc0);
+  ck_assert_uint_eq (next_hop (0xa0), 0x90); /* the one before it */
+  pl_topology_link_up (topology, &between);
+  update_from (&between, NULL, 0);
+  ck_assert_uint_eq (next_hop (0xa8), 0x90); /* it has not told its range */
+  ck_assert_uint_eq (next_hop (0xb8), 0xc0);
+  update_from (&far, NULL, 0);
+  ck_assert_uint_eq (next_hop (0xb8), 0xb0);
+}
+END_TEST
+
+START_TEST (place_goes_to_the_peer_before_it_where_the_rfc_is_followed_to_the_letter) /* 240 */
+{
+  PlNodeId far = node (0xc0), before = node (0xa0);
+
+  teardown ();
+  strict_hops = TRUE;
+  setup ();
+  strict_hops = FALSE;
+  meet_nine_peers ();
+  update_of (&far, &before, NULL, 0);
+  ck_assert_uint_eq (next_hop (0xa8), 0x90);
+}
+END_TEST
+
 /* 93, S2-08: a peer in between speaks against a claim while it answers; it is asked at once. */
 START_TEST (claim_is_doubted_while_a_nearer_peer_answers)
 {
@@ -639,6 +711,20 @@ START_TEST (finger_table_grows_as_far_as_it_is_told) /* 273 */
 }
 END_TEST
 
+START_TEST (finger_range_is_searched_in_as_many_parts_as_it_is_told)
+{
+  teardown ();
+  finger_split = 2;
+  setup ();
+  finger_split = 0;
+  start_with_neighbours ();
+  pl_universe_run (universe, 60 * PL_USEC_PER_SEC);
+  for (guint i = 1; i <= 16; i++)
+    ck_assert_uint_eq (n_searched[i], 4);
+  ck_assert_uint_eq (n_searched[17], 0);
+}
+END_TEST
+
 START_TEST (route_query_names_the_next_peer) /* 275, 287 */
 {
   PlNodeId a = node (0x90), place = node (0x80);
@@ -697,12 +783,15 @@ suite (void)
   tcase_add_test (c, only_peers_of_the_ring_may_bring_copies_and_only_of_what_we_keep);
   tcase_add_test (c, copies_come_only_from_the_three_holders_or_nearer_ones);
   tcase_add_test (c, place_we_hold_a_copy_of_goes_to_its_peer_and_then_to_us);
+  tcase_add_test (c, place_goes_to_the_peer_that_said_its_range_holds_it);
+  tcase_add_test (c, place_goes_to_the_peer_before_it_where_the_rfc_is_followed_to_the_letter);
   tcase_add_test (c, claim_is_doubted_while_a_nearer_peer_answers);
   tcase_add_test (c, refused_copy_is_offered_again_while_the_ring_settles);
   tcase_add_test (c, neighbours_are_told_about_every_ten_minutes);
   tcase_add_test (c, joins_during_a_transfer_start_no_other);
   tcase_add_test (c, fingers_are_searched_for_at_the_start_and_then_hourly);
   tcase_add_test (c, finger_table_grows_as_far_as_it_is_told);
+  tcase_add_test (c, finger_range_is_searched_in_as_many_parts_as_it_is_told);
   tcase_add_test (c, route_query_names_the_next_peer);
   tcase_add_test (c, malformed_bodies_are_refused);
   suite_add_tcase (s, c);

@@ -11,6 +11,7 @@
 G_BEGIN_DECLS
 
 #define PL_CHORD_CANDIDATES_MAX 128
+#define PL_CHORD_FINGER_SPLIT_MAX 3
 #define PL_CHORD_NAMED_MAX 16        /* candidates that one peer named */
 #define PL_CHORD_ATTACHES_MAX 6      /* at a time, for neighbours */
 #define PL_CHORD_ATTACHES_OF_ONE 4   /* of those, to nodes that one peer named */
@@ -24,6 +25,8 @@ G_BEGIN_DECLS
 /* A directly connected node. */
 typedef struct {
   PlNodeId id;
+  PlNodeId before;   /* its predecessor, as its last Update has it */
+  gboolean has_before;
   gboolean peer;     /* an Update of its own came: it may be routed through (6.5.1) */
   gboolean finger;
   gboolean ours;     /* we attached: it is ours to end when nobody needs it */
@@ -59,7 +62,7 @@ typedef struct PlChord {
   PlTimer *announce_timer, *announce_all_timer, *stabilise_timer;
 
   /* finger.c */
-  guint finger_next;        /* 1..16 while a search runs, else 0 */
+  guint finger_next;        /* part of a range while a search runs, else 0 */
   gboolean finger_random;
   gint64 fingers_searched;  /* when places were last tried at random */
   PlTimer *finger_timer;

@@ -198,13 +198,26 @@ chord_link_down (PlTopology *topology, const PlNodeId *id)
     pl_chord_fingers_run (chord, FALSE);
 }
 
+/* The first peer at or after the place that we know, if by its own word no other lies between: the
+ * place is its, though 10.3 would go through its predecessor. It can't lie to more places than those
+ * between it and the peer before it that we know, which could as well. */
+static const PlNodeId *
+find_owner (PlChord *chord, const PlNodeId *place)
+{
+  const PlNodeId *first = chord->config.strict_hops ? NULL : pl_ring_first_from (chord->ring, place);
+  PlChordLink *link = first ? pl_chord_link (chord, first) : NULL;
+
+  return link && link->has_before && pl_node_id_between (place, &link->before, first) ? first : NULL;
+}
+
 static guint
 chord_hops (PlTopology *topology, const PlNodeId *place, PlNodeId *hops, guint max)
 {
   PlChord *chord = (PlChord *) topology;
   GHashTableIter iter;
   gpointer key;
-  guint n;
+  const PlNodeId *owner;
+  guint n = 0;
 
   /* We hold the copies, so that its peer is a neighbour: straight to it, and when it is gone we
    * have what it had. */
@@ -215,7 +228,9 @@ chord_hops (PlTopology *topology, const PlNodeId *place, PlNodeId *hops, guint m
       hops[n++] = chord->config.self;
       return n;
     }
-  n = pl_ring_hops (chord->ring, place, hops, max);
+  if (max > 0 && (owner = find_owner (chord, place)))
+    hops[n++] = *owner;
+  n += pl_ring_hops (chord->ring, place, hops + n, max - n);
   if (n > 0 || chord->state == PL_TOPOLOGY_JOINED)
     return n;
   /* Nobody has told us about himself yet: the bootstrap node is all there is. */

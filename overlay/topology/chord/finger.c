@@ -26,17 +26,34 @@ table_size (const PlChord *chord)
   return chord->config.fingers ? MIN (chord->config.fingers, PL_CHORD_FINGERS_MAX) : PL_CHORD_FINGERS;
 }
 
-/* Range of finger i: [n + 2^(128-i), n + 2^(128-(i-1)) - 1]. */
-static void
-finger_range (PlChord *chord, guint i, PlNodeId *from, PlNodeId *upto)
+static guint
+split (const PlChord *chord)
+{
+  return MIN (chord->config.finger_split, PL_CHORD_FINGER_SPLIT_MAX);
+}
+
+/* Parts of finger ranges that are looked at, counted from 1. */
+static guint
+n_parts (const PlChord *chord)
+{
+  return MIN (table_size (chord), 128 - split (chord)) << split (chord);
+}
+
+/* The range of finger i is [n + 2^(128-i), n + 2^(128-(i-1)) - 1]; its parts are of equal size,
+ * 2^bits, which is returned. */
+static guint
+part_range (PlChord *chord, guint part, PlNodeId *from, PlNodeId *upto)
 {
   PlNodeId one = { .b = { [PL_NODE_ID_LEN - 1] = 1 } };
-  PlNodeId next = chord->config.self;
+  guint i = ((part - 1) >> split (chord)) + 1, bits = 128 - i - split (chord);
+  PlNodeId next;
 
   *from = pl_node_id_add_power (&chord->config.self, 128 - i);
-  if (i > 1)
-    next = pl_node_id_add_power (&chord->config.self, 128 - (i - 1));
+  for (guint skip = (part - 1) & ((1 << split (chord)) - 1); skip > 0; skip--)
+    *from = pl_node_id_add_power (from, bits);
+  next = pl_node_id_add_power (from, bits);
   *upto = pl_node_id_sub (&next, &one);
+  return bits;
 }
 
 gboolean
@@ -52,11 +69,13 @@ pl_chord_needs (PlChord *chord, const PlNodeId *id)
 {
   if (pl_ring_is_neighbour (chord->ring, id))
     return TRUE;
-  for (guint i = 1; i <= table_size (chord); i++)
+  for (guint part = 1; part <= n_parts (chord); part++)
     {
-      PlNodeId place = pl_node_id_add_power (&chord->config.self, 128 - i);
-      const PlNodeId *first = pl_ring_first_from (chord->ring, &place);
+      PlNodeId place, upto;
+      const PlNodeId *first;
 
+      part_range (chord, part, &place, &upto);
+      first = pl_ring_first_from (chord->ring, &place);
       if (first && pl_node_id_equal (first, id))
         return TRUE;
     }
@@ -133,13 +152,13 @@ search_place (PlChord *chord, const PlNodeId *place)
 }
 
 static PlNodeId
-random_place (PlChord *chord, guint i)
+random_offset (PlChord *chord, guint bits)
 {
   PlNodeId offset = { { 0 } };
 
   pl_env_random (chord->config.env, offset.b, sizeof offset.b);
-  /* below 2^(128-i): clear the i top bits */
-  for (guint bit = 0; bit < i; bit++)
+  /* below 2^bits: clear what is above */
+  for (guint bit = 0; bit < 128 - bits; bit++)
     offset.b[bit / 8] &= ~(0x80 >> bit % 8);
   return offset;
 }
@@ -149,19 +168,18 @@ search_next (gpointer data)
 {
   PlChord *chord = data;
 
-  while (chord->state == PL_TOPOLOGY_JOINED && chord->finger_next && chord->finger_next <= table_size (chord))
+  while (chord->state == PL_TOPOLOGY_JOINED && chord->finger_next && chord->finger_next <= n_parts (chord))
     {
-      guint i = chord->finger_next++;
       PlNodeId from, upto;
+      guint bits = part_range (chord, chord->finger_next++, &from, &upto);
 
-      finger_range (chord, i, &from, &upto);
       if (is_covered (chord, &from))
         break;
       if (pl_ring_has_between (chord->ring, &from, &upto))
         continue;
       if (chord->finger_random)
         {
-          PlNodeId offset = random_place (chord, i);
+          PlNodeId offset = random_offset (chord, bits);
 
           if (pl_env_random_below (chord->config.env, 2) == 0)
             continue;

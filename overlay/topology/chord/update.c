@@ -246,6 +246,8 @@ pl_chord_on_update (PlChord *chord, const PlNodeId *signer, const PlNodeId *link
       && update.type != PL_CHORD_UPDATE_FULL)
     return PL_ERROR_INVALID_MESSAGE;
   link->peer = TRUE;
+  if ((link->has_before = update.predecessors && update.predecessors->len > 0))
+    link->before = g_array_index (update.predecessors, PlNodeId, 0);
   if (pl_ring_add (chord->ring, &from))
     pl_chord_changed (chord, FALSE);
   named = consider (chord, update.predecessors, &from);
