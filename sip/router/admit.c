@@ -77,6 +77,35 @@ pl_step_loop (PlRequest *request)
   return PL_STEP_CONTINUE;
 }
 
+/* The same request by another way, while this one is under way: it was forked before it came to us,
+ * and its phones ring already (RFC 3261, 8.2.2.2). One that is for somebody else is no copy. */
+static gboolean
+is_merged (const PlRequest *one, const PlRequest *other)
+{
+  const sip_t *a = one->sip, *b = other->sip;
+
+  return one != other && !other->answered && pl_source_is_far (&one->source) == pl_source_is_far (&other->source)
+         && a->sip_cseq->cs_seq == b->sip_cseq->cs_seq && a->sip_cseq->cs_method == b->sip_cseq->cs_method
+         && g_strcmp0 (a->sip_call_id->i_id, b->sip_call_id->i_id) == 0
+         && g_strcmp0 (a->sip_from->a_tag, b->sip_from->a_tag) == 0
+         && url_cmp (a->sip_request->rq_url, b->sip_request->rq_url) == 0;
+}
+
+PlStepResult
+pl_step_merged (PlRequest *request)
+{
+  GPtrArray *all = request->router->requests;
+
+  for (guint i = 0; !request->sip->sip_to->a_tag && i < all->len; i++)
+    {
+      const PlRequest *other = all->pdata[i];
+
+      if (other->target && is_merged (request, other))
+        return pl_request_answer (request, 482, "Merged Request", NULL);
+    }
+  return PL_STEP_CONTINUE;
+}
+
 /* --- load --- */
 
 /* How many transactions of the last 32 s nta still holds. */

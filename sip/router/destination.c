@@ -41,16 +41,19 @@ add_phone (PlRequest *request, const char *flow, const char *contact, const char
   pl_request_add_branch (request, branch);
 }
 
-static void
-add_far (PlRequest *request, const char *node, const char *aor, const char *prefs)
+/* Not to ourselves. */
+PlBranch *
+pl_request_add_far (PlRequest *request, const PlResolved *node)
 {
-  PlBranch *branch = branch_new (request, TRUE, prefs);
+  const char *own = request->in_dialog ? NULL : pl_router_own_node (request->router, request->from_aor);
+  PlBranch *branch = own && g_ascii_strcasecmp (node->node, own) == 0 ? NULL : branch_new (request, TRUE, node->prefs);
 
   if (!branch)
-    return;
-  branch->node = g_ascii_strdown (node, -1);
-  branch->aor = g_strdup (aor);
+    return NULL;
+  branch->node = g_ascii_strdown (node->node, -1);
+  branch->aor = g_strdup (node->aor);
   pl_request_add_branch (request, branch);
+  return branch;
 }
 
 /* The phones that registered for `aor` and are there now, but not the one that asks. A TCP
@@ -197,7 +200,7 @@ destination_in_dialog (PlRequest *request)
   request->local = token->far_node[0] == '\0';
   if (!request->local && !pl_source_is_far (&request->source))
     {
-      add_far (request, token->far_node, token->far_aor, "");
+      pl_request_add_far (request, &(PlResolved){ token->far_node, token->far_aor, "" });
       return PL_STEP_CONTINUE;
     }
   if (!pl_token_phone (request->router, token, &request->source, request->sip, &flow, &contact))
@@ -260,10 +263,9 @@ is_found (PlRequest *request, PlResolveResult result)
   return FALSE;
 }
 
-/* The caller hears where the call goes (RFC 3261, 21.1.3); a name is no secret of ours, it stands
- * in the overlay. */
-static void
-tell_redirection (PlRequest *request, const char *aor)
+/* RFC 3261, 21.1.3. Who somebody is redirected to is no secret of ours: it stands in the overlay. */
+void
+pl_tell_redirection (PlRequest *request, const char *aor)
 {
   g_autofree char *phrase = g_strdup_printf ("Redirected to %s", aor);
   PlCall *call = pl_request_call (request);
@@ -281,7 +283,6 @@ static void
 on_resolved (gpointer user, PlResolveResult result, const PlResolved *nodes, gsize n)
 {
   PlRequest *request = user;
-  const char *own = pl_router_own_node (request->router, request->from_aor);
   const char *redirected = NULL;
   PlCall *call = pl_request_call (request);
 
@@ -292,9 +293,7 @@ on_resolved (gpointer user, PlResolveResult result, const PlResolved *nodes, gsi
     return;
   for (gsize i = 0; i < n && request->branches->len < PL_TARGETS_MAX; i++)
     {
-      if (own && g_ascii_strcasecmp (nodes[i].node, own) == 0)
-        continue;
-      add_far (request, nodes[i].node, nodes[i].aor, nodes[i].prefs);
+      pl_request_add_far (request, &nodes[i]);
       if (!redirected && strcmp (nodes[i].aor, request->target) != 0)
         redirected = nodes[i].aor;
     }
@@ -304,7 +303,7 @@ on_resolved (gpointer user, PlResolveResult result, const PlResolved *nodes, gsi
       return;
     }
   if (redirected)
-    tell_redirection (request, redirected);
+    pl_tell_redirection (request, redirected);
   pl_request_run (request);
 }
 
@@ -328,7 +327,7 @@ destination_from_phone (PlRequest *request, const char *node)
   begin_call (request);
   if (node && !(own && g_ascii_strcasecmp (node, own) == 0))
     {
-      add_far (request, node, request->target, "");
+      pl_request_add_far (request, &(PlResolved){ node, request->target, "" });
       return PL_STEP_CONTINUE;
     }
   request->resolving = router->parts.resolver->funcs->resolve (router->parts.resolver->impl, request->from_aor,

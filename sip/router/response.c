@@ -172,7 +172,21 @@ on_success (PlBranch *branch, msg_t *msg, const sip_t *sip)
     }
   note_progress (branch, sip, PL_CALL_ESTABLISHED);
   note_target (branch, sip);
-  pl_request_cancel_branches (request);
+  pl_request_cancel_branches (request, "SIP;cause=200;text=\"Call completed elsewhere\"");
+}
+
+static void
+on_failure (PlBranch *branch, msg_t *msg, const sip_t *sip)
+{
+  int status = sip->sip_status->st_status;
+  g_autofree char *reason = g_strdup_printf ("SIP;cause=%d;text=\"%s\"", status, sip_status_phrase (status));
+
+  if (pl_recurse (branch, sip))
+    return;
+  /* that one phone is overloaded says nothing of us (RFC 3261, 16.7 step 6) */
+  pl_offer_best (branch, status == 503 ? 500 : status, status == 503 ? NULL : msg);
+  if (status >= 600)
+    pl_request_cancel_branches (branch->request, reason);
 }
 
 static void
@@ -189,11 +203,7 @@ on_final (PlBranch *branch, nta_outgoing_t *orq, const sip_t *sip)
   else if (status < 300)
     on_success (branch, msg, sip);
   else
-    {
-      pl_offer_best (branch, status, msg);
-      if (status >= 600)
-        pl_request_cancel_branches (request);
-    }
+    on_failure (branch, msg, sip);
   if (msg)
     msg_destroy (msg);
   nta_outgoing_destroy (orq);
@@ -232,13 +242,13 @@ rank (int status)
   switch (status)
     {
     case 401: case 407: case 415: case 420: case 484: case 488:
-      return 100; /* tells the caller how to try again */
+      return 200; /* tells the caller how to try again */
     case 408: case 480: case 404:
       return 499; /* says least */
     case 487:
       return 490;
     default:
-      return status >= 500 ? status : status - 150; /* 3xx, then 4xx, then 5xx */
+      return status < 400 ? status - 200 : status >= 500 ? status : status - 150; /* 3xx, then 4xx, then 5xx */
     }
 }
 
@@ -256,6 +266,27 @@ pl_offer_best (PlBranch *branch, int status, msg_t *msg)
   request->best_status = status;
 }
 
+/* Of an answer that is our own, in words for the caller. */
+static const char *
+phrase_of (int status)
+{
+  switch (status)
+    {
+    case 403:
+      return "Another Person Is There";
+    case 408:
+      return "No Answer";
+    case 480:
+      return "Not Reachable Now";
+    case 482:
+      return "Redirected in a Circle";
+    case 500:
+      return "The Phone Has a Problem";
+    default:
+      return sip_status_phrase (status);
+    }
+}
+
 void
 pl_answer_best (PlRequest *request)
 {
@@ -264,7 +295,7 @@ pl_answer_best (PlRequest *request)
 
   if (!request->best || !relay (request->best_branch, request->best))
     {
-      pl_request_answer (request, status, sip_status_phrase (status), NULL);
+      pl_request_answer (request, status, phrase_of (status), NULL);
       return;
     }
   request->answered = TRUE;

@@ -19,6 +19,8 @@ G_BEGIN_DECLS
 #define PL_REQUESTS_MAX 1000                     /* transactions under way */
 #define PL_TRANSACTIONS_MAX 4000                 /* in 32 s: nta keeps some 8 kB of each that long */
 #define PL_TARGETS_MAX 10                        /* branches of one request */
+#define PL_REDIRECTS_MAX 8                       /* people one request is sent on to by 3xx answers */
+#define PL_REASON_MAX 256                        /* bytes of a Reason that is passed on */
 #define PL_MAX_FORWARDS 70
 #define PL_CONNECT_TIME (4500 * PL_USEC_PER_MSEC) /* look-up and connection together: 480 within 5 s */
 #define PL_STAGE_TIME (15 * PL_USEC_PER_SEC)     /* that phones ring before those of a lower q ring, too */
@@ -86,6 +88,8 @@ struct PlRequest {
   msg_t *best;            /* NULL: a status without a message */
   PlBranch *best_branch;
   int best_status;
+  GPtrArray *redirects;   /* AoRs that 3xx answers named (RFC 3261, 16.7 step 4) */
+  guint redirected;       /* of them looked up */
   gboolean answered, cancelled, lingering;
   PlTimer *deadline;
 };
@@ -104,6 +108,7 @@ pl_source_is_far (const PlSource *source)
 PlStepResult pl_step_sanity (PlRequest *request);
 PlStepResult pl_step_max_forwards (PlRequest *request);
 PlStepResult pl_step_loop (PlRequest *request);
+PlStepResult pl_step_merged (PlRequest *request);
 PlStepResult pl_step_load (PlRequest *request);
 PlStepResult pl_step_dialog (PlRequest *request);
 PlStepResult pl_step_identity (PlRequest *request);
@@ -121,6 +126,10 @@ PlToken *pl_open_route_token (PlRouter *router, const sip_t *sip, guint *own_rou
 PlStepResult pl_step_destination (PlRequest *request);
 PlStepResult pl_step_media (PlRequest *request);
 PlStepResult pl_step_forward (PlRequest *request);
+/* A branch to a node that was looked up; NULL: to none that may be called. */
+PlBranch *pl_request_add_far (PlRequest *request, const PlResolved *node);
+/* The caller hears where the call goes. */
+void pl_tell_redirection (PlRequest *request, const char *aor);
 /* The flow and target of the phone the token leads to, seen from the sender. FALSE: gone. */
 gboolean pl_token_phone (PlRouter *router, const PlToken *token, const PlSource *source, const sip_t *sip,
                          char **flow, char **contact);
@@ -164,6 +173,12 @@ void pl_offer_best (PlBranch *branch, int status, msg_t *msg);
 /* Answers with the best of them. */
 void pl_answer_best (PlRequest *request);
 
+/* --- recurse.c: where a 3xx of a far side leads --- */
+/* TRUE: all whom it names will be called, or have been, so the caller need not see it. */
+gboolean pl_recurse (PlBranch *branch, const sip_t *response);
+/* Looks up the next of them; FALSE: there is none. */
+gboolean pl_recurse_next (PlRequest *request);
+
 /* --- stateless.c: ACK for 2xx, responses without transaction --- */
 void pl_on_ack (PlRouter *router, msg_t *msg, sip_t *sip);
 void pl_on_stray_response (PlRouter *router, msg_t *msg, sip_t *sip);
@@ -190,7 +205,8 @@ void pl_request_add_branch (PlRequest *request, PlBranch *branch);
 void pl_request_send_branches (PlRequest *request);
 /* After a branch has ended: answers, or frees the request when all is done. */
 void pl_request_check (PlRequest *request);
-void pl_request_cancel_branches (PlRequest *request);
+/* `reason`: the value of a Reason header (RFC 3326) in the CANCELs, NULL: none. */
+void pl_request_cancel_branches (PlRequest *request, const char *reason);
 /* The branch has failed with this status, without a message. */
 void pl_branch_fail (PlBranch *branch, int status);
 void pl_branch_send (PlBranch *branch);

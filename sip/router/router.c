@@ -16,6 +16,7 @@ static const Step steps[] = {
   { "sanity", pl_step_sanity },
   { "max-forwards", pl_step_max_forwards },
   { "loop", pl_step_loop },
+  { "merged", pl_step_merged },
   { "load", pl_step_load },
   { "dialog", pl_step_dialog },
   { "identity", pl_step_identity },
@@ -209,9 +210,12 @@ pl_request_send_branches (PlRequest *request)
 static gboolean
 has_next_stage (PlRequest *request)
 {
-  const PlBranch *last = request->branches->len ? g_ptr_array_index (request->branches, request->branches->len - 1) : NULL;
-
-  return last && last->stage > request->stage && !request->answered && !request->cancelled && request->best_status < 600;
+  if (request->answered || request->cancelled || request->best_status >= 600)
+    return FALSE;
+  for (guint i = 0; i < request->branches->len; i++)
+    if (((PlBranch *) request->branches->pdata[i])->stage > request->stage)
+      return TRUE;
+  return FALSE;
 }
 
 static gboolean
@@ -238,7 +242,7 @@ begin_next_stage (PlRequest *request)
 }
 
 void
-pl_request_cancel_branches (PlRequest *request)
+pl_request_cancel_branches (PlRequest *request, const char *reason)
 {
   for (guint i = 0; i < request->branches->len; i++)
     {
@@ -248,7 +252,7 @@ pl_request_cancel_branches (PlRequest *request)
         continue;
       branch->cancelled = TRUE;
       if (branch->orq && nta_outgoing_method (branch->orq) == sip_method_invite)
-        nta_outgoing_tcancel (branch->orq, NULL, NULL, TAG_END ());
+        nta_outgoing_tcancel (branch->orq, NULL, NULL, TAG_IF (reason, SIPTAG_REASON_STR (reason)), TAG_END ());
       else if (!branch->orq)
         pl_branch_fail (branch, 487);
     }
@@ -269,6 +273,7 @@ request_free (gpointer data)
   for (guint i = 0; i < request->branches->len; i++)
     pl_far_cancel_wait (router->parts.fars, request->branches->pdata[i]);
   g_ptr_array_unref (request->branches);
+  g_ptr_array_unref (request->redirects);
   if (request->best)
     msg_destroy (request->best);
   if (request->irq)
@@ -365,8 +370,24 @@ end_of_patience (PlRequest *request)
   if (!nobody_hears (request))
     return;
   pl_answer_best (request);
-  pl_request_cancel_branches (request);
+  pl_request_cancel_branches (request, NULL);
   finish_later (request);
+}
+
+/* A look-up that takes too long: without it there is nobody to call, or others that were. */
+static void
+end_look_up (PlRequest *request)
+{
+  const PlResolver *resolver = request->router->parts.resolver;
+
+  if (request->branches->len == 0)
+    {
+      pl_request_answer (request, 480, "Look-up Took Too Long", NULL);
+      return;
+    }
+  resolver->funcs->cancel (resolver->impl, g_steal_pointer (&request->resolving));
+  pl_offer_best (request->branches->pdata[0], 480, NULL);
+  pl_request_check (request);
 }
 
 static void
@@ -387,7 +408,7 @@ on_deadline (gpointer data)
   else if (request->cancelled)
     pl_request_answer (request, 487, "Request Terminated", NULL);
   else if (request->resolving)
-    pl_request_answer (request, 480, "Look-up Took Too Long", NULL);
+    end_look_up (request);
   else
     end_of_patience (request);
 }
@@ -397,6 +418,11 @@ pl_request_check (PlRequest *request)
 {
   if (request->resolving)
     return;
+  if (pl_recurse_next (request))
+    {
+      pl_env_arm (request->router->parts.env, &request->deadline, PL_CONNECT_TIME, on_deadline, request);
+      return;
+    }
   while (has_next_stage (request) && stage_done (request))
     begin_next_stage (request);
   if (!all_done (request))
@@ -412,6 +438,7 @@ pl_request_answer (PlRequest *request, int status, const char *phrase, const cha
   PlRouter *router = request->router;
   const PlResolver *resolver = router->parts.resolver;
   g_autofree char *text = warning ? g_strdup_printf ("399 peerline \"%s\"", warning) : NULL;
+  g_autofree char *reason = g_strdup_printf ("SIP;cause=%d;text=\"%s\"", status, phrase);
   PlCall *call = request->in_dialog ? NULL : pl_request_call (request);
 
   if (request->answered)
@@ -424,7 +451,7 @@ pl_request_answer (PlRequest *request, int status, const char *phrase, const cha
   if (request->sip->sip_to && !request->sip->sip_to->a_tag)
     nta_incoming_tag (request->irq, NULL);
   nta_incoming_treply (request->irq, status, phrase, TAG_IF (text, SIPTAG_WARNING_STR (text)), TAG_END ());
-  pl_request_cancel_branches (request);
+  pl_request_cancel_branches (request, reason);
   if (call)
     pl_calls_set_state (router->parts.calls, call, PL_CALL_ENDED);
   finish_later (request);
@@ -450,10 +477,26 @@ pl_request_run (PlRequest *request)
     }
 }
 
+/* Why the caller gives up, in its own words (RFC 3326, 2); NULL: it does not say. */
+static char *
+dup_reason (const sip_t *cancel)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  if (!cancel->sip_reason || !cancel->sip_reason->re_protocol)
+    return NULL;
+  g_string_append (text, cancel->sip_reason->re_protocol);
+  for (msg_param_t const *param = cancel->sip_reason->re_params; param && *param; param++)
+    g_string_append_printf (text, ";%s", *param);
+  return text->len > PL_REASON_MAX ? NULL : g_strdup (text->str);
+}
+
 /* CANCEL; nta has answered it already. An ACK of our final answer comes here, too. */
 static int
 on_ack_cancel (PlRequest *request, nta_incoming_t *irq, const sip_t *sip)
 {
+  g_autofree char *reason = NULL;
+
   if (!sip || !sip->sip_request || sip->sip_request->rq_method != sip_method_cancel || request->answered)
     return 0;
   request->cancelled = TRUE;
@@ -462,7 +505,8 @@ on_ack_cancel (PlRequest *request, nta_incoming_t *irq, const sip_t *sip)
       pl_request_answer (request, 487, "Request Terminated", NULL);
       return 0;
     }
-  pl_request_cancel_branches (request);
+  reason = dup_reason (sip);
+  pl_request_cancel_branches (request, reason);
   pl_env_arm (request->router->parts.env, &request->deadline, PL_CANCEL_TIME, on_deadline, request);
   pl_request_check (request);
   return 0;
@@ -493,6 +537,7 @@ start_request (PlRouter *router, msg_t *msg, sip_t *sip)
   request->source = source;
   request->arrived = pl_env_now (router->parts.env);
   request->branches = g_ptr_array_new_with_free_func (branch_free);
+  request->redirects = g_ptr_array_new_with_free_func (g_free);
   g_ptr_array_add (router->requests, request);
   nta_incoming_bind (irq, on_ack_cancel, request);
   if (sip->sip_request->rq_method == sip_method_invite)

@@ -250,6 +250,30 @@ START_TEST (reliable_provisional_answer_is_acknowledged) /* RFC 3262 */
 }
 END_TEST
 
+/* What is between the phones alone passes as it is, in both directions. */
+START_TEST (transfer_and_glare_pass) /* RFC 3515, RFC 3891; RFC 3261, 14.1 */
+{
+  Pair p;
+
+  pair_start (&p, FALSE);
+  pair_call (&p);
+  ck_assert (pl_phone_in_dialog (p.bob, p.call, "REFER", "Refer-To: <sip:carol@example.com;gr=AhAA?Replaces=1%40h%3Bto-tag%3Da%3Bfrom-tag%3Db>\r\n"
+                                                         "Referred-By: <sip:" BOB ">\r\n", NULL));
+  expect_contains (expect_message (p.alice, "REFER"),
+                   "Refer-To: <sip:carol@example.com;gr=AhAA?Replaces=1%40h%3Bto-tag%3Da%3Bfrom-tag%3Db>\r\n");
+  ck_assert (pl_phone_in_dialog (p.alice, p.call, "NOTIFY", "Event: refer\r\nSubscription-State: active\r\n", NULL));
+  expect_contains (expect_message (p.bob, "NOTIFY"), "Event: refer\r\n");
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .answer = 491 });
+  ck_assert (pl_phone_in_dialog (p.alice, p.call, "INVITE", NULL, p.offer));
+  expect_message (p.alice, "491 INVITE");
+  expect_state (&p.w.a, "established");
+  pl_phone_request (p.alice, "INVITE", "sip:" BOB, "Replaces: 1@h;to-tag=a;from-tag=b\r\nSupported: replaces\r\n", p.offer);
+  ck_assert (pl_phone_wait (p.bob, "INVITE", 3, WAIT));
+  expect_contains (pl_phone_last (p.bob, "INVITE")->text, "Replaces: 1@h;to-tag=a;from-tag=b\r\n");
+  pair_stop (&p);
+}
+END_TEST
+
 START_TEST (invite_repeated_during_a_slow_look_up_is_one_call)
 {
   Pair p;
@@ -545,6 +569,7 @@ suite (void)
   tcase_add_test (c, call_changes_by_reinvite_from_both_sides);
   tcase_add_test (c, other_methods_pass_inside_and_outside);
   tcase_add_test (c, reliable_provisional_answer_is_acknowledged);
+  tcase_add_test (c, transfer_and_glare_pass);
   tcase_add_test (c, invite_repeated_during_a_slow_look_up_is_one_call);
   tcase_add_test (c, offer_without_ice_and_encryption_is_refused_with_advice);
   tcase_add_test (c, answer_without_encryption_ends_the_branch);

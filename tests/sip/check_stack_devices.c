@@ -150,8 +150,8 @@ START_TEST (devices_on_all_nodes_ring_at_once_and_the_first_answer_wins) /* S3-1
   expect_message (s.away, "INVITE");
   ck_assert (pl_phone_answer (s.away, s.call, 200, NULL, s.answer));
   expect_message (s.alice, "200 INVITE");
-  expect_message (s.first, "CANCEL");
-  expect_message (s.second, "CANCEL");
+  expect_contains (expect_message (s.first, "CANCEL"), "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"); /* RFC 3326 */
+  expect_contains (expect_message (s.second, "CANCEL"), "cause=200");
   expect_message (s.away, "ACK");
   scene_stop (&s);
 }
@@ -220,6 +220,91 @@ START_TEST (caller_who_wants_no_device_like_that_hears_480)
 }
 END_TEST
 
+/* --- which answer of several (RFC 3261, 16.7 step 6) --- */
+
+static const struct { guint one, two; const char *wanted, *phrase; } answers[] = {
+  { 486, 404, "486 INVITE", "" }, { 480, 486, "486 INVITE", "" }, { 408, 603, "603 INVITE", "" }, { 500, 486, "486 INVITE", "" },
+  { 305, 486, "305 INVITE", "" }, { 401, 305, "305 INVITE", "" }, { 486, 488, "488 INVITE", "" }, { 502, 606, "606 INVITE", "" },
+  { 503, 503, "500 INVITE", "The Phone Has a Problem" },
+};
+
+START_TEST (best_of_several_answers_is_passed_on)
+{
+  Scene s;
+
+  scene_start (&s, "", _i % 2 ? "" : NULL, _i % 2 ? NULL : ""); /* at one daemon, on two */
+  scene_call (&s, NULL);
+  expect_message (s.first, "INVITE");
+  expect_message (_i % 2 ? s.second : s.away, "INVITE");
+  ck_assert (pl_phone_answer (s.first, s.call, answers[_i].one, NULL, NULL));
+  ck_assert (pl_phone_answer (_i % 2 ? s.second : s.away, s.call, answers[_i].two, NULL, NULL));
+  expect_contains (expect_message (s.alice, answers[_i].wanted), answers[_i].phrase);
+  pl_phone_idle (s.alice, 20);
+  ck_assert_uint_eq (pl_phone_count (s.alice, "INVITE") + pl_phone_count (s.alice, "200 INVITE"), 0);
+  scene_stop (&s);
+}
+END_TEST
+
+START_TEST (phones_are_told_why_they_stop_ringing) /* RFC 3326 */
+{
+  Scene s;
+
+  scene_start (&s, "", "", NULL);
+  scene_call (&s, NULL);
+  expect_message (s.first, "INVITE");
+  expect_message (s.second, "INVITE");
+  expect_message (s.alice, "180 INVITE");
+  ck_assert (pl_phone_answer (s.first, s.call, 603, NULL, NULL));
+  expect_contains (expect_message (s.second, "CANCEL"), "Reason: SIP;cause=603;text=\"Decline\"\r\n");
+  expect_message (s.alice, "603 INVITE");
+  scene_stop (&s);
+}
+END_TEST
+
+START_TEST (caller_who_gives_up_says_why_in_its_own_words)
+{
+  Scene s;
+  g_autofree char *text = NULL;
+
+  scene_start (&s, "", NULL, NULL);
+  text = g_strdup_printf ("INVITE sip:" BOB " SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKwhy;rport\r\nMax-Forwards: 70\r\n"
+                          "From: <sip:" ALICE ">;tag=w\r\nTo: <sip:" BOB ">\r\nCall-ID: why\r\nCSeq: 1 INVITE\r\nContact: <%s>\r\n"
+                          "Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
+                          pl_phone_port (s.alice), pl_phone_contact (s.alice), strlen (s.offer), s.offer);
+  pl_phone_send_raw (s.alice, text, strlen (text));
+  expect_message (s.first, "INVITE");
+  g_free (text);
+  text = g_strdup_printf ("CANCEL sip:" BOB " SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKwhy;rport\r\nMax-Forwards: 70\r\n"
+                          "From: <sip:" ALICE ">;tag=w\r\nTo: <sip:" BOB ">\r\nCall-ID: why\r\nCSeq: 1 CANCEL\r\n"
+                          "Reason: Q.850;cause=16;text=\"Terminated\"\r\nContent-Length: 0\r\n\r\n", pl_phone_port (s.alice));
+  pl_phone_send_raw (s.alice, text, strlen (text));
+  expect_contains (expect_message (s.first, "CANCEL"), "Reason: Q.850;cause=16;text=\"Terminated\"\r\n");
+  scene_stop (&s);
+}
+END_TEST
+
+START_TEST (request_that_comes_twice_by_two_ways_is_merged) /* RFC 3261, 8.2.2.2 */
+{
+  Scene s;
+  const char *const branches[] = { "one", "two" };
+
+  scene_start (&s, "", NULL, NULL);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("INVITE sip:" BOB " SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bK%s;rport\r\n"
+                                               "Max-Forwards: 70\r\nFrom: <sip:" ALICE ">;tag=w\r\nTo: <sip:" BOB ">\r\nCall-ID: twice\r\n"
+                                               "CSeq: 1 INVITE\r\nContact: <%s>\r\nContent-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
+                                               pl_phone_port (s.alice), branches[i], pl_phone_contact (s.alice), strlen (s.offer), s.offer);
+
+      pl_phone_send_raw (s.alice, text, strlen (text));
+      expect_message (s.first, "INVITE");
+    }
+  expect_contains (expect_message (s.alice, "482 INVITE"), "Merged Request");
+  ck_assert_uint_eq (pl_phone_count (s.first, "INVITE"), 1);
+  scene_stop (&s);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -235,6 +320,10 @@ main (void)
   tcase_add_test (tcase, node_that_is_dead_does_not_keep_the_next_from_ringing);
   tcase_add_loop_test (tcase, caller_who_wants_video_gets_the_device_that_has_it, 0, 2);
   tcase_add_loop_test (tcase, caller_who_wants_no_device_like_that_hears_480, 0, 2);
+  tcase_add_loop_test (tcase, best_of_several_answers_is_passed_on, 0, G_N_ELEMENTS (answers));
+  tcase_add_test (tcase, phones_are_told_why_they_stop_ringing);
+  tcase_add_test (tcase, caller_who_gives_up_says_why_in_its_own_words);
+  tcase_add_test (tcase, request_that_comes_twice_by_two_ways_is_merged);
   suite_add_tcase (suite, tcase);
   return pl_test_run (suite, NULL);
 }

@@ -22,7 +22,7 @@ typedef struct {
 } Trio;
 
 static void
-trio_start (Trio *t)
+trio_start_free (Trio *t)
 {
   memset (t, 0, sizeof *t);
   world_start (&t->w);
@@ -36,6 +36,12 @@ trio_start (Trio *t)
   pl_phone_set_script (t->carol, &(PlPhoneScript){ .ring = 180, .answer = 200, .sdp = t->answer });
   pl_phone_set_script (t->bob, &(PlPhoneScript){ .ring = 180, .answer = 200, .sdp = t->answer });
   pl_phone_set_script (t->alice, &(PlPhoneScript){ .ring = 180, .answer = 200, .sdp = t->answer });
+}
+
+static void
+trio_start (Trio *t)
+{
+  trio_start_free (t);
   pl_fake_net_redirect (t->w.net, BOB, CAROL);
 }
 
@@ -236,6 +242,78 @@ START_TEST (message_follows_a_redirection_too)
 }
 END_TEST
 
+/* --- by a 3xx of the phone --- */
+
+START_TEST (call_goes_where_the_phone_sends_it_on) /* RFC 3261, 16.7 step 4 */
+{
+  Trio t;
+
+  trio_start_free (&t);
+  pl_phone_set_script (t.bob, &(PlPhoneScript){ .answer = 302, .contact = "sip:" CAROL });
+  trio_call (&t);
+  expect_contains (expect_message (t.alice, "181 INVITE"), "Redirected to " CAROL "\r\n");
+  ck_assert_uint_eq (pl_phone_count (t.alice, "302 INVITE"), 0);
+  assert_call (&t.w.a, BOB, CAROL, "established");
+  ck_assert (pl_phone_in_dialog (t.carol, t.call, "BYE", NULL, NULL));
+  expect_message (t.alice, "BYE");
+  expect_message (t.carol, "200 BYE");
+  trio_stop (&t);
+}
+END_TEST
+
+START_TEST (phone_that_sends_calls_on_is_not_called_again)
+{
+  Trio t;
+
+  trio_start_free (&t);
+  pl_phone_set_script (t.bob, &(PlPhoneScript){ .answer = 302, .contact = "sip:" CAROL });
+  pl_phone_set_script (t.carol, &(PlPhoneScript){ .answer = 301, .contact = "sip:" BOB });
+  pl_phone_invite (t.alice, BOB, t.offer);
+  expect_contains (expect_message (t.alice, "482 INVITE"), " 482 Redirected in a Circle\r\n");
+  ck_assert_uint_eq (pl_phone_count (t.bob, "INVITE"), 1);
+  trio_stop (&t);
+}
+END_TEST
+
+static const struct { const char *contact, *wanted; } ends[] = {
+  { "sip:nobody@example.com", "404 INVITE" },
+  { "tel:+3581234", "302 INVITE" },               /* the caller's phone may know how */
+  { "http://example.com/away", "302 INVITE" },
+};
+
+START_TEST (phone_that_sends_calls_nowhere_is_told_on)
+{
+  Trio t;
+
+  trio_start_free (&t);
+  pl_phone_set_script (t.bob, &(PlPhoneScript){ .answer = 302, .contact = ends[_i].contact });
+  pl_phone_invite (t.alice, BOB, t.offer);
+  expect_message (t.alice, ends[_i].wanted);
+  ck_assert_uint_eq (pl_phone_count (t.carol, "INVITE"), 0);
+  trio_stop (&t);
+}
+END_TEST
+
+START_TEST (call_given_up_while_it_is_sent_on_ends)
+{
+  Trio t;
+
+  trio_start_free (&t);
+  pl_phone_set_script (t.bob, &(PlPhoneScript){ .answer = 0 });
+  t.call = pl_phone_invite (t.alice, BOB, t.offer);
+  expect_message (t.bob, "INVITE");
+  pl_fake_net_set_delays (t.w.net, 200 * PL_USEC_PER_MSEC, 1000, 1000);
+  pl_phone_set_script (t.bob, &(PlPhoneScript){ .contact = "sip:" CAROL });
+  ck_assert (pl_phone_answer (t.bob, t.call, 302, NULL, NULL));
+  pl_phone_idle (t.alice, 50);
+  ck_assert (pl_phone_cancel (t.alice, t.call));
+  expect_message (t.alice, "487 INVITE");
+  pl_phone_idle (t.alice, 300);
+  ck_assert_uint_eq (pl_phone_count (t.carol, "INVITE"), 0);
+  trio_stop (&t);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -251,6 +329,10 @@ main (void)
   tcase_add_test (tcase, the_one_redirected_to_has_two_names_and_no_third);
   tcase_add_loop_test (tcase, redirection_that_leads_nowhere_says_so, 0, G_N_ELEMENTS (leads));
   tcase_add_test (tcase, message_follows_a_redirection_too);
+  tcase_add_test (tcase, call_goes_where_the_phone_sends_it_on);
+  tcase_add_test (tcase, phone_that_sends_calls_on_is_not_called_again);
+  tcase_add_loop_test (tcase, phone_that_sends_calls_nowhere_is_told_on, 0, G_N_ELEMENTS (ends));
+  tcase_add_test (tcase, call_given_up_while_it_is_sent_on_ends);
   suite_add_tcase (suite, tcase);
   return pl_test_run (suite, NULL);
 }
