@@ -41,6 +41,7 @@ extern const PlCliCommand pl_cli_diagnose_commands[];
 extern const PlCliCommand pl_cli_phone_commands[];
 extern const PlCliCommand pl_cli_net_commands[];
 extern const PlCliCommand pl_cli_doctor_commands[];
+extern const PlCliCommand pl_cli_watch_commands[];
 
 /* --- output --- */
 
@@ -60,6 +61,10 @@ char *pl_cli_clean (const char *text);
 
 /* --- the daemon --- */
 
+#define PL_CLI_INTERFACE "org.peerline.Control1"
+
+/* A connection of its own to the daemon; the error says how to start it. */
+GDBusConnection *pl_cli_connect (PlCli *cli, GError **error);
 /* Calls a method of org.peerline.Control1; `args` may be NULL. */
 GVariant *pl_cli_call (PlCli *cli, const char *method, GVariant *args, GError **error);
 /* The first value of its answer as JSON; caller frees. */

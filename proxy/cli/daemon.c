@@ -7,7 +7,6 @@
 #include "proxy/cli/cli.h"
 
 #define OBJECT_PATH "/org/peerline/Control1"
-#define INTERFACE "org.peerline.Control1"
 #define CALL_TIMEOUT 60000 /* ms; a look-up takes 5 s at most, a trace with silent nodes longer */
 
 /* --- calling --- */
@@ -22,8 +21,8 @@ how_to_start (void)
                        : "start it with 'systemctl --user start peerlined', or run 'peerlined'";
 }
 
-static GDBusConnection *
-connect_daemon (PlCli *cli, GError **error)
+GDBusConnection *
+pl_cli_connect (PlCli *cli, GError **error)
 {
   g_autofree char *path = pl_paths_dup_control (cli->paths);
   g_autofree char *escaped = g_dbus_address_escape_value (path);
@@ -45,13 +44,13 @@ GVariant *
 pl_cli_call (PlCli *cli, const char *method, GVariant *args, GError **error)
 {
   g_autoptr (GVariant) sunk = args ? g_variant_ref_sink (args) : NULL;
-  g_autoptr (GDBusConnection) connection = connect_daemon (cli, error);
+  g_autoptr (GDBusConnection) connection = pl_cli_connect (cli, error);
   GVariant *answer;
 
   if (!connection)
     return NULL;
   g_dbus_connection_set_exit_on_close (connection, FALSE);
-  answer = g_dbus_connection_call_sync (connection, NULL, OBJECT_PATH, INTERFACE, method, sunk, NULL,
+  answer = g_dbus_connection_call_sync (connection, NULL, OBJECT_PATH, PL_CLI_INTERFACE, method, sunk, NULL,
                                         G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT, NULL, error);
   if (!answer && error)
     {

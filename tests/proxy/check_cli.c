@@ -434,6 +434,7 @@ static const struct { const char *line; int code; const char *said; } wrong[] = 
   { "peers --json", 1, "not running" },
   { "registrations", 1, "not running" },
   { "calls", 1, "not running" },
+  { "watch", 1, "not running" },
   { "phone linphone", 1, "not running" },
   { "phone nokia", 1, "no settings for 'nokia'|peerline phone generic" },
   { "phone baresip --wait=-1", 1, "1 to 3600" },
@@ -689,19 +690,26 @@ fake_turn (gpointer user, GError **error)
 }
 
 static PlControl *
-fake_daemon (void)
+control_with (const PlControlFuncs *funcs)
 {
-  static const PlControlFuncs funcs = { fake_status, fake_peers, fake_none, fake_calls, fake_turn, fake_reload, fake_lookup,
-                                        fake_ping, fake_trace };
   g_autofree char *folder = in_home ("runtime");
   g_autofree char *path = in_home ("runtime/control");
   g_autoptr (GError) error = NULL;
   PlControl *control;
 
   ck_assert_int_eq (g_mkdir_with_parents (folder, 0700), 0);
-  control = pl_control_new (path, &funcs, NULL, &error);
+  control = pl_control_new (path, funcs, NULL, &error);
   ck_assert_msg (control != NULL, "%s", error ? error->message : "");
   return control;
+}
+
+static PlControl *
+fake_daemon (void)
+{
+  static const PlControlFuncs funcs = { fake_status, fake_peers, fake_none, fake_calls, fake_turn, fake_reload, fake_lookup,
+                                        fake_ping, fake_trace };
+
+  return control_with (&funcs);
 }
 
 START_TEST (cli_turn_prints_what_a_phone_must_be_given)
@@ -820,6 +828,46 @@ START_TEST (cli_waits_for_a_phone_but_not_forever)
 }
 END_TEST
 
+static PlControl *watched;
+static guint calls_asked;
+
+static gboolean
+change_or_end (gpointer data)
+{
+  if (calls_asked == 1)
+    pl_control_changed (watched, "calls");
+  else
+    g_clear_pointer (&watched, pl_control_free);
+  return G_SOURCE_REMOVE;
+}
+
+/* First a call rings, then it is over, then the daemon ends. */
+static GVariant *
+passing_call (gpointer user, GError **error)
+{
+  g_idle_add (change_or_end, NULL);
+  return ++calls_asked == 1 ? g_variant_new_parsed ("[{'id': <'1'>, 'from': <'a@x'>, 'to': <'b\033@x'>, 'state': <'ringing'>, 'media': <'none'>}]")
+                            : fake_none (user, error);
+}
+
+START_TEST (cli_watches_until_the_daemon_ends)
+{
+  static const PlControlFuncs funcs = { fake_status, fake_peers, fake_none, passing_call, fake_turn, fake_reload, fake_lookup,
+                                        fake_ping, fake_trace };
+
+  calls_asked = 0;
+  watched = control_with (&funcs);
+  g_auto (Result) result = peerline (NULL, "watch");
+
+  ck_assert_int_eq (result.code, 1);
+  ck_assert_ptr_nonnull (strstr (result.out, "overlay  o.example"));
+  ck_assert_ptr_nonnull (strstr (result.out, "call     a@x  b\357\277\275@x  1  ringing  none\n"));
+  ck_assert_ptr_nonnull (strstr (result.out, "  over\n"));
+  ck_assert_ptr_nonnull (strstr (result.err, "peerlined has ended"));
+  ck_assert_uint_eq (calls_asked, 2);
+}
+END_TEST
+
 START_TEST (cli_tells_a_running_daemon_to_reload)
 {
   g_autoptr (PlControl) control = fake_daemon ();
@@ -856,7 +904,7 @@ START_TEST (cli_has_help_for_every_command)
     "--help", "--version", "overlay --help", "overlay create --help", "overlay join --help", "overlay list --help",
     "identity --help", "identity create --help", "identity request --help", "identity sign --help",
     "identity import --help", "identity list --help", "status --help", "peers --help", "lookup --help", "redirect --help", "ping --help", "trace --help",
-    "registrations --help", "calls --help", "phone --help", "net --help", "doctor --help", "decode --help",
+    "registrations --help", "calls --help", "phone --help", "net --help", "watch --help", "doctor --help", "decode --help",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (lines); i++)
@@ -897,6 +945,7 @@ main (void)
   tcase_add_test (tcase, cli_pings_and_traces);
   tcase_add_test (tcase, cli_gives_a_phone_its_settings);
   tcase_add_test (tcase, cli_waits_for_a_phone_but_not_forever);
+  tcase_add_test (tcase, cli_watches_until_the_daemon_ends);
   tcase_add_test (tcase, cli_tells_a_running_daemon_to_reload);
   tcase_add_test (tcase, cli_keeps_a_redirection_until_it_is_off);
   tcase_add_test (tcase, cli_has_help_for_every_command);
