@@ -30,6 +30,7 @@ struct PlIceAgent {
   NiceAgent *nice;
   guint stream;
   char *ufrag, *password;
+  char *remote;       /* its credentials; NULL: none yet */
   GArray *candidates; /* NULL before gathered */
   PlTimer *gather_timer, *fail_timer;
   gint64 checks_started, elapsed;
@@ -362,6 +363,7 @@ pl_ice_agent_free (PlIceAgent *agent)
   g_clear_pointer (&agent->candidates, g_array_unref);
   g_free (agent->ufrag);
   g_free (agent->password);
+  g_free (agent->remote);
   g_free (agent);
 }
 
@@ -400,6 +402,22 @@ is_credential (const char *text)
   return len > 0 && len <= CREDENTIAL_MAX;
 }
 
+/* Makes room for a far side, keeps what we are called (forking: RFC 8839, 4.4). The same as
+ * before may only have more candidates. */
+static gboolean
+forget_remote (PlIceAgent *agent, const char *ufrag, const char *password)
+{
+  g_autofree char *before = g_steal_pointer (&agent->remote);
+
+  agent->remote = g_strjoin (" ", ufrag, password, NULL);
+  if (!before || g_str_equal (before, agent->remote))
+    return TRUE;
+  agent->connected = agent->failed = FALSE;
+  pl_timer_clear (&agent->fail_timer);
+  return nice_agent_restart_stream (agent->nice, agent->stream)
+         && nice_agent_set_local_credentials (agent->nice, agent->stream, agent->ufrag, agent->password);
+}
+
 gboolean
 pl_ice_agent_set_remote (PlIceAgent *agent, const char *ufrag, const char *password, const GArray *candidates, GError **error)
 {
@@ -414,7 +432,7 @@ pl_ice_agent_set_remote (PlIceAgent *agent, const char *ufrag, const char *passw
       if (nice)
         list = g_slist_append (list, nice);
     }
-  if (list && is_credential (ufrag) && is_credential (password)
+  if (list && is_credential (ufrag) && is_credential (password) && forget_remote (agent, ufrag, password)
       && nice_agent_set_remote_credentials (agent->nice, agent->stream, ufrag, password))
     {
       agent->checks_started = pl_env_now (agent->env);

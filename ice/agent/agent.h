@@ -30,7 +30,7 @@ typedef struct {
  * returned. */
 typedef struct {
   void (*gathered) (gpointer user, PlIceAgent *agent);   /* once */
-  void (*connected) (gpointer user, PlIceAgent *agent);  /* once: datagrams can be sent */
+  void (*connected) (gpointer user, PlIceAgent *agent);  /* once for each far side: datagrams can be sent */
   void (*failed) (gpointer user, PlIceAgent *agent);     /* once: no path, or the path is lost */
   void (*datagram) (gpointer user, PlIceAgent *agent, const guint8 *data, gsize len); /* borrowed */
 } PlIceAgentHandlers;
@@ -48,7 +48,8 @@ const GArray *pl_ice_agent_candidates (PlIceAgent *agent);
 /* A reflexive address came: the STUN server answered. */
 gboolean pl_ice_agent_stun_answered (PlIceAgent *agent);
 
-/* After gathered; starts the checks. Refuses what the far side can't mean: no candidates, empty
+/* After gathered; starts the checks. Again: another far side, which was told the same of us; the
+ * path there was is used until there is one to it, and connected comes again. Refuses what the far side can't mean: no candidates, empty
  * or oversized credentials. More than PL_ICE_REMOTE_CANDIDATES_MAX are cut. */
 gboolean pl_ice_agent_set_remote (PlIceAgent *agent, const char *ufrag, const char *password,
                                   const GArray *candidates, GError **error);

@@ -11,7 +11,7 @@ typedef struct {
   PlEdgeCall *call;
   guint id;
   PlEdgeMedia *media;
-  gboolean gathered, remote, secured;
+  gboolean gathered;
   char *failure;
 } Section;
 
@@ -149,10 +149,13 @@ tell_opened (Section *section)
   g_autoptr (GString) out = g_string_new (NULL);
   PlIceAgent *ice = pl_edge_media_ice (section->media);
   const GArray *candidates = pl_ice_agent_candidates (ice);
+  const char *const *keys = pl_edge_media_keys (section->media);
 
   g_string_append_printf (out, "opened %u\nport %u\nufrag %s\npassword %s\nfingerprint %s", section->id,
                           pl_edge_media_port (section->media), pl_ice_agent_ufrag (ice), pl_ice_agent_password (ice),
                           section->call->fingerprint);
+  for (guint i = 0; keys[i]; i++)
+    g_string_append_printf (out, "\ncrypto %s", keys[i]);
   for (guint i = 0; i < candidates->len; i++)
     append_candidate (out, &g_array_index (candidates, PlCandidate, i));
   section->call->send (section->call->user, out->str);
@@ -170,9 +173,8 @@ on_gathered (gpointer user, PlEdgeMedia *media)
 static void
 on_secured (gpointer user, PlEdgeMedia *media)
 {
-  Section *section = user;
+  const Section *section = user;
 
-  section->secured = TRUE;
   tell (section->call, "secured", section->id, NULL, NULL);
 }
 
@@ -197,16 +199,20 @@ clear_section (Section *section)
   memset (section, 0, sizeof *section);
 }
 
+/* What ICE is told; points into `lines`, `stun` and `turn`. */
+static PlIceAgentOptions
+ice_options (char **lines, const GPtrArray *stun, const GPtrArray *turn)
+{
+  return (PlIceAgentOptions){ .controlling = is_yes (lines, "controlling"), .consent = TRUE, .address = value_of (lines, "address"),
+                              .stun = (const char *const *) stun->pdata, .turn = (const char *const *) turn->pdata };
+}
+
 static gboolean
 do_open (Section *section, char **lines, GError **error)
 {
   g_autoptr (GPtrArray) stun = dup_values (lines, "stun");
   g_autoptr (GPtrArray) turn = dup_values (lines, "turn");
-  PlEdgeMediaOptions options = {
-    .ice = { .controlling = is_yes (lines, "controlling"), .consent = TRUE, .address = value_of (lines, "address"),
-             .stun = (const char *const *) stun->pdata, .turn = (const char *const *) turn->pdata },
-    .ipv6 = is_yes (lines, "ipv6"),
-  };
+  PlEdgeMediaOptions options = { ice_options (lines, stun, turn), is_yes (lines, "ipv6") };
 
   if (section->media)
     return refuse (error, "this section is open");
@@ -216,8 +222,28 @@ do_open (Section *section, char **lines, GError **error)
 }
 
 static gboolean
+do_restart (Section *section, char **lines, GError **error)
+{
+  g_autoptr (GPtrArray) stun = dup_values (lines, "stun");
+  g_autoptr (GPtrArray) turn = dup_values (lines, "turn");
+  PlIceAgentOptions options = ice_options (lines, stun, turn);
+
+  if (!section->gathered)
+    return refuse (error, "there is nothing to restart yet");
+  if (!pl_edge_media_restart (section->media, &options, error))
+    return FALSE;
+  section->gathered = FALSE;
+  g_clear_pointer (&section->failure, g_free);
+  return TRUE;
+}
+
+static gboolean
 do_phone (Section *section, char **lines, GError **error)
 {
+  if (is_yes (lines, "through"))
+    pl_edge_media_set_through (section->media);
+  if (!pl_edge_media_set_keys (section->media, value_of (lines, "crypto")))
+    return refuse (error, "the phone's keys are not of a kind we know");
   return pl_edge_media_set_phone (section->media, port_in (lines, "rtp"), port_in (lines, "rtcp"))
          || refuse (error, "the phone has no such ports");
 }
@@ -231,7 +257,7 @@ do_remote (Section *section, char **lines, GError **error)
   PlEdgeRemote remote = { value_of (lines, "ufrag"), value_of (lines, "password"), candidates,
                           (const char *const *) fingerprints->pdata, is_yes (lines, "dtls-client") };
 
-  if (!section->gathered || section->remote)
+  if (!section->gathered)
     return refuse (error, "not the time for a far side");
   for (guint i = 0; i + 1 < texts->len; i++)
     {
@@ -240,8 +266,7 @@ do_remote (Section *section, char **lines, GError **error)
       if (read_candidate (g_ptr_array_index (texts, i), &candidate))
         g_array_append_val (candidates, candidate);
     }
-  section->remote = pl_edge_media_set_remote (section->media, &remote, error);
-  return section->remote;
+  return pl_edge_media_set_remote (section->media, &remote, error);
 }
 
 static gboolean
@@ -268,7 +293,8 @@ static const struct {
   const char *verb;
   gboolean (*func) (Section *section, char **lines, GError **error);
 } verbs[] = {
-  { "open", do_open }, { "phone", do_phone }, { "remote", do_remote }, { "counts", do_counts }, { "close", do_close },
+  { "open", do_open }, { "phone", do_phone }, { "remote", do_remote }, { "restart", do_restart },
+  { "counts", do_counts }, { "close", do_close },
 };
 
 static gboolean
@@ -318,7 +344,7 @@ pl_edge_call_greet (PlEdgeCall *call)
 
       if (section->gathered)
         tell_opened (section);
-      if (section->secured)
+      if (section->media && pl_edge_media_secured (section->media))
         tell (call, "secured", i, NULL, NULL);
       if (section->failure)
         tell (call, "failed", i, "reason", section->failure);

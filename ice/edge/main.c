@@ -122,7 +122,7 @@ warm_up (void)
   static const guint8 key[PL_SRTP_KEY] = { 0 };
 
   g_type_ensure (G_TYPE_TASK); /* its class starts a thread, which then idles */
-  return pl_srtp_new (key, key);
+  return pl_srtp_new (PL_SRTP_SHA1_80, key, key);
 }
 
 static int

@@ -3,6 +3,7 @@
 
 #include "ice/edge/media.h"
 
+#include "ice/edge/sdes.h"
 #include "ice/edge/srtp.h"
 
 #include <errno.h>
@@ -33,7 +34,14 @@ struct PlEdgeMedia {
   gboolean ipv6;
   Side rtp, rtcp;
   guint16 port;
-  PlIceAgent *ice;
+  PlSdes *sdes;
+  PlIceAgent *ice;          /* in use */
+  PlIceAgent *next;         /* of a restart, until it has a path; NULL: none */
+  GMainContext *context;
+  gboolean lost;            /* the path in use */
+  gboolean through;         /* the phone has DTLS-SRTP itself */
+  gboolean retargeted;      /* the far side is another: what comes by the old path is not of it */
+  gboolean secured;
   char **fingerprints;      /* NULL before set_remote */
   gboolean dtls_client;
   PlTlsSession *dtls;
@@ -60,7 +68,6 @@ fail (PlEdgeMedia *media, const char *reason)
   if (media->failure)
     return;
   media->failure = g_strdup (reason);
-  g_clear_pointer (&media->srtp, pl_srtp_free);
   pl_env_arm (media->env, &media->fail_timer, 0, report_failure, media);
 }
 
@@ -132,10 +139,25 @@ bind_pair (PlEdgeMedia *media)
   return FALSE;
 }
 
+/* DTLS and SRTP (RFC 7983 7), which pass between two that have keys of their own. */
+static gboolean
+is_sealed (const guint8 *data, gsize len)
+{
+  return len > 0 && ((data[0] >= 20 && data[0] <= 63) || pl_rtp_kind (data, len) != PL_RTP_NONE);
+}
+
+static gboolean
+seal_for_far (PlEdgeMedia *media, guint8 *data, gsize *len)
+{
+  if (media->through)
+    return media->secured && is_sealed (data, *len);
+  return media->srtp && pl_sdes_unprotect (media->sdes, data, len) && pl_srtp_protect (media->srtp, data, len);
+}
+
 static void
 send_to_far (PlEdgeMedia *media, guint8 *data, gsize len)
 {
-  if (media->srtp && pl_srtp_protect (media->srtp, data, &len) && pl_ice_agent_send (media->ice, data, len))
+  if (!media->failure && seal_for_far (media, data, &len) && pl_ice_agent_send (media->ice, data, len))
     media->counts.to_far++;
   else
     media->counts.dropped++;
@@ -155,7 +177,8 @@ on_phone_readable (int fd, GIOCondition condition, gpointer data)
         continue; /* the phone had not opened its port yet */
       if (n < 0)
         break;
-      if (n <= PL_EDGE_PACKET_MAX && side->phone_port)
+      /* an association beside that of RTP has no path of its own */
+      if (n <= PL_EDGE_PACKET_MAX && side->phone_port && (!side->media->through || side == &side->media->rtp))
         send_to_far (side->media, packet, n);
       else
         side->media->counts.dropped++;
@@ -216,13 +239,26 @@ pl_edge_media_set_phone (PlEdgeMedia *media, guint16 rtp, guint16 rtcp)
   return rtp != 0 && rtcp != 0 && connect_side (media, &media->rtp, rtp) && connect_side (media, &media->rtcp, rtcp);
 }
 
-static void
-send_to_phone (PlEdgeMedia *media, const guint8 *data, gsize len)
+const char *const *
+pl_edge_media_keys (PlEdgeMedia *media)
 {
-  gboolean muxed = media->rtcp.phone_port == media->rtp.phone_port;
+  return pl_sdes_offers (media->sdes);
+}
+
+gboolean
+pl_edge_media_set_keys (PlEdgeMedia *media, const char *keys)
+{
+  return pl_sdes_set_phone (media->sdes, keys);
+}
+
+/* `data` has room for a trailer. */
+static void
+send_to_phone (PlEdgeMedia *media, guint8 *data, gsize len)
+{
+  gboolean muxed = media->through || media->rtcp.phone_port == media->rtp.phone_port;
   Side *side = pl_rtp_kind (data, len) == PL_RTP_CONTROL && !muxed ? &media->rtcp : &media->rtp;
 
-  if (side->phone_port && send (side->fd, data, len, MSG_NOSIGNAL) == (ssize_t) len)
+  if (side->phone_port && pl_sdes_protect (media->sdes, data, &len) && send (side->fd, data, len, MSG_NOSIGNAL) == (ssize_t) len)
     media->counts.to_phone++;
   else
     media->counts.dropped++;
@@ -251,6 +287,13 @@ on_dtls_verify (gpointer user, const GPtrArray *chain, GError **error)
 }
 
 static void
+report_secured (PlEdgeMedia *media)
+{
+  media->secured = TRUE;
+  media->handlers.secured (media->user, media);
+}
+
+static void
 on_dtls_established (gpointer user, PlTlsSession *session)
 {
   PlEdgeMedia *media = user;
@@ -259,10 +302,10 @@ on_dtls_established (gpointer user, PlTlsSession *session)
   if (media->failure)
     return;
   if (pl_tls_session_srtp_keys (session, &keys))
-    media->srtp = pl_srtp_new (keys.local, keys.remote);
+    media->srtp = pl_srtp_new (PL_SRTP_SHA1_80, keys.local, keys.remote);
   explicit_bzero (&keys, sizeof keys);
   if (media->srtp)
-    media->handlers.secured (media->user, media);
+    report_secured (media);
   else
     fail (media, "the far side does not agree to SRTP");
 }
@@ -303,7 +346,19 @@ on_gathered (gpointer user, PlIceAgent *agent)
 static void
 on_connected (gpointer user, PlIceAgent *agent)
 {
-  start_dtls (user);
+  PlEdgeMedia *media = user;
+
+  if (agent == media->next)
+    {
+      pl_ice_agent_free (media->ice);
+      media->ice = g_steal_pointer (&media->next);
+      media->lost = FALSE;
+    }
+  media->retargeted = FALSE;
+  if (!media->through)
+    start_dtls (media);
+  else if (!media->secured)
+    report_secured (media);
 }
 
 static void
@@ -311,24 +366,35 @@ on_lost (gpointer user, PlIceAgent *agent)
 {
   PlEdgeMedia *media = user;
 
-  fail (media, media->srtp ? "the path to the far side is lost" : "no path to the far side");
+  if (agent == media->next)
+    g_clear_pointer (&media->next, pl_ice_agent_free);
+  else
+    media->lost = TRUE;
+  if (media->lost && !media->next)
+    fail (media, media->secured ? "the path to the far side is lost" : "no path to the far side");
 }
 
 static void
 on_datagram (gpointer user, PlIceAgent *agent, const guint8 *data, gsize len)
 {
   PlEdgeMedia *media = user;
-  guint8 packet[PL_EDGE_PACKET_MAX + PL_SRTP_TRAILER];
+  guint8 packet[PL_EDGE_PACKET_MAX + 2 * PL_SRTP_TRAILER]; /* of the far side, of the phone */
 
-  if (len == 0 || media->failure || !media->fingerprints)
+  if (len == 0 || media->failure || !media->fingerprints || media->retargeted)
     return;
-  if (data[0] >= 20 && data[0] <= 63) /* RFC 7983 7 */
+  if (media->through && is_sealed (data, len) && len <= PL_EDGE_PACKET_MAX)
+    {
+      memcpy (packet, data, len);
+      send_to_phone (media, packet, len);
+      return;
+    }
+  if (!media->through && data[0] >= 20 && data[0] <= 63) /* RFC 7983 7 */
     {
       start_dtls (media); /* a client may be quicker than our own end of ICE */
       pl_tls_session_feed (media->dtls, data, len);
       return;
     }
-  if (!media->srtp || len > sizeof packet)
+  if (!media->srtp || len > PL_EDGE_PACKET_MAX + PL_SRTP_TRAILER)
     {
       media->counts.dropped++;
       return;
@@ -350,19 +416,68 @@ usable_fingerprints (const char *const *fingerprints)
   return n > 0 && n <= PL_EDGE_FINGERPRINTS_MAX;
 }
 
+/* RFC 8842 4: the association stays while one of its certificates does. */
+static gboolean
+keeps_certificate (const PlEdgeMedia *media, const char *const *fingerprints)
+{
+  for (guint i = 0; media->fingerprints[i]; i++)
+    for (guint k = 0; fingerprints[k]; k++)
+      if (g_ascii_strcasecmp (media->fingerprints[i], fingerprints[k]) == 0)
+        return TRUE;
+  return FALSE;
+}
+
+static PlIceAgent *
+newest (PlEdgeMedia *media)
+{
+  return media->next ? media->next : media->ice;
+}
+
 gboolean
 pl_edge_media_set_remote (PlEdgeMedia *media, const PlEdgeRemote *remote, GError **error)
 {
-  g_return_val_if_fail (media->fingerprints == NULL, FALSE);
-  if (!usable_fingerprints (remote->fingerprints))
+  gboolean goes_on = media->fingerprints && usable_fingerprints (remote->fingerprints) && keeps_certificate (media, remote->fingerprints);
+
+  if (media->failure || !usable_fingerprints (remote->fingerprints))
     {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "the far side names no certificate");
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s", media->failure ? media->failure : "the far side names no certificate");
       return FALSE;
     }
-  if (!pl_ice_agent_set_remote (media->ice, remote->ufrag, remote->password, remote->candidates, error))
+  if (!pl_ice_agent_set_remote (newest (media), remote->ufrag, remote->password, remote->candidates, error))
     return FALSE;
+  g_strfreev (media->fingerprints);
   media->fingerprints = g_strdupv ((char **) remote->fingerprints);
+  if (goes_on)
+    return TRUE;
+  media->retargeted = media->dtls || media->secured;
+  media->secured = FALSE;
+  g_clear_pointer (&media->dtls, pl_tls_session_free);
+  g_clear_pointer (&media->srtp, pl_srtp_free);
   media->dtls_client = remote->dtls_client;
+  return TRUE;
+}
+
+void
+pl_edge_media_set_through (PlEdgeMedia *media)
+{
+  media->through = TRUE;
+}
+
+gboolean
+pl_edge_media_restart (PlEdgeMedia *media, const PlIceAgentOptions *options, GError **error)
+{
+  PlIceAgent *next = media->failure && !media->lost ? NULL : pl_ice_agent_new (media->env, media->context, options, &ice_handlers, media, error);
+
+  if (!next)
+    {
+      if (error && !*error)
+        g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, media->failure);
+      return FALSE;
+    }
+  pl_timer_clear (&media->fail_timer);
+  g_clear_pointer (&media->failure, g_free);
+  g_clear_pointer (&media->next, pl_ice_agent_free);
+  media->next = next;
   return TRUE;
 }
 
@@ -379,6 +494,7 @@ pl_edge_media_new (PlEnv *env, GMainContext *context, PlTlsCredentials *credenti
   media->user = user;
   media->credentials = credentials;
   media->ipv6 = options->ipv6;
+  media->sdes = pl_sdes_new (env);
   media->rtp.fd = media->rtcp.fd = -1;
   if (!bind_pair (media))
     {
@@ -387,6 +503,7 @@ pl_edge_media_new (PlEnv *env, GMainContext *context, PlTlsCredentials *credenti
     }
   watch (media, &media->rtp, context);
   watch (media, &media->rtcp, context);
+  media->context = context;
   media->ice = pl_ice_agent_new (env, context, &options->ice, &ice_handlers, media, error);
   return media->ice ? g_steal_pointer (&media) : NULL;
 }
@@ -400,8 +517,10 @@ pl_edge_media_free (PlEdgeMedia *media)
   if (media->dtls)
     pl_tls_session_close (media->dtls); /* while there is a path for its alert */
   g_clear_pointer (&media->dtls, pl_tls_session_free);
+  g_clear_pointer (&media->next, pl_ice_agent_free);
   g_clear_pointer (&media->ice, pl_ice_agent_free);
   g_clear_pointer (&media->srtp, pl_srtp_free);
+  g_clear_pointer (&media->sdes, pl_sdes_free);
   close_side (&media->rtp);
   close_side (&media->rtcp);
   g_strfreev (media->fingerprints);
@@ -418,7 +537,13 @@ pl_edge_media_port (PlEdgeMedia *media)
 PlIceAgent *
 pl_edge_media_ice (PlEdgeMedia *media)
 {
-  return media->ice;
+  return newest (media);
+}
+
+gboolean
+pl_edge_media_secured (PlEdgeMedia *media)
+{
+  return media->secured && !media->failure;
 }
 
 void

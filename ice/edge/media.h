@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * One m-section of a call through the media edge: plain RTP and RTCP with the phone on loopback,
- * ICE (RFC 8445), DTLS-SRTP (RFC 5763, 5764) and rtcp-mux (RFC 5761) with the far side. What is
+ * One m-section of a call through the media edge: RTP and RTCP with the phone on loopback, plain
+ * or with the keys of its SDP (RFC 4568), ICE (RFC 8445), DTLS-SRTP (RFC 5763, 5764) and rtcp-mux (RFC 5761) with the far side. What is
  * not protected never leaves: packets of the phone are dropped until the far side has shown the
  * certificate its SDP names.
  */
@@ -25,9 +25,9 @@ typedef struct {
 /* `failed` may free the media; no other may. None runs before the function that started the
  * work has returned. */
 typedef struct {
-  void (*gathered) (gpointer user, PlEdgeMedia *media);  /* once */
-  void (*secured) (gpointer user, PlEdgeMedia *media);   /* once: packets pass from now on */
-  void (*failed) (gpointer user, PlEdgeMedia *media, const char *reason); /* once, then nothing more */
+  void (*gathered) (gpointer user, PlEdgeMedia *media);  /* once, and once for each restart */
+  void (*secured) (gpointer user, PlEdgeMedia *media);   /* packets pass from now on; once for each far side */
+  void (*failed) (gpointer user, PlEdgeMedia *media, const char *reason); /* once, then nothing more but a restart */
 } PlEdgeMediaHandlers;
 
 /* What the far side's SDP says. All borrowed for the call. */
@@ -48,6 +48,10 @@ PlEdgeMedia *pl_edge_media_new (PlEnv *env, GMainContext *context, PlTlsCredenti
 void pl_edge_media_free (PlEdgeMedia *media);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlEdgeMedia, pl_edge_media_free)
 
+/* The edge's own keys for the phone, "SUITE KEY" as in sdes.h. Lent. */
+const char *const *pl_edge_media_keys (PlEdgeMedia *media);
+/* The phone's, as in sdes.h; NULL: plain. FALSE: none we can use. */
+gboolean pl_edge_media_set_keys (PlEdgeMedia *media, const char *keys);
 /* Where the phone is to send RTP; RTCP goes to the next port. */
 guint16 pl_edge_media_port (PlEdgeMedia *media);
 /* For credentials and candidates after gathered. Lent. */
@@ -55,8 +59,19 @@ PlIceAgent *pl_edge_media_ice (PlEdgeMedia *media);
 /* The phone's ports as in its SDP (the same for both: it multiplexes). Only packets from these
  * are taken. May be called again (re-INVITE, hold). FALSE: a port of 0, or not to be had. */
 gboolean pl_edge_media_set_phone (PlEdgeMedia *media, guint16 rtp, guint16 rtcp);
-/* Once, after gathered; starts ICE. FALSE and error: the description cannot be used. */
+/* A phone with DTLS-SRTP of its own: its packets pass as they are, and those of the far side.
+ * Before set_remote. */
+void pl_edge_media_set_through (PlEdgeMedia *media);
+/* Gathers anew (RFC 8839 4.4.1.1.1): other addresses, other credentials, which
+ * pl_edge_media_ice has from now on. Packets take the old path until there is a new one; a lost
+ * path ends in nothing but that. FALSE: it has failed for another reason. */
+gboolean pl_edge_media_restart (PlEdgeMedia *media, const PlIceAgentOptions *options, GError **error);
+/* After gathered; starts ICE. Again: after a restart; without one it is another far side that
+ * took the same offer. One with none of the certificates there were begins a DTLS association of
+ * its own. FALSE and error: the description cannot be used. */
 gboolean pl_edge_media_set_remote (PlEdgeMedia *media, const PlEdgeRemote *remote, GError **error);
+/* Packets pass now. */
+gboolean pl_edge_media_secured (PlEdgeMedia *media);
 void pl_edge_media_counts (PlEdgeMedia *media, PlEdgeCounts *counts);
 
 /* "sha-256 AB:CD:..." of a certificate, as in a=fingerprint (RFC 8122). Caller frees. */

@@ -19,6 +19,7 @@ typedef struct {
 } Direction;
 
 struct PlSrtp {
+  PlSrtpSuite suite;
   Direction out, in;
 };
 
@@ -89,7 +90,7 @@ pl_srtp_unprotect (PlSrtp *srtp, guint8 *data, gsize *len)
 }
 
 static gboolean
-open_direction (Direction *direction, srtp_ssrc_type_t type, const guint8 key[PL_SRTP_KEY])
+open_direction (Direction *direction, PlSrtpSuite suite, srtp_ssrc_type_t type, const guint8 key[PL_SRTP_KEY])
 {
   guint8 copy[PL_SRTP_KEY];
   srtp_policy_t policy;
@@ -97,7 +98,10 @@ open_direction (Direction *direction, srtp_ssrc_type_t type, const guint8 key[PL
 
   memset (&policy, 0, sizeof policy);
   memcpy (copy, key, sizeof copy);
-  srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80 (&policy.rtp);
+  if (suite == PL_SRTP_SHA1_32)
+    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32 (&policy.rtp);
+  else
+    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80 (&policy.rtp);
   srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80 (&policy.rtcp);
   policy.ssrc.type = type;
   policy.key = copy;
@@ -117,13 +121,26 @@ start_library (void)
   return started == 2;
 }
 
+gboolean
+pl_srtp_set_remote (PlSrtp *srtp, const guint8 remote[PL_SRTP_KEY])
+{
+  Direction in = { 0 };
+
+  if (!open_direction (&in, srtp->suite, ssrc_any_inbound, remote))
+    return FALSE;
+  srtp_dealloc (srtp->in.session);
+  srtp->in = in;
+  return TRUE;
+}
+
 PlSrtp *
-pl_srtp_new (const guint8 local[PL_SRTP_KEY], const guint8 remote[PL_SRTP_KEY])
+pl_srtp_new (PlSrtpSuite suite, const guint8 local[PL_SRTP_KEY], const guint8 remote[PL_SRTP_KEY])
 {
   g_autoptr (PlSrtp) srtp = g_new0 (PlSrtp, 1);
 
-  if (start_library () && open_direction (&srtp->out, ssrc_any_outbound, local)
-      && open_direction (&srtp->in, ssrc_any_inbound, remote))
+  srtp->suite = suite;
+  if (start_library () && open_direction (&srtp->out, suite, ssrc_any_outbound, local)
+      && open_direction (&srtp->in, suite, ssrc_any_inbound, remote))
     return g_steal_pointer (&srtp);
   return NULL;
 }

@@ -20,6 +20,7 @@ typedef struct {
   char *fingerprint;
   PlEdgeMedia *media;
   gboolean gathered, secured, failed;
+  guint times_secured;
   char *reason;
   int rtp, rtcp;
 } End;
@@ -80,6 +81,7 @@ static void
 on_secured (gpointer user, PlEdgeMedia *media)
 {
   ((End *) user)->secured = TRUE;
+  ((End *) user)->times_secured++;
 }
 
 static void
@@ -203,11 +205,13 @@ wait_dropped (End *end, guint64 n)
 
 /* --- the call --- */
 
+static guint16 sequence; /* of all that is said */
+
 static void
 check_way (End *from, End *to, const char *words)
 {
   guint8 sent[256], heard[256];
-  gsize n = make_rtp (sent, 0, 1, words);
+  gsize n = make_rtp (sent, 0, ++sequence, words);
 
   say (from->rtp, pl_edge_media_port (from->media), sent, n);
   ck_assert_uint_eq (hear (to->rtp, heard, sizeof heard), n);
@@ -322,6 +326,218 @@ START_TEST (edge_ends_when_the_far_side_does)
 }
 END_TEST
 
+/* --- SDES with the phone (RFC 4568) --- */
+
+static PlSrtp *
+phone_srtp (End *end, guint offer, const guint8 key[PL_SRTP_KEY])
+{
+  const char *text = pl_edge_media_keys (end->media)[offer];
+  gsize len;
+  g_autofree guint8 *edge_key = g_base64_decode (strchr (text, ' ') + 1, &len);
+  g_autofree char *ours = g_base64_encode (key, PL_SRTP_KEY);
+  g_autofree char *line = g_strdup_printf ("%.*s%s", (int) (strchr (text, ' ') + 1 - text), text, ours);
+
+  ck_assert_uint_eq (len, PL_SRTP_KEY);
+  ck_assert (pl_edge_media_set_keys (end->media, line));
+  return pl_srtp_new (strstr (text, "_32 ") ? PL_SRTP_SHA1_32 : PL_SRTP_SHA1_80, key, edge_key);
+}
+
+/* A phone with SDES at `a`, a plain one at `b`. */
+static void
+check_sealed_way (End *a, End *b, PlSrtp *srtp, gsize tag)
+{
+  guint8 packet[256], sealed[256], heard[256];
+  gsize len = make_rtp (packet, 0, ++sequence, "hello"), n = len;
+
+  memcpy (sealed, packet, len);
+  ck_assert (pl_srtp_protect (srtp, sealed, &n));
+  ck_assert_uint_eq (n, len + tag);
+  say (a->rtp, pl_edge_media_port (a->media), sealed, n);
+  ck_assert_uint_eq (hear (b->rtp, heard, sizeof heard), len);
+  ck_assert_mem_eq (heard, packet, len);
+  say (b->rtp, pl_edge_media_port (b->media), packet, len);
+  n = hear (a->rtp, heard, sizeof heard);
+  ck_assert_uint_eq (n, len + tag);
+  ck_assert (memmem (heard, n, "hello", 5) == NULL);
+  ck_assert (pl_srtp_unprotect (srtp, heard, &n));
+  ck_assert_mem_eq (heard, packet, len);
+}
+
+static void
+check_sealed_report (End *a, End *b, PlSrtp *srtp)
+{
+  guint8 packet[256], heard[256];
+  gsize n = make_rtcp (packet);
+
+  ck_assert (pl_srtp_protect (srtp, packet, &n));
+  ck_assert_uint_eq (n, 8 + 4 + 10); /* 80 bits in both suites */
+  say (a->rtcp, pl_edge_media_port (a->media) + 1, packet, n);
+  ck_assert_uint_eq (hear (b->rtcp, heard, sizeof heard), 8);
+}
+
+START_TEST (edge_speaks_srtp_with_a_phone_that_has_its_keys_in_the_sdp)
+{
+  static const guint8 key[PL_SRTP_KEY] = "the first key of the phone...", other[PL_SRTP_KEY] = "and the second key of the ...";
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  guint8 packet[64];
+  End a, b;
+
+  secure_call (&a, &b, loop);
+  for (guint suite = 0; suite < 2; suite++)
+    {
+      g_autoptr (PlSrtp) phone = phone_srtp (&a, suite, key);
+      g_autoptr (PlSrtp) renewed = NULL;
+
+      check_sealed_way (&a, &b, phone, suite ? 4 : 10);
+      check_sealed_report (&a, &b, phone);
+      renewed = phone_srtp (&a, suite, other); /* re-INVITE with a new key */
+      check_sealed_way (&a, &b, renewed, suite ? 4 : 10);
+    }
+  say (a.rtp, pl_edge_media_port (a.media), packet, make_rtp (packet, 0, 9, "in the clear"));
+  wait_dropped (&a, 1);
+  close_end (&a);
+  close_end (&b);
+}
+END_TEST
+
+START_TEST (edge_has_fresh_keys_and_refuses_strange_ones)
+{
+  static const char *const bad[] = { "", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80 ", "AES_CM_128_HMAC_SHA1_80 AAAA",
+                                     "AES_256_CM_HMAC_SHA1_80 WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz" };
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  End a, b;
+
+  open_end (&a, loop, TRUE);
+  open_end (&b, loop, TRUE);
+  ck_assert_str_ne (pl_edge_media_keys (a.media)[0], pl_edge_media_keys (b.media)[0]);
+  ck_assert_str_ne (pl_edge_media_keys (a.media)[0] + 24, pl_edge_media_keys (a.media)[1] + 24);
+  ck_assert_ptr_null (pl_edge_media_keys (a.media)[2]);
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    ck_assert_msg (!pl_edge_media_set_keys (a.media, bad[i]), "%s", bad[i]);
+  ck_assert (pl_edge_media_set_keys (a.media, NULL));
+  close_end (&a);
+  close_end (&b);
+}
+END_TEST
+
+/* --- a phone with DTLS-SRTP but without ICE --- */
+
+START_TEST (edge_passes_what_a_phone_with_dtls_says_and_nothing_open)
+{
+  static const guint8 hello[] = { 22, 254, 253, 'h', 'e', 'l', 'l', 'o' };
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  guint8 heard[64];
+  End a, b;
+
+  open_call (&a, &b, loop);
+  pl_edge_media_set_through (a.media);
+  pl_edge_media_set_through (b.media);
+  introduce (&a, &b, "sha-256 00", FALSE);
+  introduce (&b, &a, "sha-256 00", TRUE);
+  wait_for (&a.secured);
+  wait_for (&b.secured);
+  say (a.rtp, pl_edge_media_port (a.media), hello, sizeof hello);
+  ck_assert_uint_eq (hear (b.rtp, heard, sizeof heard), sizeof hello);
+  ck_assert_mem_eq (heard, hello, sizeof hello);
+  say (a.rtp, pl_edge_media_port (a.media), "what is this", 12);
+  wait_dropped (&a, 1);
+  say (a.rtcp, pl_edge_media_port (a.media) + 1, hello, sizeof hello);
+  wait_dropped (&a, 2);
+  close_end (&a);
+  close_end (&b);
+}
+END_TEST
+
+/* --- a later offer --- */
+
+static void
+restart (End *end, gboolean controlling)
+{
+  PlIceAgentOptions options = { .controlling = controlling, .address = "127.0.0.1", .consent = TRUE };
+  g_autofree char *before = g_strdup (pl_ice_agent_ufrag (pl_edge_media_ice (end->media)));
+
+  end->gathered = FALSE;
+  ck_assert (pl_edge_media_restart (end->media, &options, NULL));
+  wait_for (&end->gathered);
+  ck_assert_str_ne (pl_ice_agent_ufrag (pl_edge_media_ice (end->media)), before);
+}
+
+/* RFC 8839 4.4.1.1.1: S3-13, a call survives a change of network. */
+START_TEST (edge_changes_the_path_without_losing_a_packet)
+{
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  g_autofree char *old = NULL, *now = NULL;
+  gint64 limit = g_get_monotonic_time () + WAIT;
+  End a, b;
+
+  secure_call (&a, &b, loop);
+  old = pl_ice_agent_dup_path (pl_edge_media_ice (a.media));
+  restart (&a, TRUE);
+  check_way (&a, &b, "by the old path");
+  restart (&b, FALSE);
+  introduce (&a, &b, b.fingerprint, FALSE);
+  introduce (&b, &a, a.fingerprint, TRUE);
+  while (!now && g_get_monotonic_time () < limit)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      now = pl_ice_agent_dup_path (pl_edge_media_ice (a.media));
+    }
+  ck_assert_str_ne (old, now);
+  check_way (&a, &b, "by the new one");
+  check_way (&b, &a, "and back");
+  ck_assert_uint_eq (a.times_secured, 1);
+  ck_assert (!a.failed && !b.failed);
+  close_end (&a);
+  close_end (&b);
+}
+END_TEST
+
+/* Forking: one offer, and the branch that answers in the end is not the one that rang. */
+START_TEST (edge_turns_to_another_far_side)
+{
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  End a, b, c;
+
+  secure_call (&a, &b, loop);
+  open_end (&c, loop, FALSE);
+  wait_for (&c.gathered);
+  introduce (&a, &b, b.fingerprint, FALSE); /* the same again */
+  check_way (&a, &b, "goes on");
+  ck_assert (pl_edge_media_secured (a.media) && a.times_secured == 1);
+  a.secured = FALSE;
+  introduce (&c, &a, a.fingerprint, TRUE);
+  introduce (&a, &c, c.fingerprint, FALSE);
+  ck_assert (!pl_edge_media_secured (a.media));
+  wait_for (&a.secured);
+  wait_for (&c.secured);
+  check_way (&a, &c, "hello");
+  check_way (&c, &a, "hello");
+  close_end (&b); /* its farewell is nobody's */
+  ck_assert (!a.failed && pl_edge_media_secured (a.media));
+  check_way (&a, &c, "still here");
+  close_end (&a);
+  close_end (&c);
+}
+END_TEST
+
+START_TEST (edge_does_not_restart_what_was_refused)
+{
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  g_autoptr (GError) error = NULL;
+  PlIceAgentOptions options = { .address = "127.0.0.1" };
+  End a, b;
+
+  open_call (&a, &b, loop);
+  introduce (&a, &b, a.fingerprint, FALSE);
+  introduce (&b, &a, a.fingerprint, TRUE);
+  wait_for (&a.failed);
+  ck_assert (!pl_edge_media_restart (a.media, &options, &error));
+  ck_assert_ptr_nonnull (strstr (error->message, "certificate"));
+  close_end (&a);
+  close_end (&b);
+}
+END_TEST
+
 /* --- hostile --- */
 
 START_TEST (edge_hears_only_its_phone)
@@ -377,7 +593,7 @@ make_srtp (guint8 local, guint8 remote)
 
   memset (a, local, sizeof a);
   memset (b, remote, sizeof b);
-  srtp = pl_srtp_new (a, b);
+  srtp = pl_srtp_new (PL_SRTP_SHA1_80, a, b);
   ck_assert_ptr_nonnull (srtp);
   return srtp;
 }
@@ -458,6 +674,12 @@ main (void)
   tcase_add_test (call, edge_refuses_a_far_side_with_another_certificate);
   tcase_add_test (call, edge_refuses_a_description_without_certificate_or_address);
   tcase_add_test (call, edge_ends_when_the_far_side_does);
+  tcase_add_test (call, edge_speaks_srtp_with_a_phone_that_has_its_keys_in_the_sdp);
+  tcase_add_test (call, edge_has_fresh_keys_and_refuses_strange_ones);
+  tcase_add_test (call, edge_passes_what_a_phone_with_dtls_says_and_nothing_open);
+  tcase_add_test (call, edge_changes_the_path_without_losing_a_packet);
+  tcase_add_test (call, edge_turns_to_another_far_side);
+  tcase_add_test (call, edge_does_not_restart_what_was_refused);
   tcase_add_test (call, edge_hears_only_its_phone);
   tcase_add_test (call, edge_drops_what_is_not_rtp_and_what_is_huge);
   tcase_add_test (engine, srtp_hides_the_payload_and_refuses_forgery_and_replay);

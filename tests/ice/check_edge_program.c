@@ -186,10 +186,48 @@ START_TEST (program_carries_a_call_through_a_restart_of_its_daemon)
 }
 END_TEST
 
+static void
+restart (Edge *edge, const char *controlling)
+{
+  g_autofree char *message = g_strdup_printf ("restart 0\naddress 127.0.0.1\ncontrolling %s", controlling);
+  g_autofree char *before = g_steal_pointer (&edge->opened);
+
+  tell (edge, message);
+  edge->opened = dup_message (edge);
+  ck_assert_msg (edge->opened && g_str_has_prefix (edge->opened, "opened 0\n"), "%s", edge->opened);
+  ck_assert_str_ne (strstr (edge->opened, "\nufrag"), strstr (before, "\nufrag"));
+}
+
+/* A restart takes sockets and a look at the interfaces: the sandbox lets it. */
+START_TEST (program_restarts_ice_and_keeps_its_port_and_its_keys)
+{
+  Edge a, b;
+  g_autofree char *before = NULL;
+
+  start_call (&a, &b);
+  ck_assert_ptr_nonnull (strstr (a.opened, "\ncrypto AES_CM_128_HMAC_SHA1_80 "));
+  ck_assert_ptr_nonnull (strstr (a.opened, "\ncrypto AES_CM_128_HMAC_SHA1_32 "));
+  before = g_strndup (a.opened, strstr (a.opened, "\nufrag") - a.opened);
+  restart (&a, "yes");
+  ck_assert (g_str_has_prefix (a.opened, before)); /* the same port */
+  restart (&b, "no");
+  introduce (&a, &b, TRUE);
+  introduce (&b, &a, FALSE);
+  check_voice (&a, &b, 1);
+  check_voice (&b, &a, 1);
+  tell (&a, "phone 0\nrtp 9\nrtcp 9\ncrypto AES_CM_128_HMAC_SHA1_80 AAAA");
+  expect (&a, "refused 0\nreason the phone's keys");
+  tell (&a, "quit");
+  tell (&b, "quit");
+  ck_assert_int_eq (end_edge (&a), 0);
+  ck_assert_int_eq (end_edge (&b), 0);
+}
+END_TEST
+
 START_TEST (program_refuses_messages_it_cannot_follow)
 {
   static const char *const bad[] = {
-    "\n", "open", "open x", "open -1", "open 8", "open 99999999999999999999", "openly 0", "remote 0", "phone 0", "counts 0", "close 0",
+    "\n", "open", "open x", "open -1", "open 8", "open 99999999999999999999", "openly 0", "remote 0", "restart 0", "phone 0", "counts 0", "close 0",
   };
   Edge edge;
 
@@ -244,6 +282,7 @@ main (void)
   g_setenv ("ASAN_OPTIONS", "detect_leaks=0", TRUE);
   tcase_set_timeout (program, 60);
   tcase_add_test (program, program_carries_a_call_through_a_restart_of_its_daemon);
+  tcase_add_test (program, program_restarts_ice_and_keeps_its_port_and_its_keys);
   tcase_add_test (program, program_refuses_messages_it_cannot_follow);
   tcase_add_test (program, program_shuts_itself_in);
   tcase_add_test (program, program_wants_a_daemon);
