@@ -17,9 +17,12 @@
 
 struct PlAppLink {
   PlNode *node;              /* NULL once that is gone */
+  PlEnv *env;
   PlSegments *segments;
   PlAppLinkHandlers handlers;
   gpointer user;
+  GQueue kept;               /* GBytes that came before there was a handler for them */
+  PlTimer *delivery;
 };
 
 typedef struct {
@@ -50,8 +53,29 @@ on_message (gpointer user, const guint8 *data, gsize len)
 {
   PlAppLink *link = user;
 
-  if (link->handlers.message)
+  if (link->handlers.message && link->kept.length == 0)
     link->handlers.message (link->user, link, data, len);
+  else if (link->kept.length < PL_APP_LINK_KEPT_MAX)
+    g_queue_push_tail (&link->kept, g_bytes_new (data, len));
+  else
+    pl_info ("node", "message on a link that nobody takes dropped", NULL);
+}
+
+/* One at a time: the handler may free the link. */
+static void
+deliver_kept (gpointer data)
+{
+  PlAppLink *link = data;
+  g_autoptr (GBytes) message = link->handlers.message ? g_queue_pop_head (&link->kept) : NULL;
+  gsize len;
+  const guint8 *bytes;
+
+  if (!message)
+    return;
+  if (link->kept.length > 0)
+    pl_env_arm (link->env, &link->delivery, 0, deliver_kept, link);
+  bytes = g_bytes_get_data (message, &len);
+  link->handlers.message (link->user, link, bytes, len);
 }
 
 static void
@@ -79,6 +103,7 @@ app_link_new (PlNode *node, PlCarrier *carrier, gboolean segmented)
   PlAppLink *link = g_new0 (PlAppLink, 1);
 
   link->node = node;
+  link->env = node->env;
   g_ptr_array_add (node->app_links, link);
   link->segments = pl_segments_new (node->env, carrier, segmented, &handlers, link);
   return link;
@@ -89,6 +114,8 @@ pl_app_link_set_handlers (PlAppLink *link, const PlAppLinkHandlers *handlers, gp
 {
   link->handlers = handlers ? *handlers : (PlAppLinkHandlers) { 0 };
   link->user = user;
+  if (link->handlers.message && link->kept.length > 0)
+    pl_env_arm (link->env, &link->delivery, 0, deliver_kept, link);
 }
 
 gboolean
@@ -122,6 +149,8 @@ pl_app_link_free (PlAppLink *link)
     return;
   if (link->node)
     g_ptr_array_remove_fast (link->node->app_links, link);
+  pl_timer_clear (&link->delivery);
+  g_queue_clear_full (&link->kept, (GDestroyNotify) g_bytes_unref);
   pl_segments_free (link->segments);
   g_free (link);
 }

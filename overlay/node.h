@@ -112,6 +112,8 @@ typedef void (*PlAppConnectFunc) (gpointer user, PlAppLink *link, const GError *
 PlAppConnect *pl_node_app_connect (PlNode *node, const PlNodeId *target, PlAppConnectFunc func, gpointer user);
 void pl_app_connect_cancel (PlAppConnect *connect);
 
+#define PL_APP_LINK_KEPT_MAX 8 /* messages that came before there was a handler for them; more are dropped */
+/* What was kept comes from the loop. */
 void pl_app_link_set_handlers (PlAppLink *link, const PlAppLinkHandlers *handlers, gpointer user);
 gboolean pl_app_link_send (PlAppLink *link, GBytes *message);
 gboolean pl_app_link_pending (PlAppLink *link, const guint8 *data, gsize len);

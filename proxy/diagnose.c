@@ -44,6 +44,7 @@ pl_diagnose_measure (gpointer user, guint16 kind, guint64 *number)
 
 typedef struct {
   GDBusMethodInvocation *invocation;
+  PlMembership *membership;
   PlNode *node;
   gboolean trace;
   char *aor;               /* NULL: a node was named */
@@ -83,6 +84,18 @@ give_up (Question *question, const char *reason)
 {
   g_variant_builder_clear (&question->rows);
   g_dbus_method_invocation_return_error_literal (question->invocation, G_IO_ERROR, G_IO_ERROR_FAILED, reason);
+  pl_membership_answered (question->membership, question);
+  question_free (question);
+}
+
+/* The membership went away. */
+static void
+on_gone (gpointer data)
+{
+  Question *question = data;
+
+  g_variant_builder_clear (&question->rows);
+  g_dbus_method_invocation_return_error_literal (question->invocation, G_IO_ERROR, G_IO_ERROR_CANCELLED, PL_LEFT_TEXT);
   question_free (question);
 }
 
@@ -174,6 +187,7 @@ next_target (Question *question)
     {
       rows = g_variant_builder_end (&question->rows);
       g_dbus_method_invocation_return_value (question->invocation, g_variant_new_tuple (&rows, 1));
+      pl_membership_answered (question->membership, question);
       question_free (question);
       return;
     }
@@ -259,11 +273,13 @@ start (GPtrArray *memberships, const char *target, gboolean trace, GDBusMethodIn
     return;
   question = g_new0 (Question, 1);
   question->invocation = invocation;
-  question->node = pl_membership_node (g_ptr_array_index (memberships, 0));
+  question->membership = g_ptr_array_index (memberships, 0);
+  question->node = pl_membership_node (question->membership);
   question->trace = trace;
   question->aor = g_steal_pointer (&aor);
   question->targets = g_array_new (FALSE, FALSE, sizeof (PlDestination));
   g_variant_builder_init (&question->rows, G_VARIANT_TYPE ("aa{sv}"));
+  pl_membership_asked (question->membership, question, on_gone);
   if (is_node)
     {
       to = pl_destination_node (&id);

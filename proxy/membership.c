@@ -27,6 +27,7 @@ struct PlMembership {
   PlEnv *env;
   PlRole role;
   GQueue links; /* FarLink */
+  GHashTable *questions; /* not answered yet -> GDestroyNotify */
   PlTimer *patience;
   char *problem; /* NULL: none */
   char *trouble; /* of the document, NULL: none */
@@ -482,6 +483,7 @@ pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *option
   static const PlRenewalFuncs renewal = { ask_renewal, on_renewal_changed };
   g_autoptr (PlMembership) membership = g_new0 (PlMembership, 1);
 
+  membership->questions = g_hash_table_new (NULL, NULL);
   membership->handlers = *options->handlers;
   membership->user = options->user;
   membership->env = pl_loop_env (options->loop);
@@ -503,6 +505,30 @@ pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *option
 }
 
 void
+pl_membership_asked (PlMembership *membership, gpointer question, GDestroyNotify end)
+{
+  g_hash_table_insert (membership->questions, question, end);
+}
+
+void
+pl_membership_answered (PlMembership *membership, gpointer question)
+{
+  g_hash_table_remove (membership->questions, question);
+}
+
+static void
+end_questions (GHashTable *questions)
+{
+  GHashTableIter iter;
+  gpointer question, end;
+
+  g_hash_table_iter_init (&iter, questions);
+  while (g_hash_table_iter_next (&iter, &question, &end))
+    ((GDestroyNotify) end) (question);
+  g_hash_table_unref (questions);
+}
+
+void
 pl_membership_free (PlMembership *membership)
 {
   if (!membership)
@@ -513,6 +539,7 @@ pl_membership_free (PlMembership *membership)
   g_clear_pointer (&membership->helper, pl_helper_free);
   g_clear_pointer (&membership->renewal, pl_renewal_free);
   g_clear_pointer (&membership->node, pl_node_free);
+  g_clear_pointer (&membership->questions, end_questions);
   g_clear_pointer (&membership->store, pl_store_free);
   g_clear_pointer (&membership->identity, pl_identity_unref);
   g_clear_pointer (&membership->trust, pl_trust_free);

@@ -15,6 +15,8 @@ G_BEGIN_DECLS
 
 typedef struct PlMembership PlMembership;
 
+#define PL_LEFT_TEXT "the identity was taken out of the overlay before the answer came"
+
 typedef struct {
   void (*state_changed) (gpointer user, PlMembership *membership);
   /* A far node's link, the handler's. */
@@ -51,6 +53,10 @@ const char *pl_membership_problem (PlMembership *membership);
 PlNode *pl_membership_node (PlMembership *membership);
 PlRole pl_membership_role (PlMembership *membership);
 gint64 pl_membership_expires (PlMembership *membership); /* certificate, seconds since 1970 */
+/* A question of the user (over D-Bus) waits for this membership: `end` gets it when the membership
+ * goes away, unless it was answered before. */
+void pl_membership_asked (PlMembership *membership, gpointer question, GDestroyNotify end);
+void pl_membership_answered (PlMembership *membership, gpointer question);
 /* The far side of a link that pl_node_app_connect gave, for SIP. Takes `link`. */
 PlFarLink *pl_membership_wrap (PlMembership *membership, PlAppLink *link);
 /* Live SIP links as peers (role "sip"): GPtrArray of PlPeerInfo. */

@@ -290,6 +290,7 @@ pl_report_calls (PlSip *sip)
 
 typedef struct {
   GDBusMethodInvocation *invocation;
+  PlMembership *membership;
   PlEnv *env;
   gint64 started;
   char *aor;
@@ -319,6 +320,15 @@ result_name (PlLookupResult result)
 }
 
 static void
+query_free (Query *query)
+{
+  g_free (query->aor);
+  g_free (query->overlay);
+  g_ptr_array_unref (query->aors);
+  g_free (query);
+}
+
+static void
 on_lookup (gpointer user, PlLookupResult result, const GArray *nodes)
 {
   Query *query = user;
@@ -339,10 +349,18 @@ on_lookup (gpointer user, PlLookupResult result, const GArray *nodes)
   put_int (&dict, "took", pl_env_now (query->env) - query->started);
   answer = g_variant_builder_end (&dict);
   g_dbus_method_invocation_return_value (query->invocation, g_variant_new_tuple (&answer, 1));
-  g_free (query->aor);
-  g_free (query->overlay);
-  g_ptr_array_unref (query->aors);
-  g_free (query);
+  pl_membership_answered (query->membership, query);
+  query_free (query);
+}
+
+/* The membership went away. */
+static void
+on_gone (gpointer data)
+{
+  Query *query = data;
+
+  g_dbus_method_invocation_return_error_literal (query->invocation, G_IO_ERROR, G_IO_ERROR_CANCELLED, PL_LEFT_TEXT);
+  query_free (query);
 }
 
 void
@@ -367,9 +385,11 @@ pl_report_lookup (GPtrArray *memberships, PlEnv *env, const char *text, GDBusMet
   membership = g_ptr_array_index (memberships, 0);
   query = g_new0 (Query, 1);
   query->invocation = invocation;
+  query->membership = membership;
   query->env = env;
   query->started = pl_env_now (env);
   query->aor = g_steal_pointer (&aor);
   query->overlay = g_strdup (pl_membership_overlay (membership));
   query->aors = pl_lookup_ref_aors (pl_node_lookup (pl_membership_node (membership), query->aor, on_lookup, query));
+  pl_membership_asked (membership, query, on_gone);
 }

@@ -191,6 +191,46 @@ START_TEST (app_connects_of_both_sides_at_once_make_one_link)
 }
 END_TEST
 
+static GString *heard;
+
+static void
+on_link_message (gpointer user, PlAppLink *link, const guint8 *data, gsize len)
+{
+  (void) link;
+  g_string_append_len (user, (const char *) data, (gssize) len);
+}
+
+/* A link that is dialled early has nobody yet who takes its messages. */
+START_TEST (messages_that_come_before_their_handler_are_kept_for_it)
+{
+  static const PlAppLinkHandlers handlers = { .message = on_link_message };
+  g_autoptr (GPtrArray) left = NULL;
+
+  make_world (2, 1);
+  pl_world_grow (world, 2);
+  n_links = n_errors = 0;
+  pl_node_app_connect (pl_world_node (world, 1), pl_world_id (world, 0), on_connect, NULL);
+  pl_world_run (world, 2 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_links, 1);
+  for (guint i = 0; i < PL_APP_LINK_KEPT_MAX + 2; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("%u ", i);
+      g_autoptr (GBytes) message = g_bytes_new (text, strlen (text));
+
+      ck_assert (pl_app_link_send (pl_world_incoming (world, 0), message));
+      pl_world_run (world, 100 * PL_USEC_PER_MSEC);
+    }
+  left = pl_app_link_dup_unacknowledged (pl_world_incoming (world, 0));
+  ck_assert_uint_eq (left->len, 0);
+  heard = g_string_new (NULL);
+  pl_app_link_set_handlers (links[0], &handlers, heard);
+  ck_assert_str_eq (heard->str, "");
+  pl_world_run (world, PL_USEC_PER_MSEC);
+  ck_assert_str_eq (heard->str, "0 1 2 3 4 5 6 7 ");
+  g_string_free (heard, TRUE);
+}
+END_TEST
+
 START_TEST (app_connect_to_a_dead_node_fails_within_five_seconds)
 {
   gint64 start;
@@ -364,6 +404,7 @@ suite (void)
   tcase_add_test (c, restarted_peer_and_client_work_again_within_seconds);
   tcase_add_test (c, only_bootstrap_peer_restarts_and_clients_come_back);
   tcase_add_test (c, app_connects_of_both_sides_at_once_make_one_link);
+  tcase_add_test (c, messages_that_come_before_their_handler_are_kept_for_it);
   tcase_add_test (c, app_connect_to_a_dead_node_fails_within_five_seconds);
   tcase_add_test (c, app_connect_may_be_cancelled_while_another_to_the_same_node_fails);
   tcase_add_test (c, ring_finds_everything_while_a_third_dies_one_by_one);

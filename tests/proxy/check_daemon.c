@@ -359,6 +359,45 @@ import_renewal (void)
   must (import);
 }
 
+static void
+on_answer (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) answer = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+
+  *(char **) data = g_strdup (answer ? "answered" : error->message);
+}
+
+START_TEST (daemon_answers_questions_of_an_identity_that_goes)
+{
+  g_autofree char *socket = in_home ("runtime/control");
+  g_autofree char *address = g_strconcat ("unix:path=", socket, NULL);
+  g_autofree char *certificate = in_home ("data/identities/" OVERLAY "/" ALICE ".crt");
+  g_autofree char *key = in_home ("data/identities/" OVERLAY "/" ALICE ".key");
+  g_autoptr (GDBusConnection) connection = NULL;
+  g_autofree char *lookup = NULL;
+  g_autofree char *reload = NULL;
+  Daemon *daemon;
+
+  make_identity ();
+  daemon = start ();
+  wait_for (daemon, "phones may use");
+  while (!connection) /* the control comes after that line */
+    connection = g_dbus_connection_new_for_address_sync (address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL, NULL);
+  g_unlink (certificate);
+  g_unlink (key);
+  g_dbus_connection_call (connection, NULL, "/org/peerline/Control1", "org.peerline.Control1", "Lookup",
+                          g_variant_new ("(s)", "bob@example.org"), NULL, 0, -1, NULL, on_answer, &lookup);
+  g_dbus_connection_call (connection, NULL, "/org/peerline/Control1", "org.peerline.Control1", "Reload", NULL, NULL, 0, -1, NULL,
+                          on_answer, &reload);
+  while (!lookup || !reload)
+    g_main_context_iteration (NULL, TRUE);
+  ck_assert_msg (strstr (lookup, "taken out of the overlay"), "%s", lookup);
+  g_dbus_connection_close_sync (connection, NULL, NULL);
+  stop (daemon);
+}
+END_TEST
+
 START_TEST (daemon_keeps_a_redirection_over_a_restart) /* RFC 7904 */
 {
   Daemon *daemon;
@@ -499,6 +538,7 @@ main (void)
   tcase_add_loop_test (tcase, daemon_says_that_the_overlay_port_is_taken, 0, 2);
   tcase_add_test (tcase, daemon_without_an_identity_stays_up_and_says_what_is_next);
   tcase_add_test (tcase, daemon_says_after_a_while_that_no_bootstrap_node_answers);
+  tcase_add_test (tcase, daemon_answers_questions_of_an_identity_that_goes);
   tcase_add_test (tcase, daemon_keeps_a_redirection_over_a_restart);
   tcase_add_test (tcase, daemon_shows_who_was_redirected_to_whom);
   tcase_add_test (tcase, daemon_takes_a_newer_document_while_it_runs);

@@ -528,6 +528,12 @@ has_heard (gpointer data)
   return ((Member *) data)->heard->len >= 5;
 }
 
+PlAppLink *
+pl_world_incoming (PlWorld *world, guint i)
+{
+  return member_of (world, i)->incoming;
+}
+
 gboolean
 pl_world_call (PlWorld *world, guint from, guint to)
 {

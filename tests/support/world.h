@@ -72,6 +72,8 @@ gboolean pl_world_finds (PlWorld *world, guint from, guint to);
 guint pl_world_holders (PlWorld *world, guint i);
 /* Node `who` holds it. */
 gboolean pl_world_holds (PlWorld *world, guint who, guint i);
+/* The last application link somebody made to node `i`; NULL: none. Borrowed. */
+PlAppLink *pl_world_incoming (PlWorld *world, guint i);
 /* Opens an application link and says one message; TRUE when it arrives. */
 gboolean pl_world_call (PlWorld *world, guint from, guint to);
 /* Prints nodes, links, records and the time used so far. */
