@@ -16,6 +16,7 @@
 #include "proxy/paths.h"
 #include "proxy/diagnose.h"
 #include "proxy/report.h"
+#include "proxy/media/edges.h"
 #include "proxy/resolver/overlay.h"
 #include "sip/stack.h"
 
@@ -36,6 +37,7 @@ struct PlApp {
   GPtrArray *memberships; /* PlMembership */
   GPtrArray *problems;    /* what is wrong now, each with its next step */
   PlOverlayResolver *resolver;
+  PlEdges *edges;
   PlSip *sip;
   PlControl *control;
   PlPower *power;
@@ -405,6 +407,32 @@ on_bindings_changed (gpointer user)
     pl_control_changed (app->control, "registrations");
 }
 
+static const char *const *
+edge_stun (gpointer user, const char *own)
+{
+  PlApp *app = user;
+
+  for (guint i = 0; i < app->memberships->len; i++)
+    if (g_str_equal (pl_membership_aor (g_ptr_array_index (app->memberships, i)), own))
+      return pl_membership_stun (g_ptr_array_index (app->memberships, i));
+  return NULL;
+}
+
+static const char *const *
+edge_turn (gpointer user, const char *own)
+{
+  return (const char *const *) ((PlApp *) user)->config->turn;
+}
+
+static void
+open_edges (PlApp *app)
+{
+  g_autofree char *folder = g_build_filename (app->paths->runtime, "edges", NULL);
+  PlEdgesOptions options = { .folder = folder, .stun = edge_stun, .turn = edge_turn, .user = app };
+
+  app->edges = pl_edges_new (app->loop, &options);
+}
+
 static gboolean
 open_sip (PlApp *app, GError **error)
 {
@@ -416,6 +444,8 @@ open_sip (PlApp *app, GError **error)
   };
   g_autofree char *people = g_build_filename (app->paths->state, "people", NULL);
 
+  open_edges (app);
+  options.media = pl_edges_media (app->edges);
   app->resolver = pl_overlay_resolver_new (pl_loop_env (app->loop), app->memberships, people);
   app->sip = pl_sip_new (pl_loop_env (app->loop), pl_loop_context (app->loop),
                          pl_overlay_resolver_interface (app->resolver), &options, &handlers, app, error);
@@ -550,6 +580,7 @@ pl_app_free (PlApp *app)
     return;
   g_clear_pointer (&app->control, pl_control_free);
   g_clear_pointer (&app->sip, pl_sip_free);
+  g_clear_pointer (&app->edges, pl_edges_free);
   g_clear_pointer (&app->resolver, pl_overlay_resolver_free);
   g_clear_pointer (&app->power, pl_power_free);
   g_clear_pointer (&app->memberships, g_ptr_array_unref);

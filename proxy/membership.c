@@ -23,6 +23,7 @@ struct PlMembership {
   PlIdentity *identity;
   PlTrust *trust;
   PlStore *store;
+  GPtrArray *stun;  /* strings, NULL-terminated */
   PlNode *node;
   PlEnv *env;
   PlRole role;
@@ -370,16 +371,17 @@ static PlTransport *
 make_transport (PlMembership *membership, const PlMembershipOptions *options, GError **error)
 {
   const PlSettings *config = options->config;
-  g_autoptr (GPtrArray) stun = pl_document_dup_stun (membership->document, config->stun);
   PlTransportOptions transport = {
     .listen_address = config->overlay_listen,
     .listen_port = options->listen ? config->overlay_port : 0,
-    .stun = (const char *const *) stun->pdata,
     .turn = (const char *const *) config->turn,
     .max_message = membership->document->max_message_size,
     .no_ice = membership->document->no_ice,
   };
 
+  g_clear_pointer (&membership->stun, g_ptr_array_unref);
+  membership->stun = pl_document_dup_stun (membership->document, config->stun);
+  transport.stun = pl_membership_stun (membership);
   return pl_transport_real_new (membership->env, pl_loop_context (options->loop), membership->identity,
                                 membership->trust, &transport, error);
 }
@@ -548,6 +550,7 @@ pl_membership_free (PlMembership *membership)
   g_free (membership->problem);
   g_free (membership->trouble);
   g_free (membership->document_path);
+  g_clear_pointer (&membership->stun, g_ptr_array_unref);
   g_free (membership->aor);
   g_free (membership->overlay);
   g_free (membership->node_hex);
@@ -627,6 +630,12 @@ PlNode *
 pl_membership_node (PlMembership *membership)
 {
   return membership->node;
+}
+
+const char *const *
+pl_membership_stun (PlMembership *membership)
+{
+  return (const char *const *) membership->stun->pdata;
 }
 
 PlRole

@@ -51,6 +51,8 @@ const char *pl_membership_node_hex (PlMembership *membership);
 /* Why it is in no overlay after a while, or its certificate is not renewed, and what to do; NULL: no problem. Told by state_changed. */
 const char *pl_membership_problem (PlMembership *membership);
 PlNode *pl_membership_node (PlMembership *membership);
+/* STUN servers of its overlay and of the configuration, "address:port"; NULL-terminated, lent. */
+const char *const *pl_membership_stun (PlMembership *membership);
 PlRole pl_membership_role (PlMembership *membership);
 gint64 pl_membership_expires (PlMembership *membership); /* certificate, seconds since 1970 */
 /* A question of the user (over D-Bus) waits for this membership: `end` gets it when the membership

@@ -276,6 +276,7 @@ pl_report_calls (PlSip *sip)
       put_string (&dict, "redirected", call->redirected);
       put_string (&dict, "state", call->state);
       put_string (&dict, "media", call->media);
+      put_string (&dict, "edge", call->edge);
       put_string (&dict, "far_node", call->far_node);
       put_int (&dict, "since", call->since);
       put_int (&dict, "lookup", call->lookup);

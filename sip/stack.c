@@ -154,7 +154,7 @@ start_parts (PlSip *sip, GMainContext *context, const PlSipOptions *options, GEr
     return FALSE;
   sip->registrar = pl_registrar_new (sip->env, bindings, &registrar_handlers, sip);
   sip->router = pl_router_new (&(PlRouterParts) { sip->env, sip->hub, sip->listener, sip->fars, sip->registrar, sip->calls,
-                                                  sip->key, sip->resolver });
+                                                  sip->key, sip->resolver, options->media });
   return TRUE;
 }
 
@@ -249,6 +249,7 @@ pl_sip_dup_calls (PlSip *sip)
       info->redirected = g_strdup (call->redirected);
       info->state = pl_call_state_text (call->state);
       info->media = pl_call_media_text (call->media);
+      info->edge = pl_call_edge_text (call->edge);
       info->far_node = g_strdup (call->far_node);
       info->since = call->since;
       info->lookup = call->lookup;

@@ -5,6 +5,7 @@
 #pragma once
 #include <gio/gio.h>
 #include "base/env.h"
+#include "sip/media.h"
 #include "sip/resolver.h"
 
 G_BEGIN_DECLS
@@ -15,6 +16,7 @@ typedef struct {
   const char *const *listen;  /* "127.0.0.1:5080", "[::1]:5080", NULL-terminated */
   uid_t uid;                  /* whose sockets get through */
   const char *state_dir;      /* bindings, token key, adapter addresses, live links */
+  const PlMedia *media;       /* for phones without ICE or DTLS-SRTP; borrowed, NULL: they get 488 */
 } PlSipOptions;
 
 typedef struct {
@@ -23,6 +25,7 @@ typedef struct {
   char *redirected;           /* whom `to` sends calls on to, verified; NULL: not redirected */
   const char *state;          /* "calling", "ringing", "established", "ended" */
   const char *media;          /* "ice+dtls-srtp", "phone-encrypted", "local", "none" */
+  const char *edge;           /* carries the media for our phone: "none", "connecting", "secured" */
   char *far_node;             /* hex, NULL for a local call */
   gint64 since;               /* wall microseconds */
   gint64 lookup, connect, invite; /* post-dial delay by phase, microseconds; -1: not (yet) */

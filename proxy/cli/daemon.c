@@ -181,6 +181,7 @@ static gboolean
 run_calls (PlCli *cli, GError **error)
 {
   static const PlColumn columns[] = { { "from", "FROM" }, { "to", "TO" }, { "redirected", "REDIRECTED TO" }, { "state", "STATE" }, { "media", "MEDIA" },
+                                      { "edge", "EDGE" },
                                       { "since", "SINCE", PL_COLUMN_TIME }, { "lookup", "LOOKUP", PL_COLUMN_DURATION },
                                       { "connect", "CONNECT", PL_COLUMN_DURATION }, { "invite", "INVITE", PL_COLUMN_DURATION },
                                       { NULL } };

@@ -189,6 +189,15 @@ pl_calls_set_media (PlCalls *calls, PlCall *call, PlCallMedia media)
   tell (calls);
 }
 
+void
+pl_calls_set_edge (PlCalls *calls, PlCall *call, PlCallEdge edge)
+{
+  if (edge == call->edge)
+    return;
+  call->edge = edge;
+  tell (calls);
+}
+
 gboolean
 pl_calls_with (PlCalls *calls, const char *own, const char *node)
 {
@@ -242,6 +251,21 @@ pl_call_media_text (PlCallMedia media)
       return "ice+dtls-srtp";
     case PL_CALL_MEDIA_PHONE:
       return "phone-encrypted";
+    }
+  return "";
+}
+
+const char *
+pl_call_edge_text (PlCallEdge edge)
+{
+  switch (edge)
+    {
+    case PL_CALL_EDGE_NONE:
+      return "none";
+    case PL_CALL_EDGE_OPEN:
+      return "connecting";
+    case PL_CALL_EDGE_SECURED:
+      return "secured";
     }
   return "";
 }

@@ -17,6 +17,8 @@ typedef struct PlCalls PlCalls;
 typedef enum { PL_CALL_CALLING, PL_CALL_RINGING, PL_CALL_ESTABLISHED, PL_CALL_ENDED } PlCallState;
 typedef enum { PL_CALL_MEDIA_NONE, PL_CALL_MEDIA_LOCAL, PL_CALL_MEDIA_DIRECT, PL_CALL_MEDIA_PHONE } PlCallMedia;
 
+typedef enum { PL_CALL_EDGE_NONE, PL_CALL_EDGE_OPEN, PL_CALL_EDGE_SECURED } PlCallEdge;
+
 typedef struct {
   char *id;                   /* Call-ID */
   char *from, *to;            /* canonical AoRs: who called whom */
@@ -25,6 +27,7 @@ typedef struct {
   char *contact;              /* latest target of our phone, NULL: as in the token */
   PlCallState state;          /* change it with pl_calls_set_state */
   PlCallMedia media;
+  PlCallEdge edge;            /* carries the media for our phone */
   gint64 since, ended;        /* wall, monotonic */
   gint64 lookup, connect, invite; /* microseconds, -1: not (yet) */
 } PlCall;
@@ -43,11 +46,13 @@ void pl_calls_set_far (PlCalls *calls, PlCall *call, const char *own, const char
 void pl_calls_set_redirected (PlCalls *calls, PlCall *call, const char *aor);
 void pl_calls_set_contact (PlCalls *calls, PlCall *call, const char *contact);
 void pl_calls_set_media (PlCalls *calls, PlCall *call, PlCallMedia media);
+void pl_calls_set_edge (PlCalls *calls, PlCall *call, PlCallEdge edge);
 /* Is a call with this node going on? */
 gboolean pl_calls_with (PlCalls *calls, const char *own, const char *node);
 /* All, oldest first; the array is the caller's, the calls are borrowed. */
 GPtrArray *pl_calls_list (PlCalls *calls);
 const char *pl_call_state_text (PlCallState state);
 const char *pl_call_media_text (PlCallMedia media);
+const char *pl_call_edge_text (PlCallEdge edge);
 
 G_END_DECLS

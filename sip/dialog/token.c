@@ -12,10 +12,10 @@
 
 #define NODE_LEN 16
 #define TOKEN_VERSION 1
-#define VERSION_CALLED 2  /* with `called` behind the others */
+#define VERSION_LONG 2    /* with `called` and `edge` behind the others */
 #define HAS_NODE 0x01
 #define IS_CALLER 0x02
-#define FIELDS 8          /* the last one not in version 1 */
+#define FIELDS 9          /* the last two not in version 1 */
 #define TEXT_MAX 8192 /* of what we look at: more than all fields at their longest */
 
 /* Bound to the purpose, so that nothing else sealed with a copied key file opens here. */
@@ -81,6 +81,7 @@ list_fields (PlToken *token, char **fields[FIELDS])
   fields[5] = &token->far_aor;
   fields[6] = &token->call_id;
   fields[7] = &token->called;
+  fields[8] = &token->edge;
 }
 
 /* Length in one byte, or two with the first bit set. */
@@ -102,15 +103,15 @@ encode (const PlToken *token)
 {
   g_autoptr (GByteArray) out = g_byte_array_new ();
   gboolean node = token->far_node && *token->far_node;
-  gboolean called = token->called && *token->called;
-  guint8 head[3 + NODE_LEN] = { called ? VERSION_CALLED : TOKEN_VERSION, (node ? HAS_NODE : 0) | (token->caller ? IS_CALLER : 0), token->media };
+  gboolean whole = (token->called && *token->called) || (token->edge && *token->edge);
+  guint8 head[3 + NODE_LEN] = { whole ? VERSION_LONG : TOKEN_VERSION, (node ? HAS_NODE : 0) | (token->caller ? IS_CALLER : 0), token->media };
   char **fields[FIELDS];
 
   if (node && !pl_hex_parse (token->far_node, head + 3, NODE_LEN))
     return NULL;
   g_byte_array_append (out, head, node ? sizeof head : 3);
   list_fields ((PlToken *) token, fields);
-  for (int i = 0; i < (called ? FIELDS : FIELDS - 1); i++)
+  for (int i = 0; i < (whole ? FIELDS : FIELDS - 2); i++)
     if (!append_field (out, *fields[i]))
       return NULL;
   return g_steal_pointer (&out);
@@ -189,22 +190,22 @@ decode (const guint8 *data, gsize left)
   g_autoptr (PlToken) token = g_new0 (PlToken, 1);
   gsize head = left >= 3 && data[1] & HAS_NODE ? 3 + NODE_LEN : 3;
   char **fields[FIELDS];
-  gboolean called;
+  gboolean whole;
 
-  if (left < head || (data[0] != TOKEN_VERSION && data[0] != VERSION_CALLED) || (data[1] & ~(HAS_NODE | IS_CALLER)))
+  if (left < head || (data[0] != TOKEN_VERSION && data[0] != VERSION_LONG) || (data[1] & ~(HAS_NODE | IS_CALLER)))
     return NULL;
-  called = data[0] == VERSION_CALLED;
+  whole = data[0] == VERSION_LONG;
   token->caller = (data[1] & IS_CALLER) != 0;
   token->media = data[2];
   token->far_node = head > 3 ? pl_hex_dup (data + 3, NODE_LEN) : g_strdup ("");
   data += head;
   left -= head;
   list_fields (token, fields);
-  for (int i = 0; i < (called ? FIELDS : FIELDS - 1); i++)
+  for (int i = 0; i < (whole ? FIELDS : FIELDS - 2); i++)
     if (!take_field (&data, &left, fields[i]))
       return NULL;
-  if (!called)
-    token->called = g_strdup ("");
+  for (int i = FIELDS - 2; !whole && i < FIELDS; i++)
+    *fields[i] = g_strdup ("");
   return left == 0 ? g_steal_pointer (&token) : NULL;
 }
 

@@ -21,6 +21,7 @@ typedef struct {
   char *own_aor, *far_aor;
   char *call_id;
   char *called;         /* whom our phone called, when that was redirected to far_aor, else empty */
+  char *edge;           /* name of the media edge of our phone, else empty */
   guint8 media;         /* PlMediaClass promised by the offer */
   gboolean caller;      /* our phone made the call */
 } PlToken;

@@ -354,6 +354,48 @@ pl_step_destination (PlRequest *request)
 
 /* --- the offer --- */
 
+static PlStepResult
+refuse_offer (PlRequest *request, const char *warning)
+{
+  pl_info (PL_ROUTER_ROOM, "offer refused", "call", request->sip->sip_call_id->i_id, "reason", warning, NULL);
+  return pl_request_answer (request, 488, BAD_SDP_PHRASE, warning);
+}
+
+static void
+on_request_aid (gpointer user, const char *error)
+{
+  if (error)
+    refuse_offer (user, error);
+  else
+    pl_request_run (user);
+}
+
+/* The offer waits for the edge. */
+static PlStepResult
+prepare_aid (PlRequest *request)
+{
+  gboolean from_phone = !pl_source_is_far (&request->source);
+  g_autoptr (GError) error = NULL;
+  PlStepResult result = pl_aid_prepare (request->aid, request->sip, from_phone, on_request_aid, request, &error);
+
+  return result == PL_STEP_DONE ? refuse_offer (request, error->message) : result;
+}
+
+/* The offer of a phone of ours that lacks something: with an edge it may pass. */
+static PlStepResult
+aid_offer (PlRequest *request, const char *warning)
+{
+  const char *body = request->sip->sip_payload ? request->sip->sip_payload->pl_data : "";
+  g_autoptr (GError) error = NULL;
+
+  if (pl_source_is_far (&request->source) || request->in_dialog || !pl_media_has_sdp (request->sip)
+      || request->sip->sip_request->rq_method != sip_method_invite || !pl_aid_allowed (request->router, request->from_aor))
+    return refuse_offer (request, warning);
+  pl_aid_note (request->router, request->source.flow, TRUE);
+  request->aid = pl_aid_new (request, request->from_aor, strstr (body, "IP6 ") != NULL, &error);
+  return request->aid ? prepare_aid (request) : refuse_offer (request, error->message);
+}
+
 PlStepResult
 pl_step_media (PlRequest *request)
 {
@@ -362,11 +404,14 @@ pl_step_media (PlRequest *request)
 
   if (request->local)
     return PL_STEP_CONTINUE;
+  if (request->in_dialog)
+    request->aid = pl_aid_find (request->router, request->token);
+  if (request->aid && pl_media_has_sdp (request->sip))
+    return prepare_aid (request);
   if (!pl_media_check (request->sip, &verdict))
-    {
-      pl_info (PL_ROUTER_ROOM, "offer refused", "call", request->sip->sip_call_id->i_id, "reason", verdict.warning, NULL);
-      return pl_request_answer (request, 488, BAD_SDP_PHRASE, verdict.warning);
-    }
+    return aid_offer (request, verdict.warning);
+  if (verdict.media == PL_MEDIA_DIRECT && !pl_source_is_far (&request->source))
+    pl_aid_note (request->router, request->source.flow, FALSE);
   if (call && verdict.has_sdp && !request->in_dialog)
     pl_calls_set_media (request->router->parts.calls, call, pl_media_of_call (verdict.media));
   return PL_STEP_CONTINUE;
@@ -380,6 +425,8 @@ pl_step_forward (PlRequest *request)
   if (call && request->sip->sip_request->rq_method == sip_method_bye)
     pl_calls_set_state (request->router->parts.calls, call, PL_CALL_ENDED);
   pl_request_send_branches (request);
+  if (request->aid && request->sip->sip_request->rq_method == sip_method_bye)
+    pl_aid_end (request->aid);
   pl_request_check (request);
   return PL_STEP_WAIT;
 }

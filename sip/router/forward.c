@@ -16,6 +16,17 @@ pl_router_gruu (PlRouter *router, const char *own_aor)
   return node ? pl_gruu_make (own_aor, node) : NULL;
 }
 
+static void
+shift_cseq (sip_t *sip, int by)
+{
+  sip->sip_cseq->cs_seq += by;
+  msg_fragment_clear ((msg_common_t *) sip->sip_cseq);
+  if (!sip->sip_rack)
+    return;
+  sip->sip_rack->ra_cseq += by;
+  msg_fragment_clear ((msg_common_t *) sip->sip_rack);
+}
+
 gboolean
 pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip)
 {
@@ -26,6 +37,10 @@ pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip)
   /* A redirection names other people, not the phone that answers. */
   if (gruu && sip->sip_contact && (!sip->sip_status || sip->sip_status->st_status < 300))
     pl_contact_replace (msg, sip, gruu);
+  if (how->retried && sip->sip_cseq)
+    shift_cseq (sip, sip->sip_request ? 1 : -1);
+  if (how->aid && pl_media_has_sdp (sip) && (!sip->sip_status || sip->sip_status->st_status < 300))
+    return pl_media_bridge (how->aid, msg, sip, how->to_far, how->offer);
   return how->local || pl_media_correct (msg, sip, how->to_far);
 }
 
@@ -68,10 +83,11 @@ make_route_uri (PlBranch *branch)
     .far_aor = from_far ? request->source.far_aor : branch->far ? branch->aor : request->target,
     .called = branch->far && strcmp (branch->aor, request->target) != 0 ? request->target : NULL,
     .call_id = (char *) sip->sip_call_id->i_id, .caller = !from_far,
+    .edge = pl_branch_aid (branch) ? (char *) pl_aid_name (pl_branch_aid (branch)) : NULL,
   };
 
   pl_media_check (sip, &verdict);
-  token.media = verdict.media;
+  token.media = token.edge ? PL_MEDIA_DIRECT : verdict.media;
   text = pl_token_seal (router->parts.key, router->parts.env, &token);
   return text ? pl_route_uri (pl_listener_address_for (router->parts.listener, phone), g_str_has_prefix (phone, "tcp:"),
                               pl_router_own_node (router, own), text)
@@ -102,12 +118,14 @@ pl_forward_request (PlBranch *branch)
   msg_t *msg = msg_dup (received);
   sip_t *sip = msg ? sip_object (msg) : NULL;
   const char *own = request->in_dialog ? request->token->own_aor : request->from_aor;
-  PlRewrite how = { request->router, &request->source, branch->far, request->local, own };
+  PlRewrite how = { request->router, &request->source, branch->far, request->local, own, pl_branch_aid (branch), NULL,
+                    pl_branch_retried (branch) };
   gboolean good = sip != NULL;
 
   msg_destroy (received);
   for (guint i = 0; good && i < request->own_routes; i++)
     pl_route_pop (msg, sip);
+  g_clear_pointer (&branch->route_uri, g_free);
   if (good && !request->in_dialog && may_begin_dialog (sip))
     branch->route_uri = make_route_uri (branch);
   good = good && set_target (branch, msg, sip) && pl_max_forwards_decrement (msg, sip) && pl_rewrite (&how, msg, sip)

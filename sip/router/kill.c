@@ -60,6 +60,7 @@ route_lines (const sip_t *response, const char *own_route)
 typedef struct {
   const char *uri, *routes, *from, *to, *call_id;
   guint32 cseq;
+  const char *reason;   /* of a BYE, NULL: the media were refused */
 } Dialog;
 
 static char *
@@ -73,7 +74,7 @@ request_text (PlRouter *router, const Dialog *dialog, const char *method, gboole
                           "%sContent-Length: 0\r\n\r\n",
                           method, dialog->uri, via_line, dialog->routes, PL_MAX_FORWARDS, dialog->from, dialog->to,
                           dialog->call_id, dialog->cseq, method,
-                          via ? "" : "Reason: SIP;cause=488;text=\"Not Acceptable Here\"\r\n");
+                          via ? "" : dialog->reason ? dialog->reason : "Reason: SIP;cause=488;text=\"Not Acceptable Here\"\r\n");
 }
 
 static void
@@ -133,7 +134,7 @@ pl_kill_2xx (PlRouter *router, const char *flow, const sip_t *request, const sip
   g_autofree char *name = g_strdup (flow);
   g_autofree char *text = NULL;
   g_autoptr (GBytes) ack = NULL;
-  Dialog dialog = { uri, routes, from, to, response->sip_call_id->i_id, request->sip_cseq->cs_seq };
+  Dialog dialog = { uri, routes, from, to, response->sip_call_id->i_id, response->sip_cseq->cs_seq };
 
   if (!uri)
     return;
@@ -192,4 +193,78 @@ pl_kill_acked (PlRouter *router, const char *flow, const sip_t *ack, const char 
     return;
   back = (Dialog){ back_contact, "", to, from, ack->sip_call_id->i_id, BACK_CSEQ };
   send_bye (router, back_flow, &back);
+}
+
+/* --- farewells --- */
+
+typedef struct {
+  char *flow, *uri, *routes, *from, *to, *call_id;
+} Half;
+
+struct PlFarewell {
+  Half halves[2];   /* to who was called, and to the caller */
+};
+
+static void
+say (PlRouter *router, const Half *half)
+{
+  Dialog dialog = { half->uri, half->routes, half->from, half->to, half->call_id, BACK_CSEQ,
+                    "Reason: SIP;cause=500;text=\"Media Edge Failed\"\r\n" };
+
+  if (half->flow && half->uri)
+    send_bye (router, half->flow, &dialog);
+}
+
+/* The route set of who was called is in the order of the request (RFC 3261, 12.1.1). */
+static char *
+caller_route_lines (const sip_t *request)
+{
+  g_autoptr (GString) lines = g_string_new (NULL);
+
+  for (const sip_record_route_t *rr = request->sip_record_route; rr; rr = rr->r_next)
+    {
+      g_autofree char *uri = pl_url_dup_text (rr->r_url);
+
+      g_string_append_printf (lines, "Route: <%s>\r\n", uri ? uri : "");
+    }
+  return g_strdup (lines->str);
+}
+
+PlFarewell *
+pl_farewell_new (PlBranch *branch, const char *flow, const sip_t *response)
+{
+  const sip_t *request = branch->request->sip;
+  PlFarewell *farewell = g_new0 (PlFarewell, 1);
+  char *caller = header_text (response->sip_from), *callee = header_text (response->sip_to);
+  const char *id = request->sip_call_id->i_id;
+
+  farewell->halves[0] = (Half) { g_strdup (flow), response->sip_contact ? pl_contact_dup_text (response->sip_contact) : NULL,
+                                 route_lines (response, branch->route_uri), caller, callee, g_strdup (id) };
+  farewell->halves[1] = (Half) { g_strdup (branch->request->source.flow), pl_contact_dup_text (request->sip_contact),
+                                 caller_route_lines (request), g_strdup (callee), g_strdup (caller), g_strdup (id) };
+  return farewell;
+}
+
+void
+pl_farewell_say (PlRouter *router, const PlFarewell *farewell)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (farewell->halves); i++)
+    say (router, &farewell->halves[i]);
+}
+
+void
+pl_farewell_free (PlFarewell *farewell)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (farewell->halves); i++)
+    {
+      Half *half = &farewell->halves[i];
+
+      g_free (half->flow);
+      g_free (half->uri);
+      g_free (half->routes);
+      g_free (half->from);
+      g_free (half->to);
+      g_free (half->call_id);
+    }
+  g_free (farewell);
 }

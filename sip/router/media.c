@@ -4,6 +4,7 @@
 #include "sip/router/router-priv.h"
 
 #include <string.h>
+#include "base/log.h"
 
 typedef enum { BODY_NONE, BODY_SDP, BODY_OTHER, BODY_HIDES_SDP } BodyKind;
 
@@ -89,17 +90,16 @@ pl_media_check_answer (const sip_t *offer, const sip_t *answer, PlVerdict *verdi
 }
 
 gboolean
-pl_media_correct (msg_t *msg, sip_t *sip, gboolean to_far)
+pl_media_has_sdp (const sip_t *sip)
 {
-  g_autofree char *text = NULL;
-  gsize len;
+  return body_kind (sip) == BODY_SDP;
+}
+
+static gboolean
+replace_body (msg_t *msg, sip_t *sip, const char *text, gsize len)
+{
   sip_payload_t *body;
 
-  if (body_kind (sip) != BODY_SDP)
-    return body_kind (sip) != BODY_HIDES_SDP;
-  text = (to_far ? pl_sdp_to_far : pl_sdp_to_phone) (sip->sip_payload->pl_data, sip->sip_payload->pl_len, &len, NULL);
-  if (!text)
-    return FALSE;
   if (len == sip->sip_payload->pl_len && memcmp (text, sip->sip_payload->pl_data, len) == 0)
     return TRUE;
   body = sip_payload_create (msg_home (msg), text, len);
@@ -111,6 +111,48 @@ pl_media_correct (msg_t *msg, sip_t *sip, gboolean to_far)
   return msg_header_insert (msg, (msg_pub_t *) sip, (msg_header_t *) body) >= 0
          && msg_header_insert (msg, (msg_pub_t *) sip,
                                (msg_header_t *) sip_content_length_create (msg_home (msg), (uint32_t) len)) >= 0;
+}
+
+static GBytes *
+body_bytes (const sip_t *sip)
+{
+  return g_bytes_new (sip->sip_payload->pl_data, sip->sip_payload->pl_len);
+}
+
+gboolean
+pl_media_bridge (PlAid *aid, msg_t *msg, sip_t *sip, gboolean to_far, const sip_t *offer)
+{
+  g_autoptr (GBytes) body = body_bytes (sip);
+  g_autoptr (GBytes) asked = offer && body_kind (offer) == BODY_SDP ? body_bytes (offer) : NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) text = pl_aid_bridge (aid, to_far, body, asked, &error);
+
+  if (text)
+    return replace_body (msg, sip, g_bytes_get_data (text, NULL), g_bytes_get_size (text));
+  pl_info (PL_ROUTER_ROOM, "the media edge cannot carry this", "call", sip->sip_call_id ? sip->sip_call_id->i_id : "", "reason",
+           error->message, NULL);
+  return FALSE;
+}
+
+gboolean
+pl_media_repeat (PlAid *aid, msg_t *msg, sip_t *sip, gboolean to_far)
+{
+  g_autoptr (GBytes) body = body_bytes (sip);
+  g_autoptr (GBytes) text = pl_aid_repeat (aid, to_far, body);
+
+  return text && replace_body (msg, sip, g_bytes_get_data (text, NULL), g_bytes_get_size (text));
+}
+
+gboolean
+pl_media_correct (msg_t *msg, sip_t *sip, gboolean to_far)
+{
+  g_autofree char *text = NULL;
+  gsize len;
+
+  if (body_kind (sip) != BODY_SDP)
+    return body_kind (sip) != BODY_HIDES_SDP;
+  text = (to_far ? pl_sdp_to_far : pl_sdp_to_phone) (sip->sip_payload->pl_data, sip->sip_payload->pl_len, &len, NULL);
+  return text && replace_body (msg, sip, text, len);
 }
 
 PlCallMedia

@@ -8,6 +8,8 @@
 #include "sip/router/headers.h"
 #include "sip/router/sanitize.h"
 
+#define CANNOT_CARRY "the answer does not fit what the media edge can carry"
+
 /* The source as seen from the answering side. */
 static PlSource
 source_of_branch (PlBranch *branch)
@@ -35,7 +37,9 @@ relay (PlBranch *branch, msg_t *response)
   sip_t *sip = msg ? sip_object (msg) : NULL;
   PlSource source = source_of_branch (branch);
   gboolean to_far = pl_source_is_far (&request->source);
-  PlRewrite how = { request->router, &source, to_far, request->local, to_far ? request->source.far_own : NULL };
+  PlRewrite how = { request->router, &source, to_far, request->local, to_far ? request->source.far_own : NULL,
+                    request->sip->sip_request->rq_method == sip_method_options ? NULL : pl_branch_aid (branch), request->sip,
+                    pl_branch_retried (branch) };
   gboolean good = sip && sip_via_remove (msg, sip) && sip->sip_via && pl_rewrite (&how, msg, sip);
 
   /* also where the far side left it out: else the phone would send to its Contact directly */
@@ -73,7 +77,9 @@ note_progress (PlBranch *branch, const sip_t *sip, PlCallState state)
       pl_calls_set_far (calls, call, request->from_aor, branch->node);
       pl_calls_set_redirected (calls, call, strcmp (branch->aor, request->target) != 0 ? branch->aor : NULL);
     }
-  if (!request->local && pl_media_check (sip, &verdict) && verdict.has_sdp)
+  if (pl_branch_aid (branch) && pl_media_has_sdp (sip))
+    pl_calls_set_media (calls, call, PL_CALL_MEDIA_DIRECT); /* as far as others can listen */
+  else if (!request->local && pl_media_check (sip, &verdict) && verdict.has_sdp)
     pl_calls_set_media (calls, call, pl_media_of_call (verdict.media));
   pl_calls_set_state (calls, call, state);
 }
@@ -122,6 +128,26 @@ refuse_answer (PlBranch *branch, const sip_t *sip, const char *warning)
     pl_request_answer (request, 488, "Not Acceptable Here", warning);
 }
 
+/* May this answer pass? With an edge the bridging tells. */
+static gboolean
+check_answer (PlBranch *branch, const sip_t *sip, PlVerdict *verdict)
+{
+  PlRequest *request = branch->request;
+
+  return request->local || (pl_branch_aid (branch) && pl_media_has_sdp (sip)) || pl_media_check_answer (request->sip, sip, verdict);
+}
+
+/* A phone of ours that takes up what it cannot do gets no second such offer, but one by an edge. */
+static gboolean
+can_try_aid (PlBranch *branch, const sip_t *sip)
+{
+  PlRequest *request = branch->request;
+
+  return !branch->far && !branch->aid && !request->local && !request->in_dialog && pl_media_has_sdp (request->sip)
+         && request->sip->sip_request->rq_method == sip_method_invite && pl_media_has_sdp (sip)
+         && pl_aid_allowed (request->router, request->source.far_own);
+}
+
 static void
 on_provisional (PlBranch *branch, msg_t *msg, const sip_t *sip)
 {
@@ -130,13 +156,23 @@ on_provisional (PlBranch *branch, msg_t *msg, const sip_t *sip)
 
   if (request->answered || branch->cancelled || request->cancelled)
     return;
-  if (!request->local && !pl_media_check_answer (request->sip, sip, &verdict))
+  if (branch->unfit)
+    return; /* its CANCEL is on the way */
+  if (!check_answer (branch, sip, &verdict))
     {
-      refuse_answer (branch, sip, verdict.warning);
+      if (can_try_aid (branch, sip))
+        {
+          branch->unfit = TRUE;
+          nta_outgoing_tcancel (branch->orq, NULL, NULL, TAG_END ());
+        }
+      else
+        refuse_answer (branch, sip, verdict.warning);
       return;
     }
-  relay (branch, msg);
-  note_progress (branch, sip, PL_CALL_RINGING);
+  if (relay (branch, msg))
+    note_progress (branch, sip, PL_CALL_RINGING);
+  else if (pl_branch_aid (branch))
+    refuse_answer (branch, sip, CANNOT_CARRY);
 }
 
 static void
@@ -156,9 +192,17 @@ on_success (PlBranch *branch, msg_t *msg, const sip_t *sip)
         pl_kill_2xx (request->router, flow, request->sip, sip, branch->route_uri, TRUE);
       return;
     }
-  if (!request->local && !describes_itself && !pl_media_check_answer (request->sip, sip, &verdict))
+  if (branch->unfit || (!describes_itself && !check_answer (branch, sip, &verdict)))
     {
-      refuse_answer (branch, sip, verdict.warning);
+      if (!branch->unfit && !can_try_aid (branch, sip))
+        {
+          refuse_answer (branch, sip, verdict.warning);
+          return;
+        }
+      if (flow)
+        pl_kill_2xx (request->router, flow, request->sip, sip, branch->route_uri, TRUE);
+      if (!pl_branch_try_aid (branch))
+        pl_offer_best (branch, 488, NULL);
       return;
     }
   request->answered = TRUE;
@@ -167,12 +211,24 @@ on_success (PlBranch *branch, msg_t *msg, const sip_t *sip)
       request->answered = FALSE;
       if (invite && flow)
         pl_kill_2xx (request->router, flow, request->sip, sip, branch->route_uri, !request->in_dialog);
-      pl_request_answer (request, 502, "Answer Cannot Be Passed On", NULL);
+      if (pl_branch_aid (branch))
+        pl_request_answer (request, 488, "Not Acceptable Here", CANNOT_CARRY);
+      else
+        pl_request_answer (request, 502, "Answer Cannot Be Passed On", NULL);
       return;
     }
+  if (invite && !request->in_dialog && pl_branch_aid (branch))
+    pl_aid_establish (pl_branch_aid (branch), flow ? pl_farewell_new (branch, flow, sip) : NULL);
   note_progress (branch, sip, PL_CALL_ESTABLISHED);
   note_target (branch, sip);
   pl_request_cancel_branches (request, "SIP;cause=200;text=\"Call completed elsewhere\"");
+}
+
+/* The phone says that it cannot do what is offered, each in its own words (doc/PHONES). */
+static gboolean
+is_media_refusal (int status)
+{
+  return status == 400 || status == 415 || status == 488 || status == 606;
 }
 
 static void
@@ -181,6 +237,9 @@ on_failure (PlBranch *branch, msg_t *msg, const sip_t *sip)
   int status = sip->sip_status->st_status;
   g_autofree char *reason = g_strdup_printf ("SIP;cause=%d;text=\"%s\"", status, sip_status_phrase (status));
 
+  if ((branch->unfit || is_media_refusal (status)) && pl_branch_try_aid (branch))
+    return;
+  pl_branch_drop_aid (branch);
   if (pl_recurse (branch, sip))
     return;
   /* that one phone is overloaded says nothing of us (RFC 3261, 16.7 step 6) */
@@ -199,7 +258,10 @@ on_final (PlBranch *branch, nta_outgoing_t *orq, const sip_t *sip)
   branch->orq = NULL;
   branch->done = TRUE;
   if (nta_sip_is_internal (sip) || !msg)
-    pl_offer_best (branch, status == 503 ? 480 : status, NULL);
+    {
+      pl_branch_drop_aid (branch);
+      pl_offer_best (branch, status == 503 ? 480 : status, NULL);
+    }
   else if (status < 300)
     on_success (branch, msg, sip);
   else
@@ -299,6 +361,7 @@ pl_answer_best (PlRequest *request)
       return;
     }
   request->answered = TRUE;
+  pl_request_drop_aid (request);
   if (call)
     pl_calls_set_state (request->router->parts.calls, call, PL_CALL_ENDED);
 }

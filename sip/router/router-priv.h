@@ -35,6 +35,8 @@ G_BEGIN_DECLS
 
 typedef struct PlRequest PlRequest;
 typedef struct PlBranch PlBranch;
+typedef struct PlAid PlAid;
+typedef struct PlFarewell PlFarewell;
 
 typedef enum { PL_STEP_CONTINUE, PL_STEP_WAIT, PL_STEP_DONE } PlStepResult;
 
@@ -48,6 +50,8 @@ struct PlRouter {
   PlRouterParts parts;
   nta_agent_t *agent;
   GPtrArray *requests;    /* PlRequest */
+  GPtrArray *aids;        /* PlAid */
+  GHashTable *lacking;    /* flow and registration of phones that needed an edge last time */
   GHashTable *quotas;     /* far flow name -> Quota */
   GQueue killed;          /* Killed, oldest first */
   guint started[32];      /* transactions begun, by second */
@@ -63,7 +67,10 @@ struct PlBranch {
   nta_outgoing_t *orq;
   guint q, score;         /* sip/router/prefs.h */
   guint stage;            /* those of one stage ring at once (RFC 3261, 16.6) */
+  PlAid *aid;             /* of the phone it goes to; NULL: none */
   gboolean waiting;       /* for a link */
+  gboolean retried;       /* the phone was asked twice */
+  gboolean unfit;         /* the phone answered what needs an edge, and is asked again with one */
   gboolean heard;         /* anything at all came back */
   gboolean cancelled;
   gboolean done;
@@ -81,6 +88,7 @@ struct PlRequest {
   gboolean unwanted;      /* there is a device, but not as the caller asked for (RFC 3841) */
   guint step;
   gpointer resolving;
+  PlAid *aid;             /* of the phone that asks, or of the call; NULL: none */
   gint64 arrived, linked; /* linked: to somebody of this stage */
   guint stage;            /* which rings now */
   gboolean patient;       /* somebody hears it; it gets the rest of PL_STAGE_TIME */
@@ -144,6 +152,9 @@ typedef struct {
   const PlSource *source;
   gboolean to_far, local;
   const char *own_aor;    /* of ours, for the GRUU */
+  PlAid *aid;             /* of our phone, NULL: none */
+  const sip_t *offer;     /* whose body this one's answers, NULL: it answers none */
+  gboolean retried;       /* our phone counts this CSeq one higher: pl_branch_retried */
 } PlRewrite;
 /* FALSE when the body cannot be passed on. */
 gboolean pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip);
@@ -161,9 +172,49 @@ typedef struct {
 gboolean pl_media_check (const sip_t *sip, PlVerdict *verdict);
 /* As above, and against the offer it answers (NULL: not known). */
 gboolean pl_media_check_answer (const sip_t *offer, const sip_t *answer, PlVerdict *verdict);
+gboolean pl_media_has_sdp (const sip_t *sip);
 /* Corrects the SDP in place. */
 gboolean pl_media_correct (msg_t *msg, sip_t *sip, gboolean to_far);
+/* Puts in its place what the edge makes of it; `offer`: see PlRewrite. */
+gboolean pl_media_bridge (PlAid *aid, msg_t *msg, sip_t *sip, gboolean to_far, const sip_t *offer);
+/* The same for a message that repeats the last one; FALSE when it does not. */
+gboolean pl_media_repeat (PlAid *aid, msg_t *msg, sip_t *sip, gboolean to_far);
 PlCallMedia pl_media_of_call (PlMediaClass media);
+
+/* --- aid.c: the media edge of a call, for our phone (sip/media.h) --- */
+/* `error`: NULL, or why there is no edge. */
+typedef void (*PlAidFunc) (gpointer user, const char *error);
+
+/* May this identity's calls have one, and can they? */
+gboolean pl_aid_allowed (PlRouter *router, const char *own);
+/* Starts an edge for a phone of ours. The router's; NULL and error when there is none. */
+PlAid *pl_aid_new (PlRequest *request, const char *own, gboolean ipv6, GError **error);
+/* The one of the call; also that of a daemon before us. NULL: none, or it is gone. */
+PlAid *pl_aid_find (PlRouter *router, const PlToken *token);
+const char *pl_aid_name (const PlAid *aid);
+/* Asks the edge for what the SDP of this message needs. CONTINUE: it is there; WAIT: `func` runs
+ * later, unless forgotten; DONE: error says why it can't be. */
+PlStepResult pl_aid_prepare (PlAid *aid, const sip_t *sip, gboolean from_phone, PlAidFunc func, gpointer user, GError **error);
+void pl_aid_forget (PlAid *aid, gpointer user);
+/* What the other side is told in place of `body`, which answers `offer` (NULL: is an offer).
+ * Tells the edge. NULL and error: it cannot be carried. */
+GBytes *pl_aid_bridge (PlAid *aid, gboolean to_far, GBytes *body, GBytes *offer, GError **error);
+/* The same for a repeat of the last; NULL when it is none. */
+GBytes *pl_aid_repeat (PlAid *aid, gboolean to_far, GBytes *body);
+/* The call stands; `farewell` (taken) ends it when the edge fails. */
+void pl_aid_establish (PlAid *aid, PlFarewell *farewell);
+gboolean pl_aid_is_established (const PlAid *aid);
+/* The edge ends, the aid is freed. */
+void pl_aid_end (PlAid *aid);
+/* Leaves the edge to a daemon after us. */
+void pl_aid_free (gpointer aid);
+/* What the phone on this flow can do itself, as its last offer or answer showed; good until it
+ * registers anew. */
+void pl_aid_note (PlRouter *router, const char *flow, gboolean lacks);
+gboolean pl_aid_lacks (PlRouter *router, const char *flow);
+/* For a branch whose phone could not take what was offered: asks it again with an edge. FALSE:
+ * that cannot be. */
+gboolean pl_branch_try_aid (PlBranch *branch);
 
 /* --- response.c --- */
 int pl_on_response (PlBranch *branch, nta_outgoing_t *orq, const sip_t *sip);
@@ -196,6 +247,11 @@ void pl_killed_clear (PlRouter *router);
  * `back_contact`; NULL: not). */
 void pl_kill_acked (PlRouter *router, const char *flow, const sip_t *ack, const char *back_flow, const char *back_contact);
 
+/* Both ways to say BYE in a call that stands, as the answer of this branch made it. */
+PlFarewell *pl_farewell_new (PlBranch *branch, const char *flow, const sip_t *response);
+void pl_farewell_say (PlRouter *router, const PlFarewell *farewell);
+void pl_farewell_free (PlFarewell *farewell);
+
 /* --- router.c --- */
 void pl_request_run (PlRequest *request);
 /* A final answer of our own; `warning` may be NULL. Ends what is still open. */
@@ -211,6 +267,19 @@ void pl_request_cancel_branches (PlRequest *request, const char *reason);
 void pl_branch_fail (PlBranch *branch, int status);
 void pl_branch_send (PlBranch *branch);
 PlCall *pl_request_call (PlRequest *request);
+/* Our phone in this branch has this one; NULL: none. */
+PlAid *pl_branch_aid (PlBranch *branch);
+/* A phone that is asked twice must not take that for two copies of one request (RFC 3261,
+ * 8.2.2.2): the CSeq of what it gets in this call is one higher than the sender's. */
+gboolean pl_branch_retried (PlBranch *branch);
+gboolean pl_token_retried (const PlToken *token);
+/* It is not used any more: ends, unless the call stands. */
+void pl_request_drop_aid (PlRequest *request);
+void pl_branch_drop_aid (PlBranch *branch);
+/* Nobody refers to it any more. */
+void pl_router_forget_aid (PlRouter *router, PlAid *aid);
+/* Fails what it was meant for, and ends it. */
+void pl_router_fail_aid (PlRouter *router, PlAid *aid, const char *reason);
 const char *pl_router_own_node (PlRouter *router, const char *aor);
 gboolean pl_router_is_ours (PlRouter *router, const char *aor);
 PlFlow *pl_router_far_flow (PlRouter *router, const char *own, const char *node);

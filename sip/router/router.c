@@ -61,6 +61,96 @@ pl_branch_fail (PlBranch *branch, int status)
   pl_offer_best (branch, status, NULL);
 }
 
+/* --- edges of phones --- */
+
+PlAid *
+pl_branch_aid (PlBranch *branch)
+{
+  return branch->aid ? branch->aid : branch->request->aid;
+}
+
+gboolean
+pl_token_retried (const PlToken *token)
+{
+  return token->edge[0] != '\0' && !token->caller;
+}
+
+gboolean
+pl_branch_retried (PlBranch *branch)
+{
+  return branch->retried || (branch->request->in_dialog && !branch->far && pl_token_retried (branch->request->token));
+}
+
+void
+pl_branch_drop_aid (PlBranch *branch)
+{
+  PlAid *aid = g_steal_pointer (&branch->aid);
+
+  if (!aid)
+    return;
+  pl_aid_forget (aid, branch);
+  if (!pl_aid_is_established (aid))
+    pl_aid_end (aid);
+}
+
+void
+pl_request_drop_aid (PlRequest *request)
+{
+  PlAid *aid = g_steal_pointer (&request->aid);
+
+  if (!aid)
+    return;
+  pl_aid_forget (aid, request);
+  if (!request->in_dialog && !pl_aid_is_established (aid))
+    pl_aid_end (aid);
+}
+
+void
+pl_router_forget_aid (PlRouter *router, PlAid *aid)
+{
+  for (guint i = 0; i < router->requests->len; i++)
+    {
+      PlRequest *request = router->requests->pdata[i];
+
+      if (request->aid == aid)
+        request->aid = NULL;
+      for (guint k = 0; k < request->branches->len; k++)
+        if (((PlBranch *) request->branches->pdata[k])->aid == aid)
+          ((PlBranch *) request->branches->pdata[k])->aid = NULL;
+    }
+}
+
+static void
+fail_branch_aid (PlBranch *branch)
+{
+  if (!branch->done && !branch->cancelled)
+    {
+      branch->cancelled = TRUE;
+      if (branch->orq)
+        nta_outgoing_tcancel (branch->orq, NULL, NULL, TAG_END ());
+    }
+  pl_offer_best (branch, 500, NULL);
+}
+
+void
+pl_router_fail_aid (PlRouter *router, PlAid *aid, const char *reason)
+{
+  for (guint i = 0; i < router->requests->len; i++)
+    {
+      PlRequest *request = router->requests->pdata[i];
+
+      if (request->aid == aid && !request->in_dialog)
+        {
+          pl_request_answer (request, 500, "Media Edge Failed", reason); /* drops it */
+          return;
+        }
+      for (guint k = 0; k < request->branches->len; k++)
+        if (((PlBranch *) request->branches->pdata[k])->aid == aid)
+          fail_branch_aid (request->branches->pdata[k]);
+    }
+  pl_aid_end (aid);
+}
+
 static void
 branch_send_now (PlBranch *branch, PlFlow *flow)
 {
@@ -164,6 +254,8 @@ pl_branch_send (PlBranch *branch)
       branch_send_far (branch);
       return;
     }
+  if (!branch->retried && pl_aid_lacks (branch->request->router, branch->flow) && pl_branch_try_aid (branch))
+    return;
   flow = pl_listener_phone (branch->request->router->parts.listener, branch->flow);
   if (flow)
     branch_send_now (branch, flow);
@@ -251,6 +343,7 @@ pl_request_cancel_branches (PlRequest *request, const char *reason)
       if (branch->done || branch->cancelled)
         continue;
       branch->cancelled = TRUE;
+      pl_branch_drop_aid (branch);
       if (branch->orq && nta_outgoing_method (branch->orq) == sip_method_invite)
         nta_outgoing_tcancel (branch->orq, NULL, NULL, TAG_IF (reason, SIPTAG_REASON_STR (reason)), TAG_END ());
       else if (!branch->orq)
@@ -272,6 +365,9 @@ request_free (gpointer data)
     resolver->funcs->cancel (resolver->impl, request->resolving);
   for (guint i = 0; i < request->branches->len; i++)
     pl_far_cancel_wait (router->parts.fars, request->branches->pdata[i]);
+  pl_request_drop_aid (request);
+  for (guint i = 0; i < request->branches->len; i++)
+    pl_branch_drop_aid (request->branches->pdata[i]);
   g_ptr_array_unref (request->branches);
   g_ptr_array_unref (request->redirects);
   if (request->best)
@@ -452,6 +548,7 @@ pl_request_answer (PlRequest *request, int status, const char *phrase, const cha
     nta_incoming_tag (request->irq, NULL);
   nta_incoming_treply (request->irq, status, phrase, TAG_IF (text, SIPTAG_WARNING_STR (text)), TAG_END ());
   pl_request_cancel_branches (request, reason);
+  pl_request_drop_aid (request);
   if (call)
     pl_calls_set_state (router->parts.calls, call, PL_CALL_ENDED);
   finish_later (request);
@@ -571,6 +668,8 @@ pl_router_new (const PlRouterParts *parts)
 
   router->parts = *parts;
   router->requests = g_ptr_array_new_with_free_func (request_free);
+  router->lacking = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  router->aids = g_ptr_array_new_with_free_func (pl_aid_free);
   router->quotas = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_queue_init (&router->killed);
   return router;
@@ -582,6 +681,8 @@ pl_router_free (PlRouter *router)
   if (!router)
     return;
   g_ptr_array_unref (router->requests);
+  g_ptr_array_unref (router->aids);
+  g_hash_table_unref (router->lacking);
   g_hash_table_unref (router->quotas);
   pl_killed_clear (router);
   g_free (router);

@@ -19,6 +19,7 @@ struct PlBranch;
 #include "sip/dialog/token.h"
 #include "sip/listener/far.h"
 #include "sip/listener/listener.h"
+#include "sip/media.h"
 #include "sip/registrar/registrar.h"
 #include "sip/resolver.h"
 
@@ -36,6 +37,7 @@ typedef struct {
   PlCalls *calls;
   PlTokenKey *key;
   const PlResolver *resolver;
+  const PlMedia *media;   /* NULL: no edges */
 } PlRouterParts;
 
 PlRouter *pl_router_new (const PlRouterParts *parts);

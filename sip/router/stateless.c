@@ -95,7 +95,8 @@ ack_send (Ack *ack)
 static void
 ack_forward (Ack *ack)
 {
-  PlRewrite how = { ack->router, &ack->source, ack->to_far, ack->local, ack->token->own_aor };
+  PlRewrite how = { ack->router, &ack->source, ack->to_far, ack->local, ack->token->own_aor, NULL, NULL,
+                    !ack->to_far && pl_token_retried (ack->token) };
   PlVerdict verdict;
   gboolean refused = !ack->local && !pl_media_check (ack->sip, &verdict);
   gboolean rewritten;
@@ -196,17 +197,22 @@ stray_forward (PlRouter *router, const PlSource *source, msg_t *msg, sip_t *sip)
   g_autoptr (PlToken) token = open_record_route (router, sip, &own_route);
   PlVerdict verdict;
   PlFlow *flow;
+  PlAid *aid;
   g_autoptr (GBytes) message = NULL;
   gsize len;
 
-  if (!token || !pl_token_admits (token, source, sip) || (token->far_node[0] && !pl_media_check (sip, &verdict)))
+  aid = token ? pl_aid_find (router, token) : NULL;
+  if (!token || !pl_token_admits (token, source, sip) || (token->far_node[0] && !aid && !pl_media_check (sip, &verdict)))
     return;
   flow = next_flow (router, source, token, sip->sip_via->v_next);
   if (!flow || !sip_via_remove (msg, sip))
     return;
   {
-    PlRewrite how = { router, source, pl_flow_kind (flow) == PL_FLOW_FAR, token->far_node[0] == '\0', token->own_aor };
+    PlRewrite how = { router, source, pl_flow_kind (flow) == PL_FLOW_FAR, token->far_node[0] == '\0', token->own_aor, NULL, NULL,
+                      !pl_source_is_far (source) && pl_token_retried (token) };
 
+    if (aid && pl_media_has_sdp (sip) && !pl_media_repeat (aid, msg, sip, how.to_far))
+      return;
     if (!pl_rewrite (&how, msg, sip))
       return;
   }

@@ -51,6 +51,7 @@ assert_same (const PlToken *a, const PlToken *b)
   ck_assert_str_eq (a->far_aor, b->far_aor ? b->far_aor : "");
   ck_assert_str_eq (a->called, b->called ? b->called : "");
   ck_assert_str_eq (a->call_id, b->call_id ? b->call_id : "");
+  ck_assert_str_eq (a->edge, b->edge ? b->edge : "");
   ck_assert_uint_eq (a->media, b->media);
   ck_assert_int_eq (a->caller, b->caller);
 }
@@ -96,7 +97,7 @@ START_TEST (token_of_a_local_call_and_long_fields_round_trip)
   g_auto (World) world = world_new ("token-b");
   g_autofree char *longest = g_strnfill (PL_TOKEN_FIELD_MAX, 'x');
   g_autofree char *longer = g_strnfill (PL_TOKEN_FIELD_MAX + 1, 'x');
-  PlToken local = { .contact = longest, .peer_contact = "sip:b@h", .peer_flow = "tcp:[::1]:1", .call_id = longest, .media = 255 };
+  PlToken local = { .contact = longest, .peer_contact = "sip:b@h", .peer_flow = "tcp:[::1]:1", .call_id = longest, .edge = "0123456789abcdef", .media = 255 };
   g_autofree char *text = pl_token_seal (world.key, world.env, &local);
   g_autofree char *again = pl_token_seal (world.key, world.env, &local);
   g_autoptr (PlToken) token = pl_token_open (world.key, text);

@@ -29,7 +29,7 @@ side_start (World *w, Side *side)
 {
   static const char *const listen[] = { "127.0.0.1:0", "[::1]:0", NULL };
   static const PlSipHandlers handlers = { on_calls, on_bindings };
-  PlSipOptions options = { listen, getuid (), side->state_dir };
+  PlSipOptions options = { listen, getuid (), side->state_dir, side->media ? pl_fake_media_interface (side->media) : NULL };
   g_autoptr (GError) error = NULL;
 
   if (!side->daemon)
@@ -68,10 +68,20 @@ world_start (World *w)
 }
 
 void
+side_give_edges (World *w, Side *side)
+{
+  side->media = pl_fake_media_new (pl_loop_env (w->loop));
+  side_kill (w, side);
+  side_start (w, side);
+}
+
+void
 world_stop (World *w)
 {
   pl_sip_free (w->a.sip);
   pl_sip_free (w->b.sip);
+  g_clear_pointer (&w->a.media, pl_fake_media_free);
+  g_clear_pointer (&w->b.media, pl_fake_media_free);
   pl_fake_net_free (w->net);
   pl_loop_free (w->loop);
   g_main_context_unref (w->context);

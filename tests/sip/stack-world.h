@@ -5,6 +5,7 @@
 #pragma once
 #include "base/loop.h"
 #include "sip/stack.h"
+#include "tests/support/fakemedia.h"
 #include "tests/support/fakeresolver.h"
 #include "tests/support/sipphone.h"
 #include "tests/support/test.h"
@@ -19,6 +20,7 @@ typedef struct {
   const char *aor, *node;
   char *state_dir;
   PlFakeDaemon *daemon;
+  PlFakeMedia *media;   /* NULL: no edges */
   PlSip *sip;
   guint calls_changed, bindings_changed;
 } Side;
@@ -35,6 +37,8 @@ void world_stop (World *w);
 void side_start (World *w, Side *side);
 /* As kill -9: nothing is said to anyone. */
 void side_kill (World *w, Side *side);
+/* Starts it again, able to start media edges; before its phones. */
+void side_give_edges (World *w, Side *side);
 /* A registered phone. */
 PlPhone *side_phone (World *w, Side *side, const char *aor, gboolean tcp);
 /* Text of the last message that is `what`; fails the test when it does not come. */

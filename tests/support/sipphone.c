@@ -517,8 +517,11 @@ learn_from_request (Dialog *dialog, const PlPhoneMessage *request, gboolean insi
       g_free (dialog->target);
       dialog->target = pl_siptext_dup_uri (contact);
     }
-  if (inside || dialog->local)
-    return;
+  if (inside || (dialog->local && !dialog->request))
+    return; /* (one that was asked before is asked again) */
+  g_free (dialog->remote);
+  g_free (dialog->local);
+  g_free (dialog->remote_tag);
   dialog->remote = g_strdup_printf ("<%s>", remote);
   dialog->local = g_strdup_printf ("<%s>", local);
   dialog->remote_tag = from ? pl_siptext_dup_param (from, "tag") : NULL;

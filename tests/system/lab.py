@@ -26,8 +26,8 @@ def bracketed(address):
 def copy_programs(builddir, folder):
     """The programs where the lab's user can read them, whatever the rights of the checkout."""
     programs = {}
-    for name in ('peerlined', 'peerline'):
-        source = os.path.join(builddir, 'proxy', name)
+    for name, room in (('peerlined', 'proxy'), ('peerline', 'proxy'), ('peerline-edge', 'ice/edge')):
+        source = os.path.join(builddir, room, name)
         if not os.path.exists(source):
             raise LabError(f'{source} is not built')
         programs[name] = shutil.copy(source, os.path.join(folder, name))
@@ -52,7 +52,8 @@ class Person:
         six = not self.machine.address4
         host = bracketed(self.world.bootstraps[0].machine.address6 if six else self.world.bootstraps[0].machine.address4)
         folder = os.path.join(self.world.folder, f'phone-{self.name}')
-        self.phone = Baresip(self.machine, self.name, self.aor, folder, tone=tone, stun=f'stun:{host}:{PORT}',
+        stun = f'stun:{host}:{PORT}' if kw.get('nat', 'ice') else None
+        self.phone = Baresip(self.machine, self.name, self.aor, folder, tone=tone, stun=stun,
                              proxy=proxy or ('sip:[::1]:5080' if six else 'sip:127.0.0.1:5080'),
                              family=6 if six else 4, control=self.control, **kw).start()
         self.world.started.append(self.phone)

@@ -10,6 +10,7 @@ import time
 import net
 import turn
 from audio import tone_bytes
+from edges import edges_of, no_edges
 from capture import Capture, judge, longest_gap, media_flows
 from lab import World
 from linphone import Linphone
@@ -111,6 +112,33 @@ def over_ipv6(tap, folder, builddir):
         judge_outside(tap, (alice, bob), tones(alice, bob))
         judge_media(tap, alice, bob, ports)
         judge_links(tap, w)
+
+
+# --- phones that lack ICE or DTLS-SRTP ---
+
+PLAIN = {'media': None, 'nat': None}
+
+
+def plain_phones(tap, folder, builddir):
+    with world(tap, folder, builddir, 'phones with default settings behind two NATs') as w:
+        alice, bob = two_people(tap, w, w.network.nat_host('alice', 10), w.network.nat_host('bob', 20))
+        for plain in ((alice, bob),):
+            for who, tone in ((alice, 500), (bob, 800)):
+                who.stop_phone()
+                who.start_phone(tone, **(PLAIN if who in plain else {}))
+                who.phone.registered()
+                who.registered()
+            names = ' and '.join(who.name for who in plain)
+            for caller, callee in ((alice, bob), (bob, alice)):
+                with tap.check(f'plain RTP at {names}: {caller.name} dials {callee.name}, both hear the other\'s tone'):
+                    since = call(caller, callee, 1.0)
+                with tap.check(f'plain RTP at {names}: an edge exactly there, and none after BYE'):
+                    for who in (alice, bob):
+                        assert len(edges_of(who)) == (1 if who in plain else 0), f'{who.name} has {edges_of(who)}'
+                    hang_up(caller, callee, since)
+                    no_edges(alice, bob)
+        w.stop_captures()
+        judge_outside(tap, (alice, bob), tones(alice, bob))
 
 
 # --- the network goes away ---
@@ -506,5 +534,5 @@ def control(tap, folder, builddir):
         network.remove()
 
 
-ALL = {'control': control, 'nat': behind_nat, 'turn': symmetric, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage}
+ALL = {'control': control, 'nat': behind_nat, 'edge': plain_phones, 'turn': symmetric, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage}
 BY_NAME = {'turn-voices': symmetric_voices}     # takes long and shows little more

@@ -14,16 +14,17 @@ def call(caller, callee, seconds=ENOUGH, timeout=30):
         who.phone.forget_recordings()
     since = {who: who.phone.mark() for who in (caller, callee)}
     caller.phone.dial(callee.aor)
-    for who in (caller, callee):
-        established(who, since[who])
+    established(caller, since[caller])
+    # who was called may have refused once: asked again, with an edge, it answers
+    established(callee, since[callee], 'CALL_ESTABLISHED')
     hear(caller, callee, seconds, timeout)
     for who in (caller, callee):
         who.note_ports()
     return since
 
 
-def established(who, since):
-    event = who.phone.wait(('CALL_ESTABLISHED', 'CALL_CLOSED'), since, 15)
+def established(who, since, only=('CALL_ESTABLISHED', 'CALL_CLOSED')):
+    event = who.phone.wait(only, since, 15)
     if event['type'] != 'CALL_ESTABLISHED':
         raise LabError(f'{who.name}: the call ended: {event.get("param")}')
 

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "sip/router/router-priv.h"
+
+#include <string.h>
+#include "base/log.h"
+#include "sip/sdp/bridge.h"
+
+/* A text that was bridged, so that its repeats are bridged alike. */
+typedef struct {
+  GBytes *in, *out;
+  GBytes *offer;          /* it answers; NULL: it is one */
+} Passed;
+
+struct PlAid {
+  PlRouter *router;
+  char *name;             /* in the token, and of the edge */
+  char *call_id, *from;   /* of its PlCall */
+  PlMediaEdge *edge;
+  gboolean ipv6;          /* the phone's side */
+  gboolean established, over;
+  guint asked;            /* sections, one bit each */
+  GBytes *phone_text;     /* latest of the phone */
+  Passed to_far, to_phone;
+  GPtrArray *fars;        /* PlBridgeFar that the edge was told; NULL: none yet */
+  PlAidFunc func;         /* who waits */
+  gpointer user;
+  PlFarewell *farewell;   /* how to end the call, once it stands */
+};
+
+static const PlMediaFuncs *
+media (const PlAid *aid)
+{
+  return aid->router->parts.media->funcs;
+}
+
+static PlCall *
+aid_call (const PlAid *aid)
+{
+  return pl_calls_find (aid->router->parts.calls, aid->call_id, aid->from);
+}
+
+static void
+set_state (const PlAid *aid, PlCallEdge state)
+{
+  PlCall *call = aid_call (aid);
+
+  if (call)
+    pl_calls_set_edge (aid->router->parts.calls, call, state);
+}
+
+static void
+passed_clear (Passed *passed)
+{
+  g_clear_pointer (&passed->in, g_bytes_unref);
+  g_clear_pointer (&passed->out, g_bytes_unref);
+  g_clear_pointer (&passed->offer, g_bytes_unref);
+}
+
+void
+pl_aid_free (gpointer data)
+{
+  PlAid *aid = data;
+
+  if (aid->edge)
+    (aid->over ? media (aid)->end : media (aid)->leave) (aid->edge);
+  g_clear_pointer (&aid->phone_text, g_bytes_unref);
+  passed_clear (&aid->to_far);
+  passed_clear (&aid->to_phone);
+  g_clear_pointer (&aid->fars, g_ptr_array_unref);
+  g_clear_pointer (&aid->farewell, pl_farewell_free);
+  g_free (aid->name);
+  g_free (aid->call_id);
+  g_free (aid->from);
+  g_free (aid);
+}
+
+void
+pl_aid_end (PlAid *aid)
+{
+  aid->over = TRUE;
+  aid->func = NULL;
+  set_state (aid, PL_CALL_EDGE_NONE);
+  pl_router_forget_aid (aid->router, aid);
+  g_ptr_array_remove_fast (aid->router->aids, aid); /* frees it */
+}
+
+/* --- the edge tells --- */
+
+static gboolean
+is_ready (const PlAid *aid)
+{
+  for (guint i = 0; i < PL_MEDIA_SECTIONS_MAX; i++)
+    if (aid->asked & 1u << i && !media (aid)->section (aid->edge, i))
+      return FALSE;
+  return TRUE;
+}
+
+static void
+done_waiting (PlAid *aid, const char *error)
+{
+  PlAidFunc func = aid->func;
+
+  aid->func = NULL;
+  if (func)
+    func (aid->user, error);
+}
+
+static void
+on_opened (gpointer user, guint section)
+{
+  PlAid *aid = user;
+
+  if (is_ready (aid))
+    done_waiting (aid, NULL);
+}
+
+static void
+on_secured (gpointer user, guint section)
+{
+  set_state (user, PL_CALL_EDGE_SECURED);
+}
+
+/* What is not answered yet fails; a call that stands ends, and both sides are told. */
+static void
+on_failed (gpointer user, const char *reason)
+{
+  PlAid *aid = user;
+  PlCalls *calls = aid->router->parts.calls;
+  PlCall *call = aid_call (aid);
+  gboolean established = aid->established;
+
+  if (aid->func)
+    done_waiting (aid, reason);
+  else if (!established)
+    pl_router_fail_aid (aid->router, aid, reason);
+  if (!established)
+    return; /* it went with its request */
+  pl_notice (PL_ROUTER_ROOM, "the call ends: its media edge has failed", "call", aid->call_id, "reason", reason, NULL);
+  if (aid->farewell)
+    pl_farewell_say (aid->router, aid->farewell);
+  if (call)
+    pl_calls_set_state (calls, call, PL_CALL_ENDED);
+  pl_aid_end (aid);
+}
+
+static const PlMediaHandlers handlers = { on_opened, on_secured, on_failed };
+
+/* --- life --- */
+
+static PlAid *
+aid_add (PlRouter *router, const char *name, PlMediaEdge *edge, const char *call_id, const char *from)
+{
+  PlAid *aid = g_new0 (PlAid, 1);
+
+  aid->router = router;
+  aid->name = g_strdup (name);
+  aid->call_id = g_strdup (call_id);
+  aid->from = g_strdup (from);
+  aid->edge = edge;
+  router->parts.media->funcs->set_handlers (edge, &handlers, aid);
+  g_ptr_array_add (router->aids, aid);
+  return aid;
+}
+
+gboolean
+pl_aid_allowed (PlRouter *router, const char *own)
+{
+  const PlMedia *aids = router->parts.media;
+
+  return aids && own && aids->funcs->allowed (aids->impl, own);
+}
+
+PlAid *
+pl_aid_new (PlRequest *request, const char *own, gboolean ipv6, GError **error)
+{
+  PlRouter *router = request->router;
+  const PlMedia *aids = router->parts.media;
+  g_autofree char *name = g_strdup_printf ("%016" G_GINT64_MODIFIER "x", pl_env_random64 (router->parts.env));
+  PlMediaEdge *edge = aids->funcs->start (aids->impl, own, name, error);
+  PlAid *aid;
+
+  if (!edge)
+    return NULL;
+  aid = aid_add (router, name, edge, request->sip->sip_call_id->i_id, request->from_aor);
+  aid->ipv6 = ipv6;
+  set_state (aid, PL_CALL_EDGE_OPEN);
+  return aid;
+}
+
+PlAid *
+pl_aid_find (PlRouter *router, const PlToken *token)
+{
+  const PlMedia *aids = router->parts.media;
+  PlMediaEdge *edge;
+  PlAid *aid;
+
+  if (!token || token->edge[0] == '\0' || !aids)
+    return NULL;
+  for (guint i = 0; i < router->aids->len; i++)
+    if (strcmp (((PlAid *) router->aids->pdata[i])->name, token->edge) == 0)
+      return router->aids->pdata[i];
+  edge = aids->funcs->find (aids->impl, token->edge);
+  if (!edge)
+    return NULL;
+  aid = aid_add (router, token->edge, edge, token->call_id, token->caller ? token->own_aor : token->far_aor);
+  aid->ipv6 = strchr (token->flow, '[') != NULL;
+  aid->established = TRUE;
+  for (guint i = 0; i < PL_MEDIA_SECTIONS_MAX; i++)
+    aid->asked |= aids->funcs->section (edge, i) ? 1u << i : 0;
+  set_state (aid, PL_CALL_EDGE_SECURED);
+  return aid;
+}
+
+const char *
+pl_aid_name (const PlAid *aid)
+{
+  return aid->name;
+}
+
+gboolean
+pl_aid_is_established (const PlAid *aid)
+{
+  return aid->established;
+}
+
+void
+pl_aid_forget (PlAid *aid, gpointer user)
+{
+  if (aid->user == user)
+    aid->func = NULL;
+}
+
+void
+pl_aid_establish (PlAid *aid, PlFarewell *farewell)
+{
+  aid->established = TRUE;
+  g_clear_pointer (&aid->farewell, pl_farewell_free);
+  aid->farewell = farewell;
+}
+
+/* --- what a text needs --- */
+
+static void
+ask (PlAid *aid, guint section, gboolean controlling)
+{
+  if (section >= PL_MEDIA_SECTIONS_MAX || aid->asked & 1u << section)
+    return;
+  aid->asked |= 1u << section;
+  media (aid)->open (aid->edge, section, controlling, aid->ipv6);
+}
+
+/* Can the edge carry this? */
+static gboolean
+check_phones (const GPtrArray *phones, GError **error)
+{
+  for (guint i = 0; i < phones->len; i++)
+    {
+      const PlBridgePhone *phone = phones->pdata[i];
+
+      if (phone->need != PL_BRIDGE_SDES && phone->need != PL_BRIDGE_THROUGH)
+        continue;
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                           "This phone encrypts without ICE: switch on ICE and DTLS-SRTP in the phone, or encryption off");
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* What the far side takes up must have both. */
+static gboolean
+check_fars (const GPtrArray *fars, GError **error)
+{
+  for (guint i = 0; i < fars->len; i++)
+    {
+      const PlBridgeFar *far = fars->pdata[i];
+
+      if (!far->offered || !far->lacks)
+        continue;
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, far->lacks);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+ask_for_phone (PlAid *aid, const sip_payload_t *body, GError **error)
+{
+  g_autoptr (GPtrArray) phones = pl_bridge_read_phone (body->pl_data, body->pl_len, error);
+
+  if (!phones || !check_phones (phones, error))
+    return FALSE;
+  for (guint i = 0; i < phones->len; i++)
+    if (((PlBridgePhone *) phones->pdata[i])->need != PL_BRIDGE_NONE && ((PlBridgePhone *) phones->pdata[i])->need != PL_BRIDGE_DECLINED)
+      ask (aid, i, TRUE);
+  return TRUE;
+}
+
+static gboolean
+ask_for_far (PlAid *aid, const sip_payload_t *body, GError **error)
+{
+  g_autoptr (GPtrArray) fars = pl_bridge_read_far (body->pl_data, body->pl_len, PL_BRIDGE_OFFER, error);
+
+  if (!fars || !check_fars (fars, error))
+    return FALSE;
+  for (guint i = 0; i < fars->len; i++)
+    if (((PlBridgeFar *) fars->pdata[i])->offered)
+      ask (aid, i, ((PlBridgeFar *) fars->pdata[i])->lite);
+  return TRUE;
+}
+
+PlStepResult
+pl_aid_prepare (PlAid *aid, const sip_t *sip, gboolean from_phone, PlAidFunc func, gpointer user, GError **error)
+{
+  if (!(from_phone ? ask_for_phone : ask_for_far) (aid, sip->sip_payload, error))
+    return PL_STEP_DONE;
+  if (is_ready (aid))
+    return PL_STEP_CONTINUE;
+  if (aid->func)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING, "another change of the media is under way");
+      return PL_STEP_DONE;
+    }
+  aid->func = func;
+  aid->user = user;
+  return PL_STEP_WAIT;
+}
+
+/* --- what phones can do --- */
+
+/* A phone that was started again, perhaps with other settings, registers under another Call-ID. */
+static char *
+dup_registration (PlRouter *router, const char *flow)
+{
+  g_autoptr (GPtrArray) list = pl_registrar_list (router->parts.registrar, NULL);
+
+  for (guint i = 0; i < list->len; i++)
+    if (strcmp (((PlBinding *) list->pdata[i])->flow, flow) == 0)
+      return g_strdup_printf ("%s %s", flow, ((PlBinding *) list->pdata[i])->call_id);
+  return NULL;
+}
+
+void
+pl_aid_note (PlRouter *router, const char *flow, gboolean lacks)
+{
+  char *key = dup_registration (router, flow);
+
+  if (key && lacks && g_hash_table_size (router->lacking) >= PL_BINDINGS_MAX)
+    g_hash_table_remove_all (router->lacking);
+  if (key && lacks)
+    g_hash_table_add (router->lacking, g_steal_pointer (&key));
+  else if (key)
+    g_hash_table_remove (router->lacking, key);
+  g_free (key);
+}
+
+gboolean
+pl_aid_lacks (PlRouter *router, const char *flow)
+{
+  g_autofree char *key = dup_registration (router, flow);
+
+  return key && g_hash_table_contains (router->lacking, key);
+}
+
+/* --- asking a phone again --- */
+
+static void
+on_branch_aid (gpointer user, const char *error)
+{
+  PlBranch *branch = user;
+
+  if (error)
+    {
+      pl_info (PL_ROUTER_ROOM, "no media edge for a phone", "reason", error, NULL);
+      pl_branch_fail (branch, 488);
+      pl_branch_drop_aid (branch);
+    }
+  else
+    pl_branch_send (branch);
+  pl_request_check (branch->request);
+}
+
+gboolean
+pl_branch_try_aid (PlBranch *branch)
+{
+  PlRequest *request = branch->request;
+  g_autoptr (GError) error = NULL;
+  PlStepResult result;
+
+  branch->unfit = FALSE;
+  if (branch->far || branch->aid || request->local || request->in_dialog || request->answered || request->cancelled
+      || request->sip->sip_request->rq_method != sip_method_invite || !pl_media_has_sdp (request->sip)
+      || !pl_aid_allowed (request->router, request->source.far_own))
+    return FALSE;
+  branch->aid = pl_aid_new (request, request->source.far_own, strchr (branch->flow, '[') != NULL, &error);
+  result = branch->aid ? pl_aid_prepare (branch->aid, request->sip, FALSE, on_branch_aid, branch, &error) : PL_STEP_DONE;
+  if (result == PL_STEP_DONE)
+    {
+      pl_info (PL_ROUTER_ROOM, "no media edge for a phone", "reason", error->message, NULL);
+      pl_branch_drop_aid (branch);
+      return FALSE;
+    }
+  pl_aid_note (request->router, branch->flow, TRUE);
+  branch->done = FALSE;
+  branch->retried = TRUE;
+  if (result == PL_STEP_CONTINUE)
+    pl_branch_send (branch);
+  return TRUE;
+}
+
+/* --- one text for another --- */
+
+typedef struct {
+  PlBridgeLeg legs[PL_MEDIA_SECTIONS_MAX];
+} Legs;
+
+static void
+fill_legs (const PlAid *aid, Legs *legs)
+{
+  memset (legs, 0, sizeof *legs);
+  for (guint i = 0; i < PL_MEDIA_SECTIONS_MAX; i++)
+    {
+      const PlMediaSection *section = aid->asked & 1u << i ? media (aid)->section (aid->edge, i) : NULL;
+      PlBridgeLeg *leg = &legs->legs[i];
+
+      if (!section)
+        continue;
+      *leg = (PlBridgeLeg) { .open = TRUE, .ufrag = section->ufrag, .password = section->password, .fingerprint = section->fingerprint,
+                             .candidates = (const char *const *) section->candidates, .port = section->port, .ipv6 = aid->ipv6 };
+      if (aid->fars && i < aid->fars->len && ((PlBridgeFar *) aid->fars->pdata[i])->ufrag)
+        leg->dtls = ((PlBridgeFar *) aid->fars->pdata[i])->dtls_client ? PL_BRIDGE_DTLS_CLIENT : PL_BRIDGE_DTLS_SERVER;
+    }
+}
+
+static void
+tell_phones (PlAid *aid, const GPtrArray *phones)
+{
+  for (guint i = 0; i < phones->len; i++)
+    {
+      const PlBridgePhone *phone = phones->pdata[i];
+
+      if (phone->need == PL_BRIDGE_PLAIN && !phone->held && i < PL_MEDIA_SECTIONS_MAX && aid->asked & 1u << i)
+        media (aid)->set_phone (aid->edge, i, phone->rtp, phone->rtcp);
+    }
+}
+
+static gboolean
+is_new (const PlAid *aid, guint i, const PlBridgeFar *far)
+{
+  const PlBridgeFar *before = aid->fars && i < aid->fars->len ? aid->fars->pdata[i] : NULL;
+
+  return !before || !before->ufrag || pl_bridge_restarts_ice (before, far) || pl_bridge_renews_dtls (before, far);
+}
+
+static void
+tell_fars (PlAid *aid, GPtrArray *fars)
+{
+  for (guint i = 0; i < fars->len && i < PL_MEDIA_SECTIONS_MAX; i++)
+    {
+      const PlBridgeFar *far = fars->pdata[i];
+      PlMediaFar told = { far->ufrag, far->password, (const char *const *) far->fingerprints,
+                          (const char *const *) far->candidates, far->dtls_client };
+
+      if (far->offered && !far->lacks && aid->asked & 1u << i && is_new (aid, i, far))
+        media (aid)->set_far (aid->edge, i, &told);
+    }
+  g_clear_pointer (&aid->fars, g_ptr_array_unref);
+  aid->fars = g_ptr_array_ref (fars);
+}
+
+static GBytes *
+bytes_of (const PlBridgeText *text)
+{
+  return g_bytes_new (text->text, text->len);
+}
+
+static PlBridgeText
+text_of (GBytes *bytes)
+{
+  PlBridgeText text = { 0 };
+
+  if (bytes)
+    text.text = g_bytes_get_data (bytes, &text.len);
+  return text;
+}
+
+/* From the phone. An answer also starts what its offer promised. */
+static char *
+bridge_to_far (PlAid *aid, const PlBridgeText *text, const PlBridgeText *offer, gsize *len, GError **error)
+{
+  g_autoptr (GPtrArray) phones = pl_bridge_read_phone (text->text, text->len, error);
+  g_autoptr (GPtrArray) fars = NULL;
+  g_autofree char *out = NULL;
+  Legs legs;
+
+  if (!phones || !check_phones (phones, error))
+    return NULL;
+  if (offer && !(fars = pl_bridge_read_far (offer->text, offer->len, PL_BRIDGE_OFFER, error)))
+    return NULL;
+  fill_legs (aid, &legs);
+  out = pl_bridge_to_far (text, offer, legs.legs, PL_MEDIA_SECTIONS_MAX, len, error);
+  if (!out)
+    return NULL;
+  tell_phones (aid, phones);
+  if (fars)
+    tell_fars (aid, fars);
+  g_clear_pointer (&aid->phone_text, g_bytes_unref);
+  aid->phone_text = bytes_of (text);
+  return g_steal_pointer (&out);
+}
+
+static char *
+bridge_to_phone (PlAid *aid, const PlBridgeText *text, const PlBridgeText *offer, gsize *len, GError **error)
+{
+  PlBridgeRole role = offer ? PL_BRIDGE_ANSWER : PL_BRIDGE_OFFER;
+  g_autoptr (GPtrArray) fars = pl_bridge_read_far (text->text, text->len, role, error);
+  PlBridgeText last = text_of (aid->phone_text);
+  g_autofree char *out = NULL;
+  Legs legs;
+
+  if (!fars || !check_fars (fars, error))
+    return NULL;
+  fill_legs (aid, &legs);
+  out = pl_bridge_to_phone (text, role, offer ? offer : last.text ? &last : NULL, legs.legs, PL_MEDIA_SECTIONS_MAX, len, error);
+  if (out && offer)
+    tell_fars (aid, fars);
+  return g_steal_pointer (&out);
+}
+
+static gboolean
+same_bytes (GBytes *a, GBytes *b)
+{
+  return a == b || (a && b && g_bytes_equal (a, b));
+}
+
+GBytes *
+pl_aid_repeat (PlAid *aid, gboolean to_far, GBytes *body)
+{
+  Passed *passed = to_far ? &aid->to_far : &aid->to_phone;
+
+  return passed->in && g_bytes_equal (passed->in, body) ? g_bytes_ref (passed->out) : NULL;
+}
+
+GBytes *
+pl_aid_bridge (PlAid *aid, gboolean to_far, GBytes *body, GBytes *offer, GError **error)
+{
+  PlBridgeText text = text_of (body), asked = text_of (offer);
+  Passed *passed = to_far ? &aid->to_far : &aid->to_phone;
+  gsize len;
+  char *out;
+
+  if (passed->in && g_bytes_equal (passed->in, body) && same_bytes (passed->offer, offer))
+    return g_bytes_ref (passed->out);
+  out = (to_far ? bridge_to_far : bridge_to_phone) (aid, &text, offer ? &asked : NULL, &len, error);
+  if (!out)
+    return NULL;
+  passed_clear (passed);
+  passed->in = g_bytes_ref (body);
+  passed->offer = offer ? g_bytes_ref (offer) : NULL;
+  passed->out = g_bytes_new_take (out, len);
+  return g_bytes_ref (passed->out);
+}
