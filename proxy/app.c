@@ -232,7 +232,7 @@ say_how_to_identify (PlApp *app, const PlHomeOverlay *overlay)
 {
   g_autofree char *text = NULL;
 
-  if (overlay->authority)
+  if (overlay->authority || (overlay->document && pl_document_mode (overlay->document) != PL_MODE_CERTIFICATES))
     text = g_strdup_printf ("you have no identity in overlay %s yet: 'peerline identity create you@example.org --overlay %s' makes one",
                             overlay->name, overlay->name);
   else

@@ -95,6 +95,12 @@ pl_home_dup_authority_dir (const PlPaths *paths, const char *overlay)
 }
 
 char *
+pl_home_dup_pins_path (const PlPaths *paths, const char *overlay)
+{
+  return dup_path (paths, "pins", overlay, "");
+}
+
+char *
 pl_home_dup_ca_path (const PlPaths *paths, const char *overlay)
 {
   return dup_path (paths, "overlays", overlay, CA_SUFFIX);
@@ -165,6 +171,7 @@ pl_home_identity_free (PlHomeIdentity *identity)
   g_free (identity->request_path);
   g_free (identity->redirect_path);
   g_free (identity->document_path);
+  g_free (identity->pins_path);
   g_free (identity);
 }
 
@@ -183,6 +190,7 @@ pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay
   identity->request_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, REQUEST_SUFFIX, NULL);
   identity->redirect_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, REDIRECT_SUFFIX, NULL);
   identity->document_path = pl_home_dup_document_path (paths, overlay);
+  identity->pins_path = pl_home_dup_pins_path (paths, overlay);
   return identity;
 }
 

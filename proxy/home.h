@@ -10,6 +10,8 @@
  *   data/identities/NAME/AOR.request      asked for and not yet there: waits for its certificate
  *   data/identities/NAME/AOR.redirect     the AoR that takes its calls
  *
+ *   data/pins/NAME                        which key a name had first (proxy/pins.h)
+ *
  * NAME and AOR are escaped (pl_paths_escape). Folders 0700, keys 0600.
  */
 #pragma once
@@ -31,7 +33,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeOverlay, pl_home_overlay_free)
 typedef struct {
   char *aor;              /* canonical */
   char *overlay;          /* name */
-  char *key_path, *cert_path, *new_key_path, *request_path, *redirect_path, *document_path;
+  char *key_path, *cert_path, *new_key_path, *request_path, *redirect_path, *document_path, *pins_path;
 } PlHomeIdentity;
 void pl_home_identity_free (PlHomeIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeIdentity, pl_home_identity_free)
@@ -48,6 +50,7 @@ GPtrArray *pl_home_list_requests (const PlPaths *paths);
 /* Paths, whether the files exist or not; caller frees. */
 char *pl_home_dup_document_path (const PlPaths *paths, const char *overlay);
 char *pl_home_dup_authority_dir (const PlPaths *paths, const char *overlay);
+char *pl_home_dup_pins_path (const PlPaths *paths, const char *overlay);
 char *pl_home_dup_ca_path (const PlPaths *paths, const char *overlay);
 PlHomeIdentity *pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay);
 /* What its .redirect file says, caller frees; NULL: no such file, or error set. */

@@ -4,11 +4,13 @@
 #include "proxy/membership.h"
 
 #include "base/file.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "overlay/local.h"
 #include "proxy/diagnose.h"
 #include "proxy/helper.h"
 #include "proxy/peers.h"
+#include "proxy/pins.h"
 #include "proxy/renewal.h"
 
 #include <fcntl.h>
@@ -32,6 +34,9 @@ struct PlMembership {
   PlTimer *patience;
   char *problem; /* NULL: none */
   char *trouble; /* of the document, NULL: none */
+  char *pins_path; /* NULL: an authority says who is who */
+  char *refusal;   /* of a key that changed, NULL: none */
+  gint64 refused;
   PlRenewal *renewal;
   PlHelper *helper; /* that asks for it */
   char *document_path;
@@ -40,6 +45,9 @@ struct PlMembership {
 
 /* After this long without an overlay a person wants to know why. */
 #define PATIENCE (3 * PL_USEC_PER_SEC)
+
+/* So long a person is told that a key was refused. */
+#define REFUSAL_TIME (24 * 3600 * PL_USEC_PER_SEC)
 
 /* A SIP link as the SIP side sees it. */
 typedef struct {
@@ -268,11 +276,98 @@ on_cached (gpointer user, const char *const *addresses)
   pl_peers_save (path, addresses);
 }
 
+/* --- keys of names --- */
+
+static void
+note_refusal (PlMembership *membership, const char *text)
+{
+  gboolean known = g_strcmp0 (membership->refusal, text) == 0;
+
+  g_free (membership->refusal);
+  membership->refusal = g_strdup (text);
+  membership->refused = pl_env_now (membership->env);
+  if (known)
+    return;
+  pl_warn ("membership", text, NULL);
+  if (membership->handlers.state_changed)
+    membership->handlers.state_changed (membership->user, membership);
+}
+
+gboolean
+pl_membership_meet (PlMembership *membership, const PlCert *cert, gboolean dialled, GError **error)
+{
+  const char *aor = pl_cert_aor (cert);
+  guint8 key[PL_KEY_FINGERPRINT_LEN];
+  g_autoptr (GError) why = NULL;
+
+  if (!membership->pins_path || !aor)
+    return TRUE;
+  pl_cert_key_fingerprint (cert, key);
+  if (pl_pins_meet (membership->pins_path, aor, key, dialled ? PL_PIN_DIALLED : PL_PIN_CALLED_US,
+                    pl_env_wall (membership->env) / PL_USEC_PER_SEC, &why))
+    return TRUE;
+  note_refusal (membership, why->message);
+  g_propagate_error (error, g_steal_pointer (&why));
+  return FALSE;
+}
+
+static GPtrArray *
+dup_keys_of (const GArray *nodes, const char *aor)
+{
+  GPtrArray *keys = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < nodes->len; i++)
+    if (g_str_equal (g_array_index (nodes, PlFoundNode, i).aor, aor))
+      g_ptr_array_add (keys, pl_hex_dup (g_array_index (nodes, PlFoundNode, i).key, PL_KEY_FINGERPRINT_LEN));
+  return keys;
+}
+
+/* Those of `aor` stay whose key is among `keys`. */
+static void
+keep_keys (GArray *nodes, const char *aor, GPtrArray *keys)
+{
+  for (guint i = nodes->len; i > 0; i--)
+    {
+      const PlFoundNode *node = &g_array_index (nodes, PlFoundNode, i - 1);
+      g_autofree char *key = pl_hex_dup (node->key, PL_KEY_FINGERPRINT_LEN);
+
+      if (g_str_equal (node->aor, aor) && !g_ptr_array_find_with_equal_func (keys, key, g_str_equal, NULL))
+        g_array_remove_index (nodes, i - 1);
+    }
+}
+
+gboolean
+pl_membership_filter (PlMembership *membership, GArray *nodes)
+{
+  g_autoptr (GPtrArray) aors = g_ptr_array_new_with_free_func (g_free);
+  gboolean all = TRUE;
+
+  for (guint i = 0; membership->pins_path && i < nodes->len; i++)
+    if (!g_ptr_array_find_with_equal_func (aors, g_array_index (nodes, PlFoundNode, i).aor, g_str_equal, NULL))
+      g_ptr_array_add (aors, g_strdup (g_array_index (nodes, PlFoundNode, i).aor));
+  for (guint i = 0; i < aors->len; i++)
+    {
+      const char *aor = g_ptr_array_index (aors, i);
+      g_autoptr (GPtrArray) keys = dup_keys_of (nodes, aor);
+      g_autoptr (GError) why = NULL;
+
+      if (!pl_pins_filter (membership->pins_path, aor, keys, pl_env_wall (membership->env) / PL_USEC_PER_SEC, &why))
+        {
+          note_refusal (membership, why ? why->message : "the keys of names can't be read");
+          all = FALSE;
+        }
+      keep_keys (nodes, aor, keys);
+    }
+  return all;
+}
+
 static void
 on_incoming (gpointer user, PlAppLink *link)
 {
   PlMembership *membership = user;
 
+  if (!pl_membership_meet (membership, pl_app_link_info (link)->cert, FALSE, NULL))
+    return pl_app_link_free (link);
   membership->handlers.incoming (membership->user, pl_membership_wrap (membership, link));
 }
 
@@ -361,6 +456,8 @@ load_files (PlMembership *membership, const PlHomeIdentity *home, GError **error
     return FALSE;
   if (!check_document (membership, error) || !load_identity (membership, home, error))
     return FALSE;
+  if (pl_document_mode (membership->document) != PL_MODE_CERTIFICATES)
+    membership->pins_path = g_strdup (home->pins_path);
   membership->node_hex = pl_node_id_dup_hex (pl_identity_node_id (membership->identity));
   store_path = g_strdup_printf ("%s/records-%s", membership->state_dir, membership->node_hex);
   membership->store = pl_store_new (membership->env, membership->document, membership->trust, store_path, error);
@@ -549,6 +646,8 @@ pl_membership_free (PlMembership *membership)
   pl_timer_clear (&membership->patience); /* a node that stops may say so */
   g_free (membership->problem);
   g_free (membership->trouble);
+  g_free (membership->pins_path);
+  g_free (membership->refusal);
   g_free (membership->document_path);
   g_clear_pointer (&membership->stun, g_ptr_array_unref);
   g_free (membership->aor);
@@ -605,6 +704,8 @@ pl_membership_problem (PlMembership *membership)
 {
   if (membership->trouble || membership->problem)
     return membership->trouble ? membership->trouble : membership->problem;
+  if (membership->refusal && pl_env_now (membership->env) - membership->refused < REFUSAL_TIME)
+    return membership->refusal;
   return pl_renewal_problem (membership->renewal);
 }
 

@@ -48,6 +48,12 @@ gboolean pl_membership_is_current (PlMembership *membership, const PlHomeIdentit
 const char *pl_membership_aor (PlMembership *membership);
 const char *pl_membership_overlay (PlMembership *membership);
 const char *pl_membership_node_hex (PlMembership *membership);
+/* Whether who shows `cert` may speak in its name, proven by a link: always where an authority vouches for
+ * it, else as first met (proxy/pins.h). A refusal is also a problem for a day. */
+gboolean pl_membership_meet (PlMembership *membership, const PlCert *cert, gboolean dialled, GError **error);
+/* Takes out of what a look-up found (GArray of PlFoundNode) the nodes that may not be dialled, which is
+ * told. FALSE: none is left of some. */
+gboolean pl_membership_filter (PlMembership *membership, GArray *nodes);
 /* Why it is in no overlay after a while, or its certificate is not renewed, and what to do; NULL: no problem. Told by state_changed. */
 const char *pl_membership_problem (PlMembership *membership);
 PlNode *pl_membership_node (PlMembership *membership);

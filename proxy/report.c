@@ -336,13 +336,14 @@ on_lookup (gpointer user, PlLookupResult result, const GArray *nodes)
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
   GVariantBuilder dict;
   GVariant *answer;
+  gboolean refused = nodes && nodes->len > 0 && !pl_membership_filter (query->membership, (GArray *) nodes) && nodes->len == 0;
 
   for (guint i = 0; nodes && i < nodes->len; i++)
     g_ptr_array_add (names, pl_node_id_dup_hex (&g_array_index (nodes, PlFoundNode, i).node));
   g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
   put_string (&dict, "aor", query->aor);
   put_string (&dict, "overlay", query->overlay);
-  put_string (&dict, "result", result_name (result));
+  put_string (&dict, "result", refused ? "refused" : result_name (result));
   g_variant_builder_add (&dict, "{sv}", "nodes", strings (names));
   if (query->aors->len > 1)
     g_variant_builder_add (&dict, "{sv}", "redirects",

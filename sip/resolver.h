@@ -15,6 +15,7 @@ typedef enum {
   PL_RESOLVE_FAILED,
   PL_RESOLVE_CIRCLE,     /* redirected in a circle, or too often */
   PL_RESOLVE_ELSEWHERE,  /* redirected to where nobody of us can be */
+  PL_RESOLVE_REFUSED,    /* whoever says so has not the key that the name is known by */
 } PlResolveResult;
 
 /* A device of somebody; borrowed. */

@@ -20,6 +20,8 @@
 #define URI_SCHEME "reload://"
 
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC (gnutls_x509_crt_t, gnutls_x509_crt_deinit, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC (gnutls_privkey_t, gnutls_privkey_deinit, NULL)
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC (gnutls_pubkey_t, gnutls_pubkey_deinit, NULL)
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC (gnutls_x509_crq_t, gnutls_x509_crq_deinit, NULL)
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC (gnutls_x509_privkey_t, gnutls_x509_privkey_deinit, NULL)
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC (gnutls_subject_alt_names_t, gnutls_subject_alt_names_deinit, NULL)
@@ -501,4 +503,60 @@ pl_authority_make_signer (PlAuthority *authority, char **key_pem, char **cert_pe
   request = *key_pem ? pl_request_make (*key_pem, "signer@" PACKAGE_NAME ".invalid", authority->overlay, error) : NULL;
   *cert_pem = request ? pl_authority_issue (authority, request, NULL, NULL, error) : NULL;
   return *cert_pem ? pl_identity_new (*key_pem, *cert_pem, error) : NULL;
+}
+
+/* --- nobody's authority --- */
+
+static GBytes *
+dup_spki (gnutls_x509_privkey_t key, GError **error)
+{
+  g_auto (gnutls_pubkey_t) public = NULL;
+  g_auto (gnutls_privkey_t) private = NULL;
+  gnutls_datum_t spki = { NULL, 0 };
+  GBytes *bytes;
+
+  gnutls_pubkey_init (&public);
+  gnutls_privkey_init (&private);
+  if (!good (gnutls_privkey_import_x509 (private, key, GNUTLS_PRIVKEY_IMPORT_COPY), "read the key", error)
+      || !good (gnutls_pubkey_import_privkey (public, private, 0, 0), "read the key", error)
+      || !good (gnutls_pubkey_export2 (public, GNUTLS_X509_FMT_DER, &spki), "read the key", error))
+    return NULL;
+  bytes = g_bytes_new (spki.data, spki.size);
+  gnutls_free (spki.data);
+  return bytes;
+}
+
+static gboolean
+set_own_names (PlAuthority *authority, const PlSelfSigned *self, GError **error)
+{
+  g_autoptr (GBytes) spki = dup_spki (authority->key, error);
+  PlNodeId ids[PL_AUTHORITY_NODE_IDS_MAX];
+
+  if (!spki)
+    return FALSE;
+  for (guint i = 0; i < self->n_node_ids; i++)
+    pl_node_id_of_key (spki, self->digest, i + 1, self->n_node_ids, &ids[i]);
+  return set_names (authority, authority->crt, self->aor, ids, self->n_node_ids, error);
+}
+
+char *
+pl_self_signed_issue (PlEnv *env, const PlSelfSigned *self, GError **error)
+{
+  g_autoptr (PlAuthority) authority = authority_alloc (env, self->overlay);
+  gnutls_x509_crt_t crt = authority->crt;
+
+  g_return_val_if_fail (self->n_node_ids >= 1 && self->n_node_ids <= PL_AUTHORITY_NODE_IDS_MAX, NULL);
+  authority->key = import_key (self->key_pem, error);
+  if (!authority->key
+      || !good (gnutls_x509_crt_set_version (crt, 3), "make the certificate", error)
+      || !good (gnutls_x509_crt_set_key (crt, authority->key), "make the certificate", error)
+      || !good (gnutls_x509_crt_set_dn (crt, "", NULL), "make the certificate", error)
+      || !set_serial (authority, crt, error)
+      || !set_times (authority, crt, self->aor ? authority->lifetime : ROOT_LIFETIME, error)
+      || !set_own_names (authority, self, error)
+      || !set_usage (crt, error)
+      || !set_key_ids (authority, crt, error)
+      || !good (gnutls_x509_crt_sign2 (crt, crt, authority->key, GNUTLS_DIG_SHA256, 0), "sign the certificate", error))
+    return NULL;
+  return checked_pem (crt, error);
 }

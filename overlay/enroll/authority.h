@@ -56,6 +56,17 @@ char *pl_authority_issue (PlAuthority *authority, const char *request, const cha
 char *pl_authority_issue_several (PlAuthority *authority, const char *request, const char *aor, const PlNodeId *kept,
                                   guint n_kept, guint n, GError **error);
 
+/* A certificate (PEM) of the key for itself (RFC 6940 11.3.1): nobody vouches for its name, its Node-IDs are
+ * the digest of the key. A device has `n_node_ids` of them (1 to PL_AUTHORITY_NODE_IDS_MAX) and uses the
+ * last, so that several hold the same key. `aor` NULL: names nobody, as the signer of the document,
+ * good as long as an authority. */
+typedef struct {
+  const char *key_pem, *aor, *overlay;
+  GChecksumType digest;
+  guint n_node_ids;
+} PlSelfSigned;
+char *pl_self_signed_issue (PlEnv *env, const PlSelfSigned *self, GError **error);
+
 /* The node that signs the overlay's document: of the authority, names nobody. Key and certificate
  * (PEM) are the caller's, the key to be wiped, also when it fails. */
 PlIdentity *pl_authority_make_signer (PlAuthority *authority, char **key_pem, char **cert_pem, GError **error);

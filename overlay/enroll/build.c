@@ -143,6 +143,9 @@ put_values (GString *out, const PlDocument *document)
   put_text (out, "topology-plugin", document->topology);
   put_number (out, "node-id-length", document->node_id_length);
   put_roots (out, document->root_certs);
+  if (document->self_signed_permitted)
+    g_string_append_printf (out, "    <self-signed-permitted digest=\"%s\">true</self-signed-permitted>\n",
+                            document->self_signed_digest == G_CHECKSUM_SHA1 ? "sha1" : "sha256");
   put_texts (out, "enrollment-server", document->enrollment_servers);
   put_hosts (out, "bootstrap-node", "address", document->bootstrap_nodes);
   put_number (out, "turn-density", document->turn_density);

@@ -266,6 +266,25 @@ unsupported (const PlDocument *document, const char *what, const char *value, GE
   return FALSE;
 }
 
+PlMode
+pl_document_mode (const PlDocument *document)
+{
+  return document->self_signed_permitted ? PL_MODE_SELF_SIGNED : PL_MODE_CERTIFICATES;
+}
+
+const char *
+pl_mode_name (PlMode mode)
+{
+  switch (mode)
+    {
+    case PL_MODE_CERTIFICATES:
+      return "certificates";
+    case PL_MODE_SELF_SIGNED:
+      return "self-signed";
+    }
+  return "";
+}
+
 static gboolean
 list_has (GPtrArray *list, const char *text)
 {
@@ -292,8 +311,11 @@ pl_document_check_supported (const PlDocument *document, GError **error)
     return unsupported (document, "Kind", g_ptr_array_index (document->unknown_kinds, 0), error);
   if (document->shared_secret)
     return unsupported (document, "admission by shared secret", "", error);
-  if (document->self_signed_permitted || document->root_certs->len == 0)
-    return unsupported (document, "self-signed identities", "", error);
+  /* Whoever signs for themselves could be anybody whom the authority certified. */
+  if (document->self_signed_permitted && document->root_certs->len > 0)
+    return unsupported (document, "an authority and self-signed identities at once", "", error);
+  if (!document->self_signed_permitted && document->root_certs->len == 0)
+    return unsupported (document, "admission of nobody", "", error);
   return TRUE;
 }
 

@@ -32,6 +32,12 @@ typedef struct { char *host; guint16 port; } PlHostPort;
 /* Of "HOST", "HOST:PORT" or "[ADDRESS]:PORT"; the host, a name or an address, is the caller's. */
 gboolean pl_host_port_parse (const char *text, guint16 otherwise, PlHostPort *place, GError **error);
 
+/* How somebody gets in, one of three. */
+typedef enum {
+  PL_MODE_CERTIFICATES,         /* an authority says who is who (11.3) */
+  PL_MODE_SELF_SIGNED,          /* keys say so themselves (11.3.1): names prove nothing, keys are pinned */
+} PlMode;
+
 typedef struct PlKindBlob PlKindBlob;
 
 typedef struct PlDocument {
@@ -90,6 +96,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlDocument, pl_document_free)
 /* Whether this program can be in such an overlay: topology plug-in, link protocol, extensions,
  * required Kinds, admission. The reason and the next step are in `error`. */
 gboolean pl_document_check_supported (const PlDocument *document, GError **error);
+PlMode pl_document_mode (const PlDocument *document);
+const char *pl_mode_name (PlMode mode);
 /* FALSE when its expiration has passed. */
 gboolean pl_document_check_time (const PlDocument *document, PlEnv *env, GError **error);
 /* The signature over "<configuration ...> .. </configuration>" and those over each Kind, by a

@@ -161,6 +161,12 @@ verify_next (const PlDocument *document, PlTrust *trust, const PlDocument *previ
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "it is for another overlay than %s", previous->instance_name);
       return FALSE;
     }
+  if (pl_document_mode (document) != pl_document_mode (previous))
+    {
+      g_set_error (error, PL_TRUST_ERROR, PL_TRUST_ERROR_UNTRUSTED, "it lets in by %s, the one at hand by %s",
+                   pl_mode_name (pl_document_mode (document)), pl_mode_name (pl_document_mode (previous)));
+      return FALSE;
+    }
   own = pl_document_trust_new (document, pl_trust_env (trust), error);
   return own && verify_kinds (document, own, error);
 }

@@ -358,3 +358,67 @@ pl_cert_node_fingerprint (const PlCert *cert, const PlNodeId *id, guint8 *out)
   g_checksum_update (sum, g_bytes_get_data (cert->der, NULL), g_bytes_get_size (cert->der));
   g_checksum_get_digest (sum, out, &len);
 }
+
+GBytes *
+pl_cert_dup_spki (const PlCert *cert)
+{
+  gnutls_datum_t spki = { NULL, 0 };
+  GBytes *bytes;
+
+  if (gnutls_pubkey_export2 (cert->key, GNUTLS_X509_FMT_DER, &spki) < 0)
+    return g_bytes_new (NULL, 0);
+  bytes = g_bytes_new (spki.data, spki.size);
+  gnutls_free (spki.data);
+  return bytes;
+}
+
+void
+pl_cert_key_fingerprint (const PlCert *cert, guint8 *out)
+{
+  g_autoptr (GBytes) spki = pl_cert_dup_spki (cert);
+
+  pl_sha256 (g_bytes_get_data (spki, NULL), g_bytes_get_size (spki), out);
+}
+
+void
+pl_node_id_of_key (GBytes *spki, GChecksumType digest, guint index, guint n, PlNodeId *id)
+{
+  g_autoptr (GChecksum) sum = g_checksum_new (digest);
+  guint32 prefix = GUINT32_TO_BE (index);
+  guint8 out[64];
+  gsize len = sizeof out;
+
+  if (n > 1)
+    g_checksum_update (sum, (guint8 *) &prefix, sizeof prefix);
+  g_checksum_update (sum, g_bytes_get_data (spki, NULL), g_bytes_get_size (spki));
+  g_checksum_get_digest (sum, out, &len);
+  memcpy (id->b, out, PL_NODE_ID_LEN);
+}
+
+gboolean
+pl_cert_node_ids_are_of_key (const PlCert *cert, GChecksumType digest)
+{
+  g_autoptr (GBytes) spki = pl_cert_dup_spki (cert);
+  guint n = pl_cert_n_node_ids (cert);
+
+  for (guint i = 0; i < n; i++)
+    {
+      PlNodeId id;
+
+      pl_node_id_of_key (spki, digest, i + 1, n, &id);
+      if (!pl_node_id_equal (&id, pl_cert_node_id (cert, i)))
+        return FALSE;
+    }
+  return g_bytes_get_size (spki) > 0;
+}
+
+guint
+pl_cert_device (const PlCert *cert)
+{
+  g_auto (gnutls_x509_crt_t) crt = NULL;
+
+  if (cert->node_ids->len < 2)
+    return 0;
+  crt = pl_crt_import (cert->der, NULL);
+  return crt && gnutls_x509_crt_check_issuer (crt, crt) ? cert->node_ids->len - 1 : 0;
+}

@@ -31,6 +31,18 @@ gint64 pl_cert_not_before (const PlCert *cert);           /* seconds since 1970 
 gint64 pl_cert_not_after (const PlCert *cert);
 /* SHA-256 of the DER, 32 bytes, borrowed. */
 const guint8 *pl_cert_fingerprint (const PlCert *cert);
+/* SHA-256 of the key (SubjectPublicKeyInfo), which stays when the certificate is renewed; `out` has 32 bytes. */
+#define PL_KEY_FINGERPRINT_LEN 32
+void pl_cert_key_fingerprint (const PlCert *cert, guint8 *out);
+/* Node-ID `index` (from 1) of `n` that a self-signed certificate has (RFC 6940 11.3.1): the high bits of
+ * the digest of the key in DER, with several of them of its index and the key. */
+void pl_node_id_of_key (GBytes *spki, GChecksumType digest, guint index, guint n, PlNodeId *id);
+gboolean pl_cert_node_ids_are_of_key (const PlCert *cert, GChecksumType digest);
+/* Which of its Node-IDs the holder uses when nothing else says so: the last of a certificate that signs
+ * itself, whose devices have one more each (doc/PROTOCOL), else the first (0). */
+guint pl_cert_device (const PlCert *cert);
+/* The key as SubjectPublicKeyInfo in DER; caller's. */
+GBytes *pl_cert_dup_spki (const PlCert *cert);
 /* SHA-256 over Node-ID || DER, for cert_hash_node_id (6.3.4). `out` has 32 bytes. */
 void pl_cert_node_fingerprint (const PlCert *cert, const PlNodeId *id, guint8 *out);
 

@@ -67,6 +67,8 @@ static gboolean
 take_cert (PlIdentity *identity, const char *pem, GError **error)
 {
   identity->cert = pl_cert_new_from_pem (pem, error);
+  if (identity->cert)
+    identity->node = pl_cert_device (identity->cert);
   return identity->cert != NULL;
 }
 

@@ -25,7 +25,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlIdentity, pl_identity_unref)
 /* The same under another Node-ID of the certificate; NULL when it has no such one. */
 PlIdentity *pl_identity_with_node_id (PlIdentity *other, const PlNodeId *id);
 PlCert *pl_identity_cert (PlIdentity *identity);           /* borrowed */
-/* The one in use: the first of the certificate unless another was chosen. */
+/* The one in use: pl_cert_device of the certificate unless another was chosen. */
 const PlNodeId *pl_identity_node_id (PlIdentity *identity);
 /* gnutls_privkey_t for the sessions of overlay/link, borrowed. */
 gpointer pl_identity_gnutls_key (PlIdentity *identity);

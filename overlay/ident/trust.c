@@ -241,32 +241,6 @@ verify_chain (PlTrust *trust, Chain *chain, Entry *entry)
   return FALSE;
 }
 
-/* Node-ID = high bits of the digest of the key; with several, of its index and the key
- * (11.3.1). */
-static gboolean
-node_ids_are_of_key (PlTrust *trust, PlCert *cert)
-{
-  gnutls_datum_t spki = { NULL, 0 };
-  gboolean same = gnutls_pubkey_export2 (pl_cert_pubkey (cert), GNUTLS_X509_FMT_DER, &spki) >= 0;
-  guint n = pl_cert_n_node_ids (cert);
-
-  for (guint i = 0; i < n && same; i++)
-    {
-      g_autoptr (GChecksum) sum = g_checksum_new (trust->self_signed_digest);
-      guint32 index = GUINT32_TO_BE (i + 1);
-      guint8 digest[64];
-      gsize len = sizeof digest;
-
-      if (n > 1)
-        g_checksum_update (sum, (guint8 *) &index, sizeof index);
-      g_checksum_update (sum, spki.data, spki.size);
-      g_checksum_get_digest (sum, digest, &len);
-      same = memcmp (digest, pl_cert_node_id (cert, i)->b, PL_NODE_ID_LEN) == 0;
-    }
-  gnutls_free (spki.data);
-  return same;
-}
-
 static gboolean
 verify_self_signed (PlTrust *trust, Chain *chain, Entry *entry)
 {
@@ -279,7 +253,7 @@ verify_self_signed (PlTrust *trust, Chain *chain, Entry *entry)
       || status != 0)
     return FALSE;
   narrow (entry, chain->crt[0]);
-  return node_ids_are_of_key (trust, entry->cert);
+  return pl_cert_node_ids_are_of_key (entry->cert, trust->self_signed_digest);
 }
 
 static Entry *

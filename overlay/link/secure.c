@@ -62,8 +62,9 @@ make_carrier (PlSecure *secure)
   g_autofree char *description = secure->funcs.dup_description (secure->path);
   gint64 now = pl_env_now (secure->context.env);
   PlCarrierInfo info = { .cert = secure->cert,
-                         .node = secure->has_expected ? secure->expected : *pl_cert_node_id (secure->cert, 0),
-                         .unnamed = secure->server && !secure->has_expected && pl_cert_n_node_ids (secure->cert) > 1,
+                         .node = secure->has_expected ? secure->expected : *pl_cert_node_id (secure->cert, pl_cert_device (secure->cert)),
+                         .unnamed = secure->server && !secure->has_expected && pl_cert_n_node_ids (secure->cert) > 1
+                                    && pl_cert_device (secure->cert) == 0,
                          .reliable = !secure->datagram,
                          .max_record = pl_tls_session_max_record (secure->session),
                          .description = description,
@@ -87,6 +88,15 @@ session_send (gpointer user, const guint8 *data, gsize len)
   secure->funcs.send (secure->path, data, len);
 }
 
+/* Of a certificate that does not say which device it is of, any. */
+static gboolean
+may_be (const PlCert *cert, const PlNodeId *self)
+{
+  guint device = pl_cert_device (cert);
+
+  return device ? pl_node_id_equal (pl_cert_node_id (cert, device), self) : pl_cert_has_node_id (cert, self);
+}
+
 static gboolean
 check_node (PlSecure *secure, PlCert *cert, GError **error)
 {
@@ -97,7 +107,7 @@ check_node (PlSecure *secure, PlCert *cert, GError **error)
       return FALSE;
     }
   /* Another device of ours may have the same certificate, but then an Attach says which. */
-  if (pl_cert_has_node_id (cert, secure->context.self)
+  if (may_be (cert, secure->context.self)
       && (!secure->has_expected || pl_node_id_equal (&secure->expected, secure->context.self)))
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "the far end is this node itself");

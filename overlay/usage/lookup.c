@@ -31,6 +31,7 @@ typedef struct {
   PlNodeId node;
   guint64 time;
   GBytes *value;        /* NULL: withdrawn */
+  guint8 key[PL_KEY_FINGERPRINT_LEN];
 } Entry;
 
 /* The Fetch at one of the places of an AoR. */
@@ -82,7 +83,7 @@ pl_found_nodes_new (void)
 void
 pl_found_nodes_add (GArray *nodes, const PlNodeId *node, const char *aor, const char *prefs)
 {
-  PlFoundNode found = { *node, g_strdup (aor), g_strdup (prefs) };
+  PlFoundNode found = { .node = *node, .aor = g_strdup (aor), .prefs = g_strdup (prefs) };
 
   g_array_append_val (nodes, found);
 }
@@ -224,16 +225,17 @@ dup_prefs (GBytes *prefs)
 }
 
 static void
-add_node (PlLookup *lookup, const PlNodeId *node, GBytes *prefs)
+add_node (PlLookup *lookup, const Entry *entry, GBytes *prefs)
 {
   g_autofree char *text = dup_prefs (prefs);
 
   if (lookup->nodes->len >= PL_LOOKUP_NODES_MAX)
     return;
   for (guint i = 0; i < lookup->nodes->len; i++)
-    if (pl_node_id_equal (&g_array_index (lookup->nodes, PlFoundNode, i).node, node))
+    if (pl_node_id_equal (&g_array_index (lookup->nodes, PlFoundNode, i).node, &entry->node))
       return;
-  pl_found_nodes_add (lookup->nodes, node, g_ptr_array_index (lookup->aors, lookup->next - 1), text);
+  pl_found_nodes_add (lookup->nodes, &entry->node, g_ptr_array_index (lookup->aors, lookup->next - 1), text);
+  memcpy (g_array_index (lookup->nodes, PlFoundNode, lookup->nodes->len - 1).key, entry->key, sizeof entry->key);
 }
 
 static void
@@ -287,7 +289,7 @@ take_registration (PlLookup *lookup, const Entry *entry)
 
       net->funcs->learned (net->impl, &last->node_id, is_guest ? &first->node_id : NULL);
     }
-  add_node (lookup, &last->node_id, registration.contact_prefs);
+  add_node (lookup, entry, registration.contact_prefs);
 }
 
 /* The storing peer is not trusted with the access policy: it is checked here again. */
@@ -325,6 +327,7 @@ note_entry (PlLookup *lookup, const PlFetched *fetched)
   else if (entry->time >= data->storage_time)
     return;
   entry->time = data->storage_time;
+  pl_cert_key_fingerprint (fetched->signer_cert, entry->key);
   g_clear_pointer (&entry->value, g_bytes_unref);
   entry->value = value ? g_bytes_ref (value) : NULL;
 }

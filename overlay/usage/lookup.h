@@ -27,6 +27,7 @@ typedef enum {
 typedef struct {
   PlNodeId node;
   char *aor;            /* whose it is, canonical: the one asked for, or who that was redirected to */
+  guint8 key[PL_KEY_FINGERPRINT_LEN]; /* of the certificate that signed so; all zero: not known */
   char *prefs;          /* contact_prefs as its owner wrote them: RFC 3840 feature parameters, or "" */
 } PlFoundNode;
 

@@ -36,6 +36,7 @@ typedef struct {
 extern const PlCliCommand pl_cli_overlay_commands[];
 extern const PlCliCommand pl_cli_identity_commands[];
 extern const PlCliCommand pl_cli_enroll_commands[];
+extern const PlCliCommand pl_cli_trust_commands[];
 extern const PlCliCommand pl_cli_daemon_commands[];
 extern const PlCliCommand pl_cli_diagnose_commands[];
 extern const PlCliCommand pl_cli_phone_commands[];
@@ -86,6 +87,10 @@ PlDocument *pl_cli_join (PlCli *cli, GBytes *xml, const char *name, gboolean for
 char *pl_cli_request (const PlHomeIdentity *place, gboolean force, GError **error);
 /* A request with the key in use, for a renewal. */
 char *pl_cli_renewal_request (const PlHomeIdentity *place, GError **error);
+/* A certificate of the key (PEM) for itself, with so many Node-IDs of which it uses the last. */
+char *pl_cli_self_sign (PlCli *cli, const PlDocument *document, const char *key, const char *aor, guint n_node_ids, GError **error);
+/* The key of an identity, to be wiped. */
+char *pl_cli_load_key (const char *path, GError **error);
 /* Keeps the certificate of a request made here, and says how to use it. */
 gboolean pl_cli_import (PlCli *cli, const char *pem, GError **error);
 /* A certificate for `request` by the authority of `overlay`, written to its record of names.

@@ -202,6 +202,9 @@ explain_lookup (const char *aor, JsonObject *answer, GError **error)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE, "%s is redirected in a circle, or too often: tell them", aor);
   else if (g_str_equal (result, "elsewhere"))
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE, "%s is redirected to what is no address of this overlay: tell them", aor);
+  else if (g_str_equal (result, "refused"))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "who says to be %s has not the key that is known: 'peerline trust show %s', "
+                 "'peerline status'", aor, aor);
   else if (g_str_equal (result, "unknown"))
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "nobody is registered as %s in your overlays: check the spelling", aor);
   else

@@ -11,6 +11,7 @@
 
 #include "base/aor.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "overlay/enroll/authority.h"
 #include "proxy/cli/cli.h"
 
@@ -253,11 +254,25 @@ renew_at (PlCli *cli, PlDocument *document, const PlHomeIdentity *place, const c
   return pem;
 }
 
+/* The same key says the same of itself for another time. */
+static char *
+renew_self (PlCli *cli, PlDocument *document, const PlHomeIdentity *place, GError **error)
+{
+  char *key = pl_cli_load_key (place->key_path, error);
+  g_autoptr (PlIdentity) old = key ? pl_identity_load (place->key_path, place->cert_path, error) : NULL;
+  char *pem = old ? pl_cli_self_sign (cli, document, key, place->aor, pl_cert_n_node_ids (pl_identity_cert (old)), error) : NULL;
+
+  pl_wipe_text (key);
+  return pem;
+}
+
 static char *
 renew (PlCli *cli, PlDocument *document, const PlHomeIdentity *place, const char *request, GError **error)
 {
   g_autofree char *authority = pl_home_dup_authority_dir (cli->paths, place->overlay);
 
+  if (pl_document_mode (document) != PL_MODE_CERTIFICATES)
+    return renew_self (cli, document, place, error);
   if (document->enrollment_servers->len > 0)
     return renew_at (cli, document, place, request, error);
   if (g_file_test (authority, G_FILE_TEST_EXISTS))

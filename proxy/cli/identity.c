@@ -14,9 +14,9 @@
 
 #define CERT_FILE_MAX 16384
 
-static char *overlay_option, *aor_option;
+static char *overlay_option, *aor_option, *key_option;
 static gboolean force_option;
-static int node_ids_option;
+static int node_ids_option, device_option = 1;
 
 static gboolean
 exists (const char *path)
@@ -55,8 +55,8 @@ find_place (PlCli *cli, GError **error)
   return document ? pl_home_identity_new (cli->paths, aor, overlay) : NULL;
 }
 
-static char *
-load_key (const char *path, GError **error)
+char *
+pl_cli_load_key (const char *path, GError **error)
 {
   g_autoptr (GBytes) bytes = pl_file_read_private (path, CERT_FILE_MAX, error);
   char *text = bytes ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
@@ -81,7 +81,7 @@ print_identity (PlCli *cli, PlCert *cert)
   static const PlColumn columns[] = { { "aor", "Identity" }, { "overlay", "Overlay" }, { "node", "Node" },
                                       { "expires", "Valid until", PL_COLUMN_DATE }, { NULL } };
   g_autoptr (JsonObject) object = json_object_new ();
-  g_autofree char *node = pl_node_id_dup_hex (pl_cert_node_id (cert, 0));
+  g_autofree char *node = pl_node_id_dup_hex (pl_cert_node_id (cert, pl_cert_device (cert)));
 
   json_object_set_string_member (object, "aor", pl_cert_aor (cert));
   json_object_set_string_member (object, "overlay", pl_cert_overlay (cert));
@@ -120,14 +120,42 @@ check_free (const PlHomeIdentity *place, GError **error)
   return FALSE;
 }
 
-/* A new key and its certificate; nothing is on disk before both are there. */
+char *
+pl_cli_self_sign (PlCli *cli, const PlDocument *document, const char *key, const char *aor, guint n_node_ids, GError **error)
+{
+  return pl_self_signed_issue (cli->env, &(PlSelfSigned) { key, aor, document->instance_name, document->self_signed_digest, n_node_ids }, error);
+}
+
+/* The certificate of a key, from the authority here or the key itself, as the overlay wants it. */
+static char *
+certify (PlCli *cli, const PlHomeIdentity *place, const char *key, GError **error)
+{
+  g_autoptr (PlDocument) document = pl_home_load_document (cli->paths, place->overlay, error);
+  g_autofree char *request = NULL;
+
+  if (!document)
+    return NULL;
+  if (pl_document_mode (document) != PL_MODE_CERTIFICATES)
+    return pl_cli_self_sign (cli, document, key, place->aor, device_option, error);
+  request = pl_request_make (key, place->aor, place->overlay, error);
+  return request ? pl_cli_issue (cli, place->overlay, request, place->aor, &(PlCliIssue) { .force = force_option }, error) : NULL;
+}
+
+/* That of another device, or a new one. */
+static char *
+take_key (GError **error)
+{
+  if (!key_option)
+    return pl_key_make (error);
+  return g_str_equal (key_option, "-") ? pl_cli_read_text (key_option, CERT_FILE_MAX, error) : pl_cli_load_key (key_option, error);
+}
+
+/* A key and its certificate; nothing is on disk before both are there. */
 static PlCert *
 make_identity (PlCli *cli, const PlHomeIdentity *place, GError **error)
 {
-  PlCliIssue how = { .force = force_option };
-  char *key = pl_key_make (error);
-  g_autofree char *request = key ? pl_request_make (key, place->aor, place->overlay, error) : NULL;
-  g_autofree char *pem = request ? pl_cli_issue (cli, place->overlay, request, place->aor, &how, error) : NULL;
+  char *key = take_key (error);
+  g_autofree char *pem = key ? certify (cli, place, key, error) : NULL;
   PlCert *cert = NULL;
 
   if (pem && write_key (place->key_path, key, error) && pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
@@ -142,9 +170,18 @@ make_identity (PlCli *cli, const PlHomeIdentity *place, GError **error)
 }
 
 static gboolean
+check_device (GError **error)
+{
+  if (device_option >= 1 && device_option <= PL_AUTHORITY_NODE_IDS_MAX)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "--device takes 1 to %d", PL_AUTHORITY_NODE_IDS_MAX);
+  return FALSE;
+}
+
+static gboolean
 run_create (PlCli *cli, GError **error)
 {
-  g_autoptr (PlHomeIdentity) place = find_place (cli, error);
+  g_autoptr (PlHomeIdentity) place = check_device (error) ? find_place (cli, error) : NULL;
   g_autoptr (PlCert) cert = place && check_free (place, error) ? make_identity (cli, place, error) : NULL;
 
   if (!cert)
@@ -164,7 +201,7 @@ key_for_request (const PlHomeIdentity *place, gboolean force, GError **error)
   char *key;
 
   if (has_key && !force)
-    return load_key (exists (place->new_key_path) ? place->new_key_path : place->key_path, error);
+    return pl_cli_load_key (exists (place->new_key_path) ? place->new_key_path : place->key_path, error);
   key = pl_key_make (error);
   if (key && write_key (has_key ? place->new_key_path : place->key_path, key, error))
     return key;
@@ -201,7 +238,7 @@ pl_cli_request (const PlHomeIdentity *place, gboolean force, GError **error)
 char *
 pl_cli_renewal_request (const PlHomeIdentity *place, GError **error)
 {
-  char *key = load_key (place->key_path, error);
+  char *key = pl_cli_load_key (place->key_path, error);
   char *request = key ? pl_request_make (key, place->aor, place->overlay, error) : NULL;
 
   pl_wipe_text (key);
@@ -212,8 +249,14 @@ static gboolean
 run_request (PlCli *cli, GError **error)
 {
   g_autoptr (PlHomeIdentity) place = find_place (cli, error);
-  g_autofree char *request = place ? pl_cli_request (place, force_option, error) : NULL;
+  g_autoptr (PlDocument) document = place ? pl_home_load_document (cli->paths, place->overlay, error) : NULL;
+  g_autofree char *request = NULL;
 
+  if (document && pl_document_mode (document) != PL_MODE_CERTIFICATES)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "nobody certifies names in overlay %s: 'peerline identity create %s --overlay %s'",
+                 place->overlay, place->aor, place->overlay);
+  else if (document)
+    request = pl_cli_request (place, force_option, error);
   if (!request)
     return FALSE;
   print_pem (cli, "request", request);
@@ -292,7 +335,7 @@ check_trusted (PlCli *cli, PlCert *cert, GError **error)
 static gboolean
 has_key_of (const char *path, const char *pem, GError **error)
 {
-  char *key = load_key (path, error);
+  char *key = pl_cli_load_key (path, error);
   g_autoptr (PlIdentity) identity = key ? pl_identity_new (key, pem, error) : NULL;
 
   pl_wipe_text (key);
@@ -358,6 +401,23 @@ run_import (PlCli *cli, GError **error)
   if (pem)
     g_prefix_error (error, "%s: ", path);
   return FALSE;
+}
+
+/* --- export --- */
+
+static gboolean
+run_export (PlCli *cli, GError **error)
+{
+  g_autoptr (PlHomeIdentity) place = find_place (cli, error);
+  char *key = place ? pl_cli_load_key (place->key_path, error) : NULL;
+
+  if (!key)
+    return FALSE;
+  print_pem (cli, "key", key);
+  fprintf (stderr, "Whoever has this key is %s. On the other device: peerline identity create %s --overlay %s --key FILE --device 2\n", place->aor,
+           place->aor, place->overlay);
+  pl_wipe_text (key);
+  return TRUE;
 }
 
 /* --- list --- */
@@ -515,6 +575,19 @@ static const GOptionEntry create_options[] = {
   { NULL }
 };
 
+static const GOptionEntry new_options[] = {
+  OVERLAY_OPTION,
+  { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Replace the identity of this name by a new key", NULL },
+  { "key", 0, 0, G_OPTION_ARG_FILENAME, &key_option, "Take the key of another device ('-': standard input)", "FILE" },
+  { "device", 0, 0, G_OPTION_ARG_INT, &device_option, "Which device of this key, in a self-signed overlay (1)", "N" },
+  { NULL }
+};
+
+static const GOptionEntry overlay_options[] = {
+  OVERLAY_OPTION,
+  { NULL }
+};
+
 static const GOptionEntry sign_options[] = {
   OVERLAY_OPTION,
   { "aor", 0, 0, G_OPTION_ARG_STRING, &aor_option, "Certify this address instead of the one asked for", "AOR" },
@@ -524,13 +597,14 @@ static const GOptionEntry sign_options[] = {
 };
 
 const PlCliCommand pl_cli_identity_commands[] = {
-  { "identity", "create", "AOR --overlay NAME", "make an identity where the overlay's authority is",
-    "AOR is your address, as alice@example.org.", 1, create_options, run_create },
+  { "identity", "create", "AOR --overlay NAME", "make an identity where the overlay's authority is, or that signs itself",
+    "AOR is your address, as alice@example.org. In a self-signed overlay your other devices take\nthe same key ('identity export') and each another number.", 1, new_options, run_create },
   { "identity", "request", "AOR --overlay NAME", "make a key and print a request for its certificate",
     "Asked again for the same AOR it uses the same key, as for a renewal; --force makes a\nnew key, and the old identity works until the certificate of the new one is imported.", 1, create_options, run_request },
   { "identity", "sign", "FILE", "issue the certificate of a request ('-': standard input)",
     "Be sure that the request comes from whoever owns the address: the certificate makes them\nthat person in the overlay.", 1, sign_options, run_sign },
   { "identity", "import", "FILE", "bring in the certificate of your request ('-': standard input)", NULL, 1, NULL, run_import },
+  { "identity", "export", "AOR --overlay NAME", "print the private key of an identity, for another device", NULL, 1, overlay_options, run_export },
   { "identity", "list", "", "your identities and requests", NULL, 0, NULL, run_list },
   { NULL, "redirect", "AOR TARGET|off", "send whoever looks up your address on to another one",
     "It stays until 'off', also while no phone is there. Your other devices are not redirected.\n"

@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "overlay/enroll/authority.h"
 #include "proxy/cli/cli.h"
+#include "proxy/pins.h"
 
 #define STUN_PORT 3478      /* RFC 8489, section 18.6 */
 #define TURN_DENSITY_MAX 20 /* NODE-MULTIPLE of TURN-SERVICE, section 9 */
@@ -18,7 +19,7 @@
 static char **bootstrap_option, **stun_option, **kind_option;
 static char **remove_bootstrap_option, **remove_stun_option, **bad_option, **good_option;
 static int expires_option = -1, turn_option = -1;
-static char *name_option;
+static char *name_option, *mode_option;
 static gboolean force_option, no_ice_option;
 
 /* --- create --- */
@@ -118,12 +119,27 @@ write_public (const char *dir, const char *file, const char *pem, GError **error
   return pl_file_write (path, pem, strlen (pem), 0644, error);
 }
 
+/* Who signs the document: of the authority, or a key for itself where there is none. The caller wipes
+ * the key. */
+static PlIdentity *
+make_signer (PlCli *cli, PlAuthority *authority, const PlDocument *document, char **key, char **cert, GError **error)
+{
+  PlSelfSigned self = { NULL, NULL, document->instance_name, document->self_signed_digest, 1 };
+
+  if (authority)
+    return pl_authority_make_signer (authority, key, cert, error);
+  self.key_pem = *key = pl_key_make (error);
+  *cert = *key ? pl_self_signed_issue (cli->env, &self, error) : NULL;
+  return *cert ? pl_identity_new (*key, *cert, error) : NULL;
+}
+
+/* Nothing when there is none. */
 static gboolean
 write_authority (PlAuthority *authority, const char *dir, GError **error)
 {
-  char *key = pl_authority_dup_key_pem (authority);
-  g_autofree char *cert = pl_authority_dup_cert_pem (authority);
-  gboolean done = key && cert && pl_file_make_dir (dir, error) && write_secret (dir, "ca.key", key, error)
+  char *key = authority ? pl_authority_dup_key_pem (authority) : NULL;
+  g_autofree char *cert = authority ? pl_authority_dup_cert_pem (authority) : NULL;
+  gboolean done = !authority ? pl_file_make_dir (dir, error) : key && cert && pl_file_make_dir (dir, error) && write_secret (dir, "ca.key", key, error)
                   && write_public (dir, "ca.crt", cert, error);
 
   pl_wipe_text (key);
@@ -186,17 +202,20 @@ say_port (PlCli *cli, PlDocument *document)
     }
 }
 
+static JsonArray *list_fingerprints (PlDocument *document);
+
 static void
-say_created (PlCli *cli, PlDocument *document, PlAuthority *authority)
+say_created (PlCli *cli, PlDocument *document)
 {
   g_autofree char *path = pl_home_dup_document_path (cli->paths, document->instance_name);
-  g_autofree char *fingerprint = pl_cli_fingerprint (pl_authority_cert_der (authority));
+  g_autoptr (JsonArray) fingerprints = list_fingerprints (document);
   g_autoptr (JsonObject) object = json_object_new ();
-  static const PlColumn columns[] = { { "name", "Overlay" }, { "document", "Document" }, { "fingerprint", "Fingerprint" }, { NULL } };
+  static const PlColumn columns[] = { { "name", "Overlay" }, { "mode", "Mode" }, { "document", "Document" }, { "fingerprint", "Fingerprint" }, { NULL } };
 
   json_object_set_string_member (object, "name", document->instance_name);
   json_object_set_string_member (object, "document", path);
-  json_object_set_string_member (object, "fingerprint", fingerprint);
+  json_object_set_string_member (object, "mode", pl_mode_name (pl_document_mode (document)));
+  json_object_set_string_member (object, "fingerprint", json_array_get_string_element (fingerprints, 0));
   pl_cli_print_object (cli, object, columns);
   if (document->bootstrap_nodes->len == 0)
     pl_cli_say (cli, "It has no bootstrap node, so only this machine can be in it; --bootstrap HOST:PORT names a machine that others reach.");
@@ -209,7 +228,8 @@ say_created (PlCli *cli, PlDocument *document, PlAuthority *authority)
 static gboolean
 make_overlay (PlCli *cli, PlDocument *document, GError **error)
 {
-  g_autoptr (PlAuthority) authority = pl_authority_new (cli->env, document->instance_name, error);
+  gboolean certified = pl_document_mode (document) == PL_MODE_CERTIFICATES;
+  g_autoptr (PlAuthority) authority = certified ? pl_authority_new (cli->env, document->instance_name, error) : NULL;
   g_autofree char *dir = pl_home_dup_authority_dir (cli->paths, document->instance_name);
   g_autoptr (PlIdentity) signer = NULL;
   g_autoptr (GBytes) xml = NULL;
@@ -217,19 +237,33 @@ make_overlay (PlCli *cli, PlDocument *document, GError **error)
   char *key = NULL;
   gboolean done;
 
-  if (!authority)
+  if (certified && !authority)
     return FALSE;
-  g_ptr_array_add (document->root_certs, g_bytes_ref (pl_authority_cert_der (authority)));
-  signer = pl_authority_make_signer (authority, &key, &cert, error);
+  if (authority)
+    g_ptr_array_add (document->root_certs, g_bytes_ref (pl_authority_cert_der (authority)));
+  signer = make_signer (cli, authority, document, &key, &cert, error);
+  if (signer)
+    g_array_append_val (document->configuration_signers, *pl_identity_node_id (signer));
   xml = signer ? pl_document_build (document, signer, error) : NULL;
   done = xml && write_authority (authority, dir, error) && write_secret (dir, "signer.key", key, error)
          && write_public (dir, "signer.crt", cert, error) && write_document (cli, document->instance_name, xml, error);
   pl_wipe_text (key);
   if (done)
-    say_created (cli, document, authority);
+    say_created (cli, document);
   else
     remove_authority (dir);
   return done;
+}
+
+static gboolean
+set_mode (PlDocument *document, GError **error)
+{
+  if (!mode_option || g_str_equal (mode_option, pl_mode_name (PL_MODE_CERTIFICATES)))
+    return TRUE;
+  if (g_str_equal (mode_option, pl_mode_name (PL_MODE_SELF_SIGNED)))
+    return document->self_signed_permitted = TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no way to let people in: certificates or self-signed", mode_option);
+  return FALSE;
 }
 
 static gboolean
@@ -240,7 +274,8 @@ run_create (PlCli *cli, GError **error)
 
   if (document)
     document->no_ice = no_ice_option;
-  return document && check_new (cli, name, error) && add_hosts (document, error) && add_kinds (document, error) && set_turn (document, error)
+  return document && set_mode (document, error) && check_new (cli, name, error) && add_hosts (document, error)
+         && add_kinds (document, error) && set_turn (document, error)
          && make_overlay (cli, document, error);
 }
 
@@ -285,10 +320,20 @@ list_hosts (GArray *hosts)
   return list;
 }
 
+/* Of the authority; without one of who signs the document, whose Node-ID is the digest of the key. */
 static JsonArray *
 list_fingerprints (PlDocument *document)
 {
   JsonArray *list = json_array_new ();
+  GArray *signers = document->configuration_signers;
+
+  for (guint i = 0; pl_document_mode (document) != PL_MODE_CERTIFICATES && i < signers->len; i++)
+    {
+      g_autofree char *hex = pl_node_id_dup_hex (&g_array_index (signers, PlNodeId, i));
+      g_autofree char *text = pl_pins_show (hex);
+
+      json_array_add_string_element (list, text);
+    }
 
   for (guint i = 0; i < document->root_certs->len; i++)
     {
@@ -319,6 +364,7 @@ describe (PlDocument *document)
   JsonObject *object = json_object_new ();
 
   json_object_set_string_member (object, "name", document->instance_name);
+  json_object_set_string_member (object, "mode", pl_mode_name (pl_document_mode (document)));
   json_object_set_int_member (object, "sequence", document->sequence);
   json_object_set_int_member (object, "expires", document->expiration);
   json_object_set_array_member (object, "bootstrap", list_hosts (document->bootstrap_nodes));
@@ -332,12 +378,15 @@ describe (PlDocument *document)
 static void
 say_joined (PlCli *cli, PlDocument *document)
 {
-  static const PlColumn columns[] = { { "name", "Overlay" }, { "bootstrap", "Bootstrap" }, { "fingerprints", "Fingerprint" }, { NULL } };
+  static const PlColumn columns[] = { { "name", "Overlay" }, { "mode", "Mode" }, { "bootstrap", "Bootstrap" }, { "fingerprints", "Fingerprint" }, { NULL } };
   g_autoptr (JsonObject) object = describe (document);
 
   pl_cli_print_object (cli, object, columns);
   pl_cli_say (cli, "Compare the fingerprint with what the one who runs the overlay tells you.");
-  pl_cli_say (cli, "Get an identity: peerline identity request you@example.org --overlay %s > request.pem", document->instance_name);
+  if (pl_document_mode (document) == PL_MODE_CERTIFICATES)
+    pl_cli_say (cli, "Get an identity: peerline identity request you@example.org --overlay %s > request.pem", document->instance_name);
+  else
+    pl_cli_say (cli, "Get an identity: peerline identity create you@example.org --overlay %s", document->instance_name);
   pl_cli_reload (cli);
 }
 
@@ -531,7 +580,7 @@ describe_home (PlHomeOverlay *overlay)
 static gboolean
 run_list (PlCli *cli, GError **error)
 {
-  static const PlColumn columns[] = { { "name", "OVERLAY" }, { "state", "STATE" }, { "sequence", "SEQUENCE" },
+  static const PlColumn columns[] = { { "name", "OVERLAY" }, { "mode", "MODE" }, { "state", "STATE" }, { "sequence", "SEQUENCE" },
                                       { "authority", "AUTHORITY HERE" }, { "bootstrap", "BOOTSTRAP" },
                                       { "document", "DOCUMENT" }, { NULL } };
   g_autoptr (GPtrArray) problems = NULL;
@@ -555,6 +604,7 @@ run_list (PlCli *cli, GError **error)
 
 static const GOptionEntry create_options[] = {
   { "bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bootstrap_option, "A machine of the overlay that all can reach (repeat for more)", "HOST:PORT" },
+  { "mode", 0, 0, G_OPTION_ARG_STRING, &mode_option, "How people get in: certificates (by an authority, the default) or self-signed", "MODE" },
   { "stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &stun_option, "A STUN server (repeat for more)", "HOST:PORT" },
   { "turn-density", 0, 0, G_OPTION_ARG_INT, &turn_option, TURN_TEXT, "N" },
   { "no-ice", 0, 0, G_OPTION_ARG_NONE, &no_ice_option, "Links go straight over TLS: for a LAN or servers, where no NAT is between", NULL },
@@ -582,7 +632,8 @@ static const GOptionEntry update_options[] = {
 
 const PlCliCommand pl_cli_overlay_commands[] = {
   { "overlay", "create", "NAME", "make an overlay: its authority and signed document",
-    "The authority's key stays in this home (authorities/NAME); who has it can be anybody in\nthe overlay. Keep a copy in a safe place.",
+    "The authority's key stays in this home (authorities/NAME); who has it can be anybody in\nthe overlay. Keep a copy in a safe place.\n"
+    "In a self-signed overlay nobody certifies names: everybody makes an identity alone, and the\nkey of a name is remembered at first contact ('peerline trust').",
     1, create_options, run_create },
   { "overlay", "join", "FILE", "join an overlay by its document ('-': standard input)",
     "A document of an overlay you are in already is taken when it is newer and signed by one\nwho may.", 1, join_options, run_join },

@@ -266,6 +266,7 @@ static void
 on_lookup (gpointer user, PlLookupResult result, const GArray *looked_up)
 {
   Request *asked = user, request;
+  gboolean refused = FALSE;
   g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (PlResolved));
   g_autoptr (GArray) nodes = result == PL_LOOKUP_FAILED ? dup_reached (asked) : g_array_ref ((GArray *) looked_up);
 
@@ -273,6 +274,8 @@ on_lookup (gpointer user, PlLookupResult result, const GArray *looked_up)
     pl_people_looked_up (asked->resolver->people, pl_membership_overlay (asked->membership), asked->aor, nodes);
   else if (nodes->len > 0)
     result = PL_LOOKUP_FOUND;
+  if (looked_up->len > 0 && result == PL_LOOKUP_FOUND)
+    refused = !pl_membership_filter (asked->membership, nodes) && nodes->len == 0;
   keep_agreed (asked, nodes);
   request = request_finish (asked);
   g_array_set_clear_func (found, resolved_clear);
@@ -283,7 +286,7 @@ on_lookup (gpointer user, PlLookupResult result, const GArray *looked_up)
 
       g_array_append_val (found, each);
     }
-  request.resolved (request.user, to_resolve_result (result), (const PlResolved *) found->data, found->len);
+  request.resolved (request.user, refused ? PL_RESOLVE_REFUSED : to_resolve_result (result), (const PlResolved *) found->data, found->len);
 }
 
 static void
@@ -300,7 +303,14 @@ static void
 on_connect (gpointer user, PlAppLink *link, const GError *error)
 {
   Request request = request_finish (user);
+  g_autoptr (GError) why = NULL;
 
+  if (link && !pl_membership_meet (request.membership, pl_app_link_info (link)->cert, TRUE, &why))
+    {
+      pl_app_link_free (link);
+      request.connected (request.user, NULL, why);
+      return;
+    }
   if (link)
     note_reached (&request, link);
   request.connected (request.user, link ? pl_membership_wrap (request.membership, link) : NULL, error);

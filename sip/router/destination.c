@@ -257,6 +257,9 @@ is_found (PlRequest *request, PlResolveResult result)
     case PL_RESOLVE_ELSEWHERE:
       pl_request_answer (request, 480, "Redirected to No Address of This Overlay", NULL);
       return FALSE;
+    case PL_RESOLVE_REFUSED:
+      pl_request_answer (request, 403, "Not the Known Key of This Person", "somebody may speak in their name: peerline status");
+      return FALSE;
     case PL_RESOLVE_FOUND:
       return TRUE;
     }

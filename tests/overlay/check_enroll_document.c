@@ -246,6 +246,62 @@ START_TEST (document_follows_a_previous_one_when_newer_and_signed_by_its_signer)
 }
 END_TEST
 
+/* Somebody whom nobody certifies, as the signer of a document or a person. */
+static PlIdentity *
+self_signed (const char *aor, guint n_node_ids)
+{
+  g_autofree char *key = pl_key_make (NULL);
+  g_autofree char *pem = pl_self_signed_issue (env, &(PlSelfSigned) { key, aor, NAME, G_CHECKSUM_SHA256, n_node_ids }, NULL);
+
+  return pl_identity_new (key, pem, NULL);
+}
+
+/* 11.3.1, S1-17: without an authority; whoever has the digest of their key as Node-ID is let in. */
+START_TEST (document_without_an_authority_lets_in_who_signs_for_themselves)
+{
+  g_autoptr (PlDocument) made = pl_document_new (NAME);
+  g_autoptr (PlIdentity) own = self_signed (NULL, 1);
+  g_autoptr (PlIdentity) person = self_signed ("alice@example.org", 1);
+  g_autoptr (PlIdentity) third = self_signed ("alice@example.org", 3);
+  g_autoptr (PlIdentity) certified = identity_of (authority, "alice@example.org");
+  g_autoptr (GBytes) xml = NULL;
+  g_autoptr (PlDocument) read = NULL;
+  g_autoptr (PlTrust) trust = NULL;
+
+  made->self_signed_permitted = TRUE;
+  xml = built (made, own);
+  read = pl_document_parse (xml, NULL, NULL);
+  ck_assert (pl_document_mode (read) == PL_MODE_SELF_SIGNED);
+  ck_assert (pl_document_check_supported (read, NULL) && verifies (read, NULL, NULL));
+  trust = pl_document_trust_new (read, env, NULL);
+  ck_assert (pl_trust_check_cert (trust, pl_identity_cert (person), NULL));
+  ck_assert (pl_trust_check_cert (trust, pl_identity_cert (third), NULL));
+  ck_assert (pl_node_id_equal (pl_identity_node_id (third), pl_cert_node_id (pl_identity_cert (third), 2)));
+  ck_assert (!pl_trust_check_cert (trust, pl_identity_cert (certified), NULL)); /* its Node-ID is random */
+  g_ptr_array_add (read->root_certs, g_bytes_ref (pl_authority_cert_der (authority)));
+  ck_assert (!pl_document_check_supported (read, NULL)); /* one of them could pose as one of the others */
+}
+END_TEST
+
+/* No document, even of the right signer, makes an overlay one of another kind (S1-16, S2-33). */
+START_TEST (document_does_not_change_how_people_get_in)
+{
+  g_autoptr (PlDocument) made = own_document ();
+  g_autoptr (GBytes) first = built (made, signer);
+  g_autoptr (PlDocument) previous = pl_document_parse (first, NULL, NULL);
+  g_autoptr (GBytes) second = NULL;
+  g_autoptr (PlDocument) next = NULL;
+  g_autoptr (GError) error = NULL;
+
+  made->sequence = 2;
+  made->self_signed_permitted = TRUE;
+  second = built (made, signer);
+  next = pl_document_parse (second, NULL, NULL);
+  ck_assert (!verifies (next, previous, &error));
+  ck_assert_ptr_nonnull (strstr (error->message, "self-signed"));
+}
+END_TEST
+
 START_TEST (sequence_numbers_compare_modulo) /* 60 */
 {
   ck_assert (pl_document_sequence_newer (2, 1) && !pl_document_sequence_newer (1, 2) && !pl_document_sequence_newer (7, 7));
@@ -408,7 +464,7 @@ static const char *const unsupported[] = {
   WITH ("<mandatory-extension>urn:x</mandatory-extension>"),
   WITH ("<node-id-length>20</node-id-length><bad-node>0102030405060708090a0b0c0d0e0f1011121314</bad-node>"), /* 302 */
   WITH ("<shared-secret>secret</shared-secret>"),
-  WITH ("<self-signed-permitted digest=\"sha1\">true</self-signed-permitted>"),
+  WITH ("<self-signed-permitted digest=\"sha1\">false</self-signed-permitted>"),
   WITH (KIND ("name=\"X-UNKNOWN\"", "USER-MATCH")),
   WITH (KIND ("id=\"4026531841\"", "MY-OWN")),
   WITH (KIND ("id=\"4026531841\"", "NODE-MULTIPLE")),
@@ -609,6 +665,8 @@ document_case (void)
   tcase_add_test (tcase, document_with_an_unsigned_kind_does_not_verify);
   tcase_add_test (tcase, document_follows_a_previous_one_when_newer_and_signed_by_its_signer);
   tcase_add_test (tcase, domain_restrictions_are_read);
+  tcase_add_test (tcase, document_without_an_authority_lets_in_who_signs_for_themselves);
+  tcase_add_test (tcase, document_does_not_change_how_people_get_in);
   tcase_add_test (tcase, sequence_numbers_compare_modulo);
   tcase_add_test (tcase, document_expires);
   tcase_add_test (tcase, document_of_the_rfc_is_read_with_longer_node_ids);

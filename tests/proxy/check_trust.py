@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""People whom nobody certifies (RFC 6940 11.3.1; S1-17, S2-86, S3-22): real daemons in a self-signed overlay on
+loopback, with phones that are a socket each. Whoever is met first under a name stays it."""
+import os
+import re
+import socket
+import sys
+import tempfile
+import time
+
+TOP, BUILD = os.environ['srcdir'], os.environ['builddir']
+sys.dont_write_bytecode = True
+sys.path.insert(0, TOP + '/tests/support')
+import loopback  # noqa: E402
+OVERLAY = 'friends.example'
+OFFER = open(TOP + '/tests/data/sdp/flat-dtls-ice-baresip+baresip-caller-1-from-ua-INVITE.sip', encoding='utf-8').read().replace('\r\n', '\n').split('\n\n', 1)[1].strip().replace('\n', '\r\n') + '\r\n'
+
+
+class Phone:
+    """A socket that speaks as much SIP as a call that is declined."""
+
+    def __init__(self, aor, port):
+        self.aor, self.proxy, self.count = aor, ('127.0.0.1', port), 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(('127.0.0.1', 0))
+        self.port = self.socket.getsockname()[1]
+
+    def send(self, method, target, to, body='', more=''):
+        self.count += 1
+        call = f'{method}-{self.port}-{self.count}'
+        text = (f'{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK{call};rport\r\nMax-Forwards: 70\r\n'
+                f'From: <sip:{self.aor}>;tag=t{self.count}\r\nTo: <sip:{to}>\r\nCall-ID: {call}\r\nCSeq: {self.count} {method}\r\n'
+                f'Contact: <sip:x@127.0.0.1:{self.port}>\r\n{more}Content-Length: {len(body)}\r\n\r\n{body}')
+        self.socket.sendto(text.encode(), self.proxy)
+        return call
+
+    def receive(self, until):
+        self.socket.settimeout(max(until - time.monotonic(), 0.01))
+        return self.socket.recv(65536).decode(errors='replace')
+
+    def final(self, call, seconds=20):
+        """Status line of the answer to it."""
+        end = time.monotonic() + seconds
+        while True:
+            text = self.receive(end)
+            if text.startswith('SIP/2.0 ') and not text.startswith('SIP/2.0 1') and call in text:
+                return text.split('\r\n', 1)[0]
+
+    def register(self):
+        said = self.final(self.send('REGISTER', f'sip:{self.aor.split("@")[1]}', self.aor, more='Expires: 600\r\n'))
+        assert ' 200 ' in said, said
+        return self
+
+    def decline(self, seconds=20):
+        """The From of a call that comes, which is answered as busy."""
+        end = time.monotonic() + seconds
+        while True:
+            text = self.receive(end)
+            if not text.startswith('INVITE '):
+                continue
+            kept = [line for line in text.split('\r\n\r\n')[0].split('\r\n') if re.match(r'(?i)(via|from|to|call-id|cseq|record-route):', line)]
+            answer = ['SIP/2.0 486 Busy Here'] + [line + ';tag=b' if line.lower().startswith('to:') else line for line in kept]
+            self.socket.sendto(('\r\n'.join(answer) + '\r\nContent-Length: 0\r\n\r\n').encode(), self.proxy)
+            return next(line for line in kept if line.lower().startswith('from:'))
+
+    def call(self, whom):
+        return self.send('INVITE', f'sip:{whom}', whom, OFFER, 'Content-Type: application/sdp\r\n')
+
+
+class Person:
+    def __init__(self, folder, name, role='peer'):
+        self.home = loopback.Home(BUILD, f'{folder}/{name}')
+        self.sip, self.port = loopback.free_ports(2)
+        self.home.configure(self.sip, self.port, role)
+
+    def start(self, aor):
+        self.home.start()
+        self.phone = Phone(aor, self.sip).register()
+        return self
+
+    def ask(self, *args):
+        return self.home.ask(*args)
+
+    def problems(self):
+        return self.ask('status')['problems']
+
+
+def until(what, seconds=20):
+    """Its first value that is true."""
+    end = time.monotonic() + seconds
+    while not (value := what()):
+        assert time.monotonic() < end, 'it does not happen'
+        time.sleep(0.1)
+    return value
+
+
+class Tests:
+    def __init__(self, folder):
+        self.alice, self.bob, self.eve, self.tablet = (Person(folder, name) for name in ('alice', 'bob', 'eve', 'tablet'))
+        created = self.alice.home.peerline('overlay', 'create', OVERLAY, '--mode', 'self-signed', '--no-ice', '--bootstrap', f'127.0.0.1:{self.alice.port}')
+        self.fingerprint = re.search(r'([0-9A-F]{2}:){15}[0-9A-F]{2}', created).group(0)
+        self.alice.home.peerline('identity', 'create', 'alice@example.org', '--overlay', OVERLAY)
+
+    def join(self, person, aor, *more):
+        said = person.home.peerline('overlay', 'join', self.alice.home.document(OVERLAY))
+        assert self.fingerprint in said, said
+        person.home.peerline('identity', 'create', aor, '--overlay', OVERLAY, *more)
+
+    def found(self, who, whom, count=1):
+        return until(lambda: len((who.ask('lookup', whom) or {}).get('nodes', [])) == count)
+
+    def two_people_without_an_authority_call_each_other(self):
+        self.join(self.bob, 'bob@example.net')
+        for person, aor in ((self.alice, 'alice@example.org'), (self.bob, 'bob@example.net')):
+            person.start(aor)
+        self.found(self.alice, 'bob@example.net')
+        call = self.alice.phone.call('bob@example.net')
+        assert 'alice@example.org' in self.bob.phone.decline()
+        assert ' 486 ' in self.alice.phone.final(call)
+        self.found(self.bob, 'alice@example.org')
+        call = self.bob.phone.call('alice@example.org')
+        assert 'bob@example.net' in self.alice.phone.decline()
+        assert ' 486 ' in self.bob.phone.final(call)
+        pins = [self.alice.ask('trust', 'show', 'bob@example.net'), self.bob.ask('trust', 'show', 'alice@example.org')]
+        assert [pin['how'] for pin in pins] == ['first call to them', 'first call from them'], pins
+        assert not self.alice.problems() and not self.bob.problems()
+
+    def another_device_with_the_same_key_is_the_same_person(self):
+        key = self.bob.home.home + '/exported'
+        with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), 'w', encoding='utf-8') as f:
+            f.write(self.bob.home.peerline('identity', 'export', 'bob@example.net', '--overlay', OVERLAY))
+        self.join(self.tablet, 'bob@example.net', '--key', key, '--device', '2')
+        self.tablet.start('bob@example.net')
+        self.found(self.alice, 'bob@example.net', 2)
+        call = self.alice.phone.call('bob@example.net')
+        assert 'alice@example.org' in self.tablet.phone.decline()
+        self.bob.phone.decline()
+        assert ' 486 ' in self.alice.phone.final(call)
+        assert not self.alice.problems()
+        self.tablet.home.stop()
+
+    def somebody_else_in_the_same_name_is_refused_until_accepted(self):
+        """S3-22: neither heard nor dialled, and said; the right one goes on."""
+        self.join(self.eve, 'bob@example.net')
+        self.eve.start('bob@example.net')
+        self.found(self.eve, 'alice@example.org')
+        call = self.eve.phone.call('alice@example.org')
+        assert ' 486 ' not in self.eve.phone.final(call, 40)
+        told = until(lambda: [p for p in self.alice.problems() if 'bob@example.net' in p and 'peerline trust' in p])
+        assert 'first contact' in told[0], told
+        until(lambda: len(self.alice.ask('lookup', 'bob@example.net')['nodes']) == 1)
+        call = self.alice.phone.call('bob@example.net')
+        self.bob.phone.decline()
+        assert ' 486 ' in self.alice.phone.final(call)
+        self.bob.home.stop()
+        until(lambda: self.alice.ask('lookup', 'bob@example.net')['result'] == 'refused')
+        assert ' 403 ' in self.alice.phone.final(self.alice.phone.call('bob@example.net'))
+        others = self.alice.ask('trust', 'show', 'bob@example.net')['others']
+        assert len(others) == 1, others
+        self.alice.home.peerline('trust', 'accept', 'bob@example.net')
+        call = self.alice.phone.call('bob@example.net')
+        assert 'alice@example.org' in self.eve.phone.decline()
+        assert ' 486 ' in self.alice.phone.final(call)
+        self.alice.home.peerline('trust', 'forget', 'bob@example.net')
+        assert self.alice.ask('trust', 'list') == [], self.alice.ask('trust', 'list')
+
+    def all(self):
+        cases = [self.two_people_without_an_authority_call_each_other, self.another_device_with_the_same_key_is_the_same_person,
+                 self.somebody_else_in_the_same_name_is_refused_until_accepted]
+        print(f'1..{len(cases)}')
+        bad = 0
+        for number, case in enumerate(cases, 1):
+            try:
+                case()
+                print(f'ok {number} - {case.__name__.replace("_", " ")}', flush=True)
+            except Exception as error:  # one line tells, the rest goes on
+                bad += 1
+                lines = []
+                where = error.__traceback__
+                while where:
+                    lines.append(where.tb_lineno)
+                    where = where.tb_next
+                print(f'not ok {number} - {case.__name__.replace("_", " ")}\n# lines {lines}: {error!r}', flush=True)
+        for person in (self.alice, self.bob, self.eve, self.tablet):
+            if bad:
+                print(''.join(f'# {person.home.home}: {line}\n' for line in (person.home.said() if os.path.exists(person.home.home + '/log') else '').splitlines()[-8:]), end='')
+            person.home.stop()
+        return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    with tempfile.TemporaryDirectory(prefix='peerline-trust-') as base:
+        sys.exit(Tests(base).all())
