@@ -156,7 +156,8 @@ host_request (gpointer user, const PlTopologyRequest *request, PlTopologyDone do
 {
   PlNode *node = user;
   TopologyCall *call = g_new0 (TopologyCall, 1);
-  PlTransRequest message = { .code = request->code, .body = request->body, .certs = request->certs };
+  PlTransRequest message = { .code = request->code, .body = request->body, .certs = request->certs,
+                             .timeout = request->timeout };
   PlResourceId resource;
 
   call->done = done;

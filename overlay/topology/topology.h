@@ -42,6 +42,7 @@ typedef struct {
   guint16 code;
   GBytes *body;
   GPtrArray *certs;
+  gint64 timeout;         /* microseconds, 0: as long as any request */
 } PlTopologyRequest;
 
 typedef struct {

@@ -117,6 +117,8 @@ static guint n_attached, n_requests[0x30], n_disconnected;
 static PlTopologyState state;
 static PlNodeId self;
 static gboolean answers_pings, refuses_copies;
+static gint is_there;            /* a node that is pinged by its Node-ID answers; below 0: does not */
+static guint n_updates[4];       /* by type */
 static guint n_searched[129];    /* places that were pinged, by finger */
 static guint fingers;            /* of the next topology, 0: default */
 static guint finger_split;
@@ -128,6 +130,10 @@ host_request (gpointer user, const PlTopologyRequest *request, PlTopologyDone do
 {
   if (request->code < G_N_ELEMENTS (n_requests))
     n_requests[request->code]++;
+  if (request->code == PL_MESSAGE_UPDATE_REQ)
+    n_updates[((const guint8 *) g_bytes_get_data (request->body, NULL))[4] % G_N_ELEMENTS (n_updates)]++;
+  if (request->code == PL_MESSAGE_PING_REQ && !request->target.is_place && is_there)
+    done (data, is_there > 0 ? 0 : PL_TOPOLOGY_NO_ANSWER, &request->target.id, NULL);
   if (request->code == PL_MESSAGE_STORE_REQ && refuses_copies)
     done (data, PL_ERROR_FORBIDDEN, NULL, NULL);
   if (request->code == PL_MESSAGE_PING_REQ && request->target.is_place && answers_pings)
@@ -203,6 +209,8 @@ setup (void)
   config.strict_hops = strict_hops;
   self = config.self;
   answers_pings = refuses_copies = FALSE;
+  is_there = 0;
+  memset (n_updates, 0, sizeof n_updates);
   memset (n_searched, 0, sizeof n_searched);
   config.document = pl_test_pki_document (pki);
   config.store = store;
@@ -421,6 +429,60 @@ START_TEST (lost_neighbour_leaves_the_table_and_the_others_are_told) /* 258, 260
   pl_universe_run (universe, PL_USEC_PER_SEC);
   ck_assert_uint_gt (n_requests[PL_MESSAGE_UPDATE_REQ], before);
   ck_assert (pl_topology_responsible (topology, &place));
+}
+END_TEST
+
+/* Most of those that are lost are dead: no Attach is repeated to them, unless they answer. */
+START_TEST (lost_neighbour_is_attached_to_again_only_when_it_answers)
+{
+  PlNodeId a = node (0x90), b = node (0xa0);
+  const guint8 stale[] = { 0xa0 };
+  guint pings;
+
+  pl_topology_start_ring (topology);
+  pl_topology_link_up (topology, &a);
+  update_from (&a, NULL, 0);
+  for (guint round = 0; round < 2; round++)
+    {
+      is_there = round == 1 ? 1 : -1;
+      pl_topology_link_up (topology, &b);
+      update_from (&b, NULL, 0);
+      pl_universe_run (universe, 60 * PL_USEC_PER_SEC);
+      pings = n_requests[PL_MESSAGE_PING_REQ];
+      n_attached = 0;
+      pl_topology_link_down (topology, &b);
+      pl_universe_run (universe, 5 * PL_USEC_PER_SEC);
+      ck_assert_uint_eq (n_requests[PL_MESSAGE_PING_REQ], pings + 1);
+      if (round == 0)
+        update_from (&a, stale, 1); /* has not noticed yet */
+      ck_assert_uint_eq (n_attached, round);
+    }
+}
+END_TEST
+
+/* 255, 265, 269: everybody hears of a change; those far away get no lists. */
+START_TEST (far_peers_are_told_without_lists)
+{
+  const guint8 first[] = { 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x4f, 0x4e, 0x4d, 0x4c, 0x4b, 0x4a, 0x90, 0xd0 };
+  PlNodeId client = node (0x99), next = node (0x50);
+
+  pl_topology_start_ring (topology);
+  for (guint i = 0; i < G_N_ELEMENTS (first); i++)
+    {
+      PlNodeId id = node (first[i]);
+
+      pl_topology_link_up (topology, &id);
+      update_from (&id, NULL, 0);
+    }
+  pl_topology_link_up (topology, &client);
+  pl_universe_run (universe, 60 * PL_USEC_PER_SEC);
+  memset (n_updates, 0, sizeof n_updates);
+  next.b[1] = 1; /* the nearest of all */
+  pl_topology_link_up (topology, &next);
+  update_from (&next, NULL, 0);
+  pl_universe_run (universe, 60 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_updates[PL_CHORD_UPDATE_PEER_READY], 2 + 1); /* 0x56 is the seventh now */
+  ck_assert_uint_ge (n_updates[PL_CHORD_UPDATE_NEIGHBORS], 12 + 1);
 }
 END_TEST
 
@@ -793,6 +855,8 @@ suite (void)
   tcase_add_test (c, finger_table_grows_as_far_as_it_is_told);
   tcase_add_test (c, finger_range_is_searched_in_as_many_parts_as_it_is_told);
   tcase_add_test (c, route_query_names_the_next_peer);
+  tcase_add_test (c, lost_neighbour_is_attached_to_again_only_when_it_answers);
+  tcase_add_test (c, far_peers_are_told_without_lists);
   tcase_add_test (c, malformed_bodies_are_refused);
   suite_add_tcase (s, c);
   return s;

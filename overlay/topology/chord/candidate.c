@@ -14,11 +14,17 @@
 
 #define FORGET_AFTER (60 * PL_USEC_PER_SEC)
 #define RETRY_AFTER (5 * PL_USEC_PER_SEC)
+/* A neighbour whose link was lost is most often dead: one Ping asks before an Attach is repeated into
+ * nowhere by each of its six neighbours. Who names it within the next time has not noticed yet. */
+#define GONE_ASK_AFTER (2 * PL_USEC_PER_SEC)
+#define GONE_ASK_TIME (2 * PL_USEC_PER_SEC)
+#define GONE_FOR (20 * PL_USEC_PER_SEC)
 
 typedef struct {
   PlNodeId id;
   PlNodeId from;           /* who named it */
   gboolean has_from, busy;
+  gboolean gone;           /* its link was lost: is it there at all? */
   guint tries;
   gint64 not_before, named;
 } Candidate;
@@ -120,6 +126,17 @@ pl_chord_candidate (PlChord *chord, const PlNodeId *id, const PlNodeId *from, gi
     }
 }
 
+void
+pl_chord_candidate_gone (PlChord *chord, const PlNodeId *id)
+{
+  Candidate *candidate;
+
+  pl_chord_candidate (chord, id, NULL, GONE_ASK_AFTER);
+  candidate = g_hash_table_lookup (chord->candidates, id);
+  if (candidate && candidate->tries == 0)
+    candidate->gone = TRUE;
+}
+
 /* In our own range nothing is routed but to whom we are connected: the peer before it knows it. */
 static void
 set_way (PlChord *chord, const Candidate *candidate, PlTopologyTarget *target)
@@ -188,18 +205,46 @@ on_attached (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *
 }
 
 static void
+on_gone_answer (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *body)
+{
+  Attempt *attempt = data;
+  PlChord *chord = attempt->chord;
+  Candidate *candidate = g_hash_table_lookup (chord->candidates, &attempt->id);
+  gint64 now = pl_env_now (chord->config.env);
+
+  chord->attaching--;
+  if (candidate)
+    {
+      candidate->busy = candidate->gone = FALSE;
+      candidate->tries = error_code ? PL_CHORD_ATTACH_TRIES : 0;
+      candidate->not_before = error_code ? now + GONE_FOR : now;
+    }
+  pl_chord_candidates_run (chord);
+  if (chord->state != PL_TOPOLOGY_JOINED)
+    pl_chord_join_check (chord);
+}
+
+static void
 attempt_start (PlChord *chord, Candidate *candidate)
 {
   Attempt *attempt = g_new0 (Attempt, 1);
-  PlTopologyTarget target = { { { 0 } } };
+  PlPingReq ping = { 0 };
+  g_autoptr (GBytes) body = NULL;
+  PlTopologyRequest request = { .code = PL_MESSAGE_PING_REQ, .timeout = GONE_ASK_TIME };
 
   /* Through the peer that named it (10.6); the second time by the overlay's own routing. */
-  set_way (chord, candidate, &target);
+  set_way (chord, candidate, &request.target);
   attempt->chord = chord;
   attempt->id = candidate->id;
   candidate->busy = TRUE;
   chord->attaching++;
-  chord->host.attach (chord->user, &target, on_attached, attempt, g_free);
+  if (!candidate->gone)
+    {
+      chord->host.attach (chord->user, &request.target, on_attached, attempt, g_free);
+      return;
+    }
+  request.body = body = pl_body_write (pl_body_type (PL_MESSAGE_PING_REQ), &ping);
+  chord->host.request (chord->user, &request, on_gone_answer, attempt, g_free);
 }
 
 static void

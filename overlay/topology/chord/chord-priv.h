@@ -59,7 +59,7 @@ typedef struct PlChord {
 
   /* update.c */
   GArray *announced;        /* PlNodeId: neighbours as last announced */
-  PlTimer *announce_timer, *announce_all_timer, *stabilise_timer;
+  PlTimer *announce_timer, *announce_clients_timer, *announce_far_timer, *stabilise_timer;
 
   /* finger.c */
   guint finger_next;        /* part of a range while a search runs, else 0 */
@@ -99,6 +99,8 @@ void pl_chord_candidates_init (PlChord *chord);
 void pl_chord_candidates_free (PlChord *chord);
 /* `id` was named by `from` (NULL: known of old); tried not before `delay`. */
 void pl_chord_candidate (PlChord *chord, const PlNodeId *id, const PlNodeId *from, gint64 delay);
+/* The link to this neighbour was lost. */
+void pl_chord_candidate_gone (PlChord *chord, const PlNodeId *id);
 void pl_chord_candidate_forget (PlChord *chord, const PlNodeId *id);
 /* Starts Attaches to those that would be neighbours now. */
 void pl_chord_candidates_run (PlChord *chord);

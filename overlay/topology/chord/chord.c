@@ -191,7 +191,7 @@ chord_link_down (PlTopology *topology, const PlNodeId *id)
   g_hash_table_remove (chord->links, &gone);
   pl_chord_replicas_gone (chord, &gone);
   if (was_near && chord->state != PL_TOPOLOGY_LEAVING)
-    pl_chord_candidate (chord, &gone, NULL, 2 * PL_USEC_PER_SEC);
+    pl_chord_candidate_gone (chord, &gone);
   if (pl_ring_remove (chord->ring, &gone))
     pl_chord_changed (chord, TRUE);
   if (was_finger && chord->state == PL_TOPOLOGY_JOINED)

@@ -10,7 +10,10 @@
 
 /* Changes of a moment are told once; those farther away can wait longer. */
 #define ANNOUNCE_NEAR (100 * PL_USEC_PER_MSEC)
-#define ANNOUNCE_ALL (2 * PL_USEC_PER_SEC)
+#define ANNOUNCE_CLIENTS (2 * PL_USEC_PER_SEC)
+#define ANNOUNCE_FAR (10 * PL_USEC_PER_SEC)
+/* Lists help those who may take us for a neighbour; others are told that we are there (10.7). */
+#define CLOSE (2 * PL_RING_NEIGHBOURS)
 /* A peer that does not list us though it should is told about us, this often. */
 #define REMIND_EVERY (2 * PL_USEC_PER_SEC)
 
@@ -18,7 +21,8 @@ void
 pl_chord_updates_clear (PlChord *chord)
 {
   pl_timer_clear (&chord->announce_timer);
-  pl_timer_clear (&chord->announce_all_timer);
+  pl_timer_clear (&chord->announce_clients_timer);
+  pl_timer_clear (&chord->announce_far_timer);
   pl_timer_clear (&chord->stabilise_timer);
 }
 
@@ -68,7 +72,12 @@ pl_chord_update_send (PlChord *chord, const PlNodeId *to, gboolean full)
   if (!link)
     return;
   update.uptime = (pl_env_now (chord->config.env) - chord->born) / PL_USEC_PER_SEC;
-  update.type = full ? PL_CHORD_UPDATE_FULL : PL_CHORD_UPDATE_NEIGHBORS;
+  if (full)
+    update.type = PL_CHORD_UPDATE_FULL;
+  else if (!link->peer || pl_ring_wants (chord->ring, to, CLOSE, CLOSE))
+    update.type = PL_CHORD_UPDATE_NEIGHBORS;
+  else
+    update.type = PL_CHORD_UPDATE_PEER_READY;
   update.predecessors = side_list (chord, pl_ring_predecessor);
   update.successors = side_list (chord, pl_ring_successor);
   if (full)
@@ -80,39 +89,57 @@ pl_chord_update_send (PlChord *chord, const PlNodeId *to, gboolean full)
 
 /* --- telling the others (10.7.3) --- */
 
+typedef enum { NEAR, CLIENTS, FAR } Audience;
+
+static Audience
+audience_of (PlChord *chord, const PlChordLink *link)
+{
+  if (pl_ring_is_neighbour (chord->ring, &link->id))
+    return NEAR;
+  return link->peer ? FAR : CLIENTS;
+}
+
 static void
-announce_to (PlChord *chord, gboolean near)
+announce_to (PlChord *chord, Audience audience)
 {
   GHashTableIter iter;
-  gpointer key;
+  gpointer key, value;
 
   if (chord->state != PL_TOPOLOGY_JOINED)
     return;
   g_hash_table_iter_init (&iter, chord->links);
-  while (g_hash_table_iter_next (&iter, &key, NULL))
-    if (pl_ring_is_neighbour (chord->ring, key) == near)
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    if (audience_of (chord, value) == audience)
       pl_chord_update_send (chord, key, FALSE);
 }
 
 static void
 announce_near (gpointer data)
 {
-  announce_to (data, TRUE);
+  announce_to (data, NEAR);
 }
 
 static void
-announce_all (gpointer data)
+announce_clients (gpointer data)
 {
-  announce_to (data, FALSE);
+  announce_to (data, CLIENTS);
+}
+
+static void
+announce_far (gpointer data)
+{
+  announce_to (data, FAR);
 }
 
 void
 pl_chord_tell_all (PlChord *chord)
 {
   pl_timer_clear (&chord->announce_timer);
-  pl_timer_clear (&chord->announce_all_timer);
-  announce_to (chord, TRUE);
-  announce_to (chord, FALSE);
+  pl_timer_clear (&chord->announce_clients_timer);
+  pl_timer_clear (&chord->announce_far_timer);
+  announce_to (chord, NEAR);
+  announce_to (chord, CLIENTS);
+  announce_to (chord, FAR);
 }
 
 static GArray *
@@ -140,7 +167,12 @@ pl_chord_announce (PlChord *chord)
   chord->announced = g_array_ref (now);
   pl_env_arm (chord->config.env, &chord->announce_timer, ANNOUNCE_NEAR, announce_near, chord);
   if (chord->config.document->chord_reactive || !range_same)
-    pl_env_arm (chord->config.env, &chord->announce_all_timer, ANNOUNCE_ALL, announce_all, chord);
+    {
+      pl_env_arm (chord->config.env, &chord->announce_clients_timer, ANNOUNCE_CLIENTS, announce_clients, chord);
+      /* One change after the other must not put it off for ever. */
+      if (!chord->announce_far_timer)
+        pl_env_arm (chord->config.env, &chord->announce_far_timer, ANNOUNCE_FAR, announce_far, chord);
+    }
   if (!range_same)
     chord->host.range_changed (chord->user);
 }
