@@ -387,7 +387,7 @@ pl_sdp_scan (const char *body, gsize len, GError **error)
   sdp->groups = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
   if (len > PL_SDP_MAX)
     refuse (error, "too long");
-  else if (memchr (body, '\0', len))
+  else if (len > 0 && memchr (body, '\0', len))
     refuse (error, "a NUL byte");
   else if (cut_lines (sdp, body, len, error))
     {
