@@ -462,6 +462,25 @@ pl_far_is_up (const PlFar *far)
   return !g_queue_is_empty ((GQueue *) &far->paths);
 }
 
+/* Of "udp LOCAL REMOTE" (overlay/link/carrier.h), "192.0.2.1:4711" or "[2001:db8::1]:4711". */
+char *
+pl_far_dup_reached (const PlFar *far)
+{
+  const Path *path = g_queue_peek_head ((GQueue *) &far->paths);
+  PlFarInfo info = { 0 };
+  const char *remote, *end;
+
+  if (path)
+    path->link->funcs->info (path->link, &info);
+  if (!info.path || !g_str_has_prefix (info.path, "udp "))
+    return NULL;
+  remote = strrchr (info.path, ' ') + 1;
+  end = strrchr (remote, ':');
+  if (!end || end == remote)
+    return NULL;
+  return *remote == '[' ? g_strndup (remote + 1, strcspn (remote + 1, "]")) : g_strndup (remote, end - remote);
+}
+
 static void
 on_ready (gpointer data)
 {

@@ -44,6 +44,9 @@ const char *pl_far_own (const PlFar *far);
 /* The certified name; NULL before the first link. */
 const char *pl_far_aor (const PlFar *far);
 gboolean pl_far_is_up (const PlFar *far);
+/* The numeric address at which ICE reaches that machine now; NULL: no link, or not by ICE. Caller
+ * frees. */
+char *pl_far_dup_reached (const PlFar *far);
 /* Calls `ready` once, from the loop; connects when there is no link. */
 void pl_far_wait (PlFar *far, PlFarReady ready, gpointer user);
 /* Forgets all waits with this `user`. */

@@ -27,10 +27,21 @@ shift_cseq (sip_t *sip, int by)
   msg_fragment_clear ((msg_common_t *) sip->sip_rack);
 }
 
+/* Where our link reaches the machine of a far sender; NULL: not known, or nobody far. */
+static char *
+dup_reached (const PlRewrite *how)
+{
+  PlFlow *flow = pl_source_is_far (how->source) && how->source->flow ? pl_hub_find (how->router->parts.hub, how->source->flow) : NULL;
+  PlFar *far = flow ? pl_far_of_flow (flow) : NULL;
+
+  return far ? pl_far_dup_reached (far) : NULL;
+}
+
 gboolean
 pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip)
 {
   g_autofree char *gruu = how->to_far ? pl_router_gruu (how->router, how->own_aor) : NULL;
+  g_autofree char *reached = how->to_far ? NULL : dup_reached (how);
 
   if (pl_source_is_far (how->source))
     pl_sanitize_from_link (msg, sip, how->source->far_aor);
@@ -41,7 +52,7 @@ pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip)
     shift_cseq (sip, sip->sip_request ? 1 : -1);
   if (how->aid && pl_media_has_sdp (sip) && (!sip->sip_status || sip->sip_status->st_status < 300))
     return pl_media_bridge (how->aid, msg, sip, how->to_far, how->offer);
-  return how->local || pl_media_correct (msg, sip, how->to_far);
+  return how->local || pl_media_correct (msg, sip, how->to_far, reached);
 }
 
 /* Requests that may begin a dialog, also of methods we do not know (RFC 3261, 16.6 step 4). */

@@ -144,14 +144,15 @@ pl_media_repeat (PlAid *aid, msg_t *msg, sip_t *sip, gboolean to_far)
 }
 
 gboolean
-pl_media_correct (msg_t *msg, sip_t *sip, gboolean to_far)
+pl_media_correct (msg_t *msg, sip_t *sip, gboolean to_far, const char *reached)
 {
-  g_autofree char *text = NULL;
+  g_autofree char *corrected = NULL, *text = NULL;
   gsize len;
 
   if (body_kind (sip) != BODY_SDP)
     return body_kind (sip) != BODY_HIDES_SDP;
-  text = (to_far ? pl_sdp_to_far : pl_sdp_to_phone) (sip->sip_payload->pl_data, sip->sip_payload->pl_len, &len, NULL);
+  corrected = (to_far ? pl_sdp_to_far : pl_sdp_to_phone) (sip->sip_payload->pl_data, sip->sip_payload->pl_len, &len, NULL);
+  text = corrected && reached ? pl_sdp_leave_out (corrected, len, reached, &len, NULL) : g_steal_pointer (&corrected);
   return text && replace_body (msg, sip, text, len);
 }
 

@@ -37,6 +37,12 @@ char *pl_sdp_to_far (const char *body, gsize len, gsize *out_len, GError **error
  * host name in c=, a=rtcp or a candidate, and a candidate no one can read, count as loopback:
  * no stranger makes the phone look up names or knock at ports of this machine. */
 char *pl_sdp_to_phone (const char *body, gsize len, gsize *out_len, GError **error);
+/* From a link, toward the phone: without the candidates that cannot work, which some phones try
+ * one by one for seconds. `reached`: the address at which our link reaches the sender's machine
+ * (NULL: not known). ICE found it, so where it is none of the sender's own, no private address of
+ * the sender is reached from here. What is of the same network as `reached`, what c= names, the
+ * last IPv4 candidate of a component and whatever is not IPv4 stay. Caller frees. */
+char *pl_sdp_leave_out (const char *body, gsize len, const char *reached, gsize *out_len, GError **error);
 /* Does the answer keep what the offer promised, m-section by m-section? An active section
  * must have what the offered one has (ICE and DTLS-SRTP, or ICE and ZRTP); one offered on hold
  * either; one not offered is refused. Otherwise G_IO_ERROR_NOT_SUPPORTED with the reason. */

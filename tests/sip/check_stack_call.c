@@ -298,6 +298,37 @@ START_TEST (invite_repeated_during_a_slow_look_up_is_one_call)
 }
 END_TEST
 
+/* --- candidates that cannot work --- */
+
+#define PRIVATE "a=candidate:2 1 UDP 9 10.7.7.7 5000 typ host\r\n"
+
+static const struct { const char *path; gboolean kept; } paths[] = {
+  { "udp 10.9.9.9:40000 203.0.113.5:6084", FALSE }, /* ICE found the NAT, not the host */
+  { "udp 10.9.9.9:40000 10.7.7.7:40000", TRUE },    /* one network */
+  { "udp [2001:db8::1]:40000 [2001:db8::2]:40000", TRUE },
+  { "tcp 10.9.9.9:40000 203.0.113.5:6084", TRUE },  /* not found by ICE */
+  { "udp - -", TRUE },
+};
+
+/* PHONES.md 10: baresip tries pairs one after the other, 2.3 s for each that fails. */
+START_TEST (phones_see_no_candidate_that_cannot_work)
+{
+  g_autofree char *offer = NULL, *answer = NULL;
+  Pair p;
+
+  pair_start (&p, FALSE);
+  offer = g_strconcat (p.offer, PRIVATE, NULL);
+  answer = g_strconcat (p.answer, PRIVATE, NULL);
+  pl_fake_net_set_path (p.w.net, paths[_i].path);
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .ring = 180, .answer = 200, .sdp = answer });
+  pl_phone_invite (p.alice, BOB, offer);
+  ck_assert_int_eq (strstr (expect_message (p.bob, "INVITE"), PRIVATE) != NULL, paths[_i].kept);
+  ck_assert_int_eq (strstr (expect_message (p.alice, "200 INVITE"), PRIVATE) != NULL, paths[_i].kept);
+  expect_contains (expect_message (p.alice, "200 INVITE"), "192.0.2.2 51296 typ host");
+  pair_stop (&p);
+}
+END_TEST
+
 /* --- media policy --- */
 
 static char *
@@ -571,6 +602,7 @@ suite (void)
   tcase_add_test (c, reliable_provisional_answer_is_acknowledged);
   tcase_add_test (c, transfer_and_glare_pass);
   tcase_add_test (c, invite_repeated_during_a_slow_look_up_is_one_call);
+  tcase_add_loop_test (c, phones_see_no_candidate_that_cannot_work, 0, G_N_ELEMENTS (paths));
   tcase_add_test (c, offer_without_ice_and_encryption_is_refused_with_advice);
   tcase_add_test (c, answer_without_encryption_ends_the_branch);
   tcase_add_test (c, late_offer_is_judged_and_so_is_its_answer);

@@ -57,6 +57,7 @@ struct PlFakeNet {
   GHashTable *redirects;    /* AoR -> AoR */
   GHashTable *unreachable;  /* Node-ID */
   gint64 resolve, connect, message;
+  const char *path;
   PlFakeTamper tamper;
   gpointer tamper_user;
   gboolean cut;
@@ -217,7 +218,7 @@ link_info (PlFarLink *base, PlFarInfo *info)
 {
   FakeLink *link = (FakeLink *) base;
 
-  *info = (PlFarInfo){ .node = link->far->node, .aor = link->aor, .own = link->daemon->aor, .path = "test" };
+  *info = (PlFarInfo){ .node = link->far->node, .aor = link->aor, .own = link->daemon->aor, .path = link->net->path };
 }
 
 static void
@@ -483,6 +484,7 @@ pl_fake_net_new (PlEnv *env)
   PlFakeNet *net = g_new0 (PlFakeNet, 1);
 
   net->env = env;
+  net->path = "test";
   net->daemons = g_ptr_array_new_with_free_func (daemon_free);
   net->links = g_ptr_array_new_with_free_func (link_destroy);
   net->jobs = g_ptr_array_new_with_free_func (job_free);
@@ -524,6 +526,12 @@ pl_fake_net_set_reachable (PlFakeNet *net, const char *node, gboolean reachable)
     g_hash_table_remove (net->unreachable, node);
   else
     g_hash_table_add (net->unreachable, g_strdup (node));
+}
+
+void
+pl_fake_net_set_path (PlFakeNet *net, const char *path)
+{
+  net->path = path;
 }
 
 void

@@ -46,6 +46,8 @@ void pl_fake_net_set_reachable (PlFakeNet *net, const char *node, gboolean reach
 void pl_fake_daemon_certify (PlFakeDaemon *daemon, const char *aor);
 /* Delays in microseconds, default 1 ms each. */
 void pl_fake_net_set_delays (PlFakeNet *net, gint64 resolve, gint64 connect, gint64 message);
+/* How links say they go (PlFarInfo); static, "test" by default. */
+void pl_fake_net_set_path (PlFakeNet *net, const char *path);
 void pl_fake_net_set_tamper (PlFakeNet *net, PlFakeTamper tamper, gpointer user);
 /* Nothing gets through and nothing is acknowledged while TRUE; links report `stalled` 2 s
  * after a send. */

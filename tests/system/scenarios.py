@@ -18,7 +18,7 @@ from net import LabError, Network, STRANGER, several_uids, wait_until
 from phone import Answering, Baresip, Meddler, ScriptPhone, plain_sdp, secure_sdp
 from tap import ScenarioOver
 from talk import (active_calls, call, established, hang_up, hear, judge_links, judge_media, judge_outside,
-                  note_daemon_ports, tones)
+                  note_daemon_ports, tones, voice_delays)
 
 
 @contextlib.contextmanager
@@ -69,7 +69,7 @@ def behind_nat(tap, folder, builddir):
     with world(tap, folder, builddir, 'two phones behind two NATs') as w:
         alice, bob = two_people(tap, w, w.network.nat_host('alice', 10), w.network.nat_host('bob', 20))
         with tap.check('alice dials bob: both hear the other\'s tone', vital=True):
-            since = call(alice, bob)
+            first = since = call(alice, bob)
             ports = note_daemon_ports((alice, bob))
         with tap.check('`peerline calls` names both people, the protection of the media and the phases'):
             newest, phases = call_phases(alice, bob)
@@ -92,6 +92,8 @@ def behind_nat(tap, folder, builddir):
             since = call(bob, alice, 1.0)
             hang_up(bob, alice, since)
         w.stop_captures()
+        delays = voice_delays(alice, bob, first)
+        tap.figure('voice after the answer, baresip behind two NATs', max(delays.values()) * 1000, 'ms', 1500)
         judge_outside(tap, (alice, bob), tones(alice, bob))
         judge_media(tap, alice, bob, ports)
         judge_links(tap, w)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What several scenarios do and check: a call with voice, and what was to be seen of it."""
+import time
+
 import audio
 from capture import datagram_kind, judge, media_flows, plain_frame, udp_ports, write_pcap
 from lab import decode
@@ -32,6 +34,17 @@ def established(who, since, only=('CALL_ESTABLISHED', 'CALL_CLOSED')):
 def hear(one, other, seconds=ENOUGH, timeout=30):
     for listener, speaker in ((one, other), (other, one)):
         wait_until(f'{listener.name} hears {speaker.name} for {seconds} s', lambda: listener.phone.heard(speaker.phone.tone) >= seconds, timeout, 0.4)
+
+
+def voice_delays(caller, callee, since):
+    """Seconds from the caller's 2xx to the first SRTP packet that came in from the other, at each (captures are over)."""
+    answered = caller.phone.wait('CALL_ESTABLISHED', since[caller])['when'] + time.time() - time.monotonic()
+    delays = {}
+    for who in (caller, callee):
+        came = [p.time for p in who.capture.packets() if p.kind == 'udp' and datagram_kind(p.payload) == 'srtp' and not plain_frame(p)
+                and p.dst[0] == who.address and p.time > answered - 1]
+        delays[who] = max(0.0, min(came) - answered) if came else float('inf')
+    return delays
 
 
 def hang_up(sender, other, since, timeout=8):
