@@ -22,12 +22,14 @@
 #define DIAL_MAX (20 * PL_USEC_PER_SEC)
 #define CACHED_MAX 10
 #define HEAD_START PL_USEC_PER_SEC           /* of cached peers */
+#define FOUND_MAX 8                          /* hosts that multicast found */
 
 typedef struct {
   PlBoot *boot;
   PlHostPort where;
   gboolean is_self, known;
   gboolean gone;             /* the document no longer lists it */
+  gboolean found;            /* by multicast: no document ever did */
   gint64 dialing;            /* since when, env time; 0: not */
   PlNodeId id;
 } Host;
@@ -54,7 +56,7 @@ host_free (gpointer data)
 }
 
 /* `host` is taken. */
-static void
+static Host *
 add_host (PlBoot *boot, GPtrArray *list, char *name, guint16 port)
 {
   Host *host = g_new0 (Host, 1);
@@ -63,20 +65,30 @@ add_host (PlBoot *boot, GPtrArray *list, char *name, guint16 port)
   host->where.host = name;
   host->where.port = port;
   g_ptr_array_add (list, host);
+  return host;
 }
 
-/* "host:port", an IPv6 address in brackets. */
-static void
-add_cached (PlBoot *boot, const char *text)
+/* "host:port", an IPv6 address in brackets; where->host is the caller's. */
+static gboolean
+parse_where (const char *text, PlHostPort *where)
 {
   const char *colon = strrchr (text, ':');
   guint64 port = 0;
-  char *name;
 
   if (!colon || colon == text || !g_ascii_string_to_unsigned (colon + 1, 10, 1, 65535, &port, NULL))
-    return;
-  name = text[0] == '[' && colon[-1] == ']' ? g_strndup (text + 1, colon - text - 2) : g_strndup (text, colon - text);
-  add_host (boot, boot->cached, name, (guint16) port);
+    return FALSE;
+  where->host = text[0] == '[' && colon[-1] == ']' ? g_strndup (text + 1, colon - text - 2) : g_strndup (text, colon - text);
+  where->port = (guint16) port;
+  return TRUE;
+}
+
+static void
+add_cached (PlBoot *boot, const char *text)
+{
+  PlHostPort where;
+
+  if (parse_where (text, &where))
+    add_host (boot, boot->cached, where.host, where.port);
 }
 
 static Host *
@@ -115,7 +127,7 @@ pl_node_boot_set_document (PlNode *node)
   PlBoot *boot = node->boot;
 
   for (guint i = 0; i < boot->hosts->len; i++)
-    ((Host *) g_ptr_array_index (boot->hosts, i))->gone = TRUE;
+    ((Host *) g_ptr_array_index (boot->hosts, i))->gone = !((Host *) g_ptr_array_index (boot->hosts, i))->found;
   add_hosts (boot);
   for (guint i = boot->hosts->len; i > 0; i--)
     {
@@ -238,10 +250,14 @@ on_dial_failed (gpointer user, const GError *error)
 {
   Host *host = user;
 
+  PlBoot *boot = host->boot;
+
   host->dialing = 0;
   pl_info ("node", "bootstrap node does not answer", "host", host->where.host,
            "reason", error ? error->message : "unknown", NULL);
-  dial_over (host->boot);
+  if (host->found)
+    g_ptr_array_remove (boot->hosts, host);
+  dial_over (boot);
 }
 
 static void
@@ -256,6 +272,36 @@ dial (Host *host)
   pl_transport_dial (node->transport, host->where.host, host->where.port, &handlers, host);
 }
 
+static guint
+n_found (PlBoot *boot)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < boot->hosts->len; i++)
+    n += ((Host *) g_ptr_array_index (boot->hosts, i))->found;
+  return n;
+}
+
+void
+pl_node_boot_found (PlNode *node, const char *text, const PlNodeId *id)
+{
+  PlBoot *boot = node->boot;
+  PlHostPort where;
+  Host *host;
+
+  if (!boot->running || pl_forward_connected (node->forward, id) || !parse_where (text, &where))
+    return;
+  host = find_host (boot, &where);
+  if (!host && n_found (boot) < FOUND_MAX)
+    {
+      host = add_host (boot, boot->hosts, g_strdup (where.host), where.port);
+      host->found = TRUE;
+    }
+  g_free (where.host);
+  if (host)
+    dial (host);
+}
+
 static void
 dial_hosts (gpointer data)
 {
@@ -264,6 +310,7 @@ dial_hosts (gpointer data)
 
   pl_timer_clear (&boot->hosts_timer);
   boot->asked_hosts = TRUE;
+  pl_node_multicast_ask (boot->node);
   for (guint i = 0; i < MIN (n, DIALS_MAX); i++)
     dial (g_ptr_array_index (boot->hosts, (first + i) % n));
   dial_over (boot);
@@ -315,6 +362,11 @@ ring_check (gpointer data)
 
   if (!may_start_ring (boot) || n_dialing (boot) > 0)
     return;
+  if (pl_node_multicast_waits (node))
+    {
+      pl_env_arm (node->env, &boot->ring_timer, RING_WAIT / 4, ring_check, boot);
+      return;
+    }
   if (pl_forward_n_links (node->forward) > 0 && age < (has_ring (node) ? HOME_WAIT : RING_WAIT))
     {
       pl_env_arm (node->env, &boot->ring_timer, RING_WAIT / 4, ring_check, boot);
@@ -335,7 +387,10 @@ discover (gpointer data)
   guint n = boot->hosts->len;
 
   pl_env_arm (node->env, &boot->discover_timer, every * 3 / 4 + pl_env_random_below (node->env, every / 2), discover, boot);
-  if (n == 0 || pl_topology_state (node->topology) != PL_TOPOLOGY_JOINED)
+  if (pl_topology_state (node->topology) != PL_TOPOLOGY_JOINED)
+    return;
+  pl_node_multicast_ask (node);
+  if (n == 0)
     return;
   for (guint i = 0, first = pl_env_random_below (node->env, n); i < n; i++)
     {

@@ -276,6 +276,7 @@ apply (gpointer data)
   pl_trans_set_document (node->trans, config->held);
   pl_node_boot_set_document (node);
   pl_node_turn_set_document (node);
+  pl_node_multicast_set_document (node);
   if (old->sequence != config->held->sequence)
     {
       tell_trouble (node, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The parts of the node share this state: node.c (life, wiring), node-boot.c (bootstrap nodes,
- * states), node-attach.c (links), node-app.c (application links), node-turn.c (TURN servers),
+ * states), node-multicast.c (peers of the LAN), node-attach.c (links), node-app.c (application links), node-turn.c (TURN servers),
  * node-method.c (requests of others), node-data.c (store and fetch), node-config.c (the document while running).
  */
 #pragma once
@@ -30,6 +30,7 @@ typedef struct PlBoot PlBoot;
 typedef struct PlCache PlCache;
 typedef struct PlNodeConfig PlNodeConfig;
 typedef struct PlNodeTurn PlNodeTurn;
+typedef struct PlNodeMulticast PlNodeMulticast;
 
 struct PlNode {
   PlEnv *env;
@@ -66,6 +67,7 @@ struct PlNode {
   GPtrArray *traces;         /* node-trace.c: PlTrace */
   PlNodeConfig *config;      /* node-config.c */
   PlNodeTurn *turn;          /* node-turn.c */
+  PlNodeMulticast *multicast; /* node-multicast.c */
 
   PlTimer *promote_timer, *stop_timer;
   void (*stopped) (gpointer data);
@@ -87,6 +89,18 @@ void pl_node_boot_stop (PlNode *node);
 /* The number of links or the place in the overlay changed. */
 void pl_node_boot_check (PlNode *node);
 gboolean pl_node_boot_is (PlNode *node, const PlNodeId *id);
+
+/* A node of the overlay answered our question from "host:port", where it takes links. */
+void pl_node_boot_found (PlNode *node, const char *where, const PlNodeId *id);
+
+/* --- node-multicast.c --- */
+void pl_node_multicast_init (PlNode *node);
+void pl_node_multicast_free (PlNode *node);
+void pl_node_multicast_set_document (PlNode *node);
+/* Asks who is there, when the document names a group; not too often. */
+void pl_node_multicast_ask (PlNode *node);
+/* Answers to the first question may still come. */
+gboolean pl_node_multicast_waits (PlNode *node);
 
 /* --- node-cache.c --- */
 void pl_node_cache_init (PlNode *node);

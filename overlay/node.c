@@ -386,6 +386,7 @@ pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTru
   node->certificates = pl_certificates_new (env, pl_node_usage_net (node), identity);
   node->lookups = pl_lookups_new (env, pl_node_usage_net (node));
   pl_node_turn_init (node);
+  pl_node_multicast_init (node);
   pl_transport_set_accept (transport, on_accept, node);
   return node;
 }
@@ -398,6 +399,7 @@ pl_node_free (PlNode *node)
   pl_timer_clear (&node->promote_timer);
   pl_timer_clear (&node->stop_timer);
   pl_node_turn_free (node);
+  pl_node_multicast_free (node);
   pl_lookups_free (node->lookups);
   pl_certificates_free (node->certificates);
   pl_registrations_free (node->registrations);

@@ -228,7 +228,10 @@ on_impatient (gpointer data)
   PlMembership *membership = data;
   g_autofree char *nodes = list_bootstrap (membership->document);
 
-  if (*nodes)
+  if (!*nodes && membership->document->multicast_groups->len > 0)
+    membership->problem = g_strdup_printf ("overlay %s: no peer on this network answers: is one on, with 'role=peer' in its peerline.conf? "
+                                           "It is tried again and again", membership->overlay);
+  else if (*nodes)
     membership->problem = g_strdup_printf ("overlay %s: no bootstrap node answers (%s): is this machine online, and does one of them run? "
                                            "It is tried again and again", membership->overlay, nodes);
   else
@@ -528,7 +531,9 @@ make_node (PlMembership *membership, const PlMembershipOptions *options, GError 
   node.cached = (const char *const *) peers;
   node.find_turn = !options->config->turn[0];
   node.turn = options->listen && options->config->turn_offer.secret ? &options->config->turn_offer : NULL;
-  node.may_start_ring = pl_local_remove_self (membership->document, membership->port);
+  /* Where peers of the LAN are asked for, a ring is started by who can be found. */
+  node.may_start_ring = pl_local_remove_self (membership->document, membership->port)
+                        && (membership->port != 0 || membership->document->multicast_groups->len == 0);
   transport = make_transport (membership, options, error);
   if (!transport)
     {

@@ -201,3 +201,19 @@ pl_stun_server_port (PlStunServer *server)
 
   return address ? g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)) : 0;
 }
+
+void
+pl_stun_server_share (PlStunServer *server, gboolean share)
+{
+  g_socket_set_option (server->socket, SOL_SOCKET, SO_REUSEADDR, share ? 1 : 0, NULL);
+}
+
+/* Linux takes IPv4 addresses on a dual-stack socket as they are. */
+void
+pl_stun_server_send (PlStunServer *server, GSocketAddress *to, const guint8 *data, gsize len)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (g_socket_send_to (server->socket, to, (const char *) data, len, NULL, &error) < 0)
+    pl_debug ("stun", "datagram not sent", "reason", error->message, NULL);
+}

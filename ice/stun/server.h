@@ -20,6 +20,11 @@ PlStunServer *pl_stun_server_new (PlEnv *env, GMainContext *context, const char 
 void pl_stun_server_free (PlStunServer *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlStunServer, pl_stun_server_free)
 guint16 pl_stun_server_port (PlStunServer *server);
+/* TRUE while another socket of ours is bound to a multicast group at this port, and only then: who
+ * sets SO_REUSEADDR meanwhile could take the port from us. */
+void pl_stun_server_share (PlStunServer *server, gboolean share);
+/* A datagram of another protocol from its port; lost when it can't be sent. */
+void pl_stun_server_send (PlStunServer *server, GSocketAddress *to, const guint8 *data, gsize len);
 
 /* The pure part: the answer to one datagram from `from`. `reply` has PL_STUN_REPLY_MAX bytes;
  * returns its length, 0 when the datagram gets none. */

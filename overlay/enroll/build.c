@@ -161,6 +161,7 @@ put_values (GString *out, const PlDocument *document)
   put_node_ids (out, "bad-node", document->bad_nodes, NULL);
   put_texts (out, "mandatory-extension", document->mandatory_extensions);
   put_hosts (out, "pl:stun-server", "host", document->stun_servers);
+  put_hosts (out, "pl:multicast-bootstrap", "address", document->multicast_groups);
   put_number (out, "pl:registration-places", document->registration_places);
 }
 

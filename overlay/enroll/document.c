@@ -71,6 +71,7 @@ pl_document_alloc (const char *instance_name)
   document->root_certs = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
   document->bootstrap_nodes = host_list_new ();
   document->stun_servers = host_list_new ();
+  document->multicast_groups = host_list_new ();
   document->kinds = g_array_new (FALSE, TRUE, sizeof (PlKind));
   document->kind_blobs = g_ptr_array_new_with_free_func (kind_blob_free);
   document->bad_nodes = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
@@ -134,6 +135,7 @@ pl_document_free (PlDocument *document)
   g_ptr_array_unref (document->root_certs);
   g_array_unref (document->bootstrap_nodes);
   g_array_unref (document->stun_servers);
+  g_array_unref (document->multicast_groups);
   g_array_unref (document->kinds);
   g_ptr_array_unref (document->kind_blobs);
   g_array_unref (document->bad_nodes);
@@ -182,6 +184,14 @@ pl_document_allows_aor (const PlDocument *document, const char *aor)
     if (matches (g_ptr_array_index (document->domain_patterns, i), at + 1))
       return TRUE;
   return FALSE;
+}
+
+gboolean
+pl_document_is_group (const char *address)
+{
+  g_autoptr (GInetAddress) inet = g_inet_address_new_from_string (address);
+
+  return inet && g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV4 && g_inet_address_get_is_multicast (inet);
 }
 
 gboolean

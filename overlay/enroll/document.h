@@ -49,6 +49,7 @@ typedef struct PlDocument {
   GPtrArray *root_certs;        /* GBytes, DER */
   GArray *bootstrap_nodes;      /* PlHostPort */
   GArray *stun_servers;         /* PlHostPort, own namespace (doc/PROTOCOL) */
+  GArray *multicast_groups;     /* PlHostPort, own namespace: where peers of the LAN are asked for (doc/PROTOCOL) */
   guint registration_places;    /* own namespace; 1: no copies */
   GArray *kinds;                /* PlKind: required kinds plus the registered ones; IANA wins */
   GPtrArray *kind_blobs;        /* PlKindBlob: what each kind-block's signature is over */
@@ -81,6 +82,7 @@ typedef struct PlDocument {
 #define PL_DOCUMENT_MAX (256 * 1024)
 #define PL_DOCUMENT_PATTERNS_MAX 64     /* domain_patterns */
 #define PL_DOCUMENT_PATTERN_LEN_MAX 256
+#define PL_DOCUMENT_GROUPS_MAX 4        /* multicast_groups */
 #define PL_DOCUMENT_KINDS_MAX 128       /* of one document with its kind_updates */
 #define PL_DOCUMENT_SEQUENCES 65535u    /* sequence numbers are 0 .. 65534 and compare modulo (6.3.2.1) */
 
@@ -116,6 +118,8 @@ GBytes *pl_document_dup_kind_block (const PlDocument *document, guint32 id);
 /* How many places keep a registration, 1 to PL_REGISTRATION_PLACES_MAX; more than 1 defines the Kind
  * of the copies with the limits of SIP-REGISTRATION. FALSE: the document defines that Kind itself. */
 gboolean pl_document_set_registration_places (PlDocument *document, guint places);
+/* An IPv4 multicast address in its usual form. */
+gboolean pl_document_is_group (const char *address);
 /* Whether the domain of `aor` (canonical) may be registered here (RFC 7904, domain restrictions). */
 gboolean pl_document_allows_aor (const PlDocument *document, const char *aor);
 /* `more` ("host:port", NULL-terminated, may be NULL), the document's STUN servers, and its

@@ -14,6 +14,7 @@
 #define PROBLEMS_MAX 8           /* said of one document */
 #define PORT_DEFAULT 6084        /* RFC 6940, section 11.1 */
 #define STUN_PORT_DEFAULT 3478   /* RFC 8489, section 18.6 */
+#define GROUP_PORT_DEFAULT 6084  /* of RELOAD, RFC 6940 section 14.2 */
 #define MESSAGE_SIZE_MAX 0xffffff
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (xmlDoc, xmlFreeDoc)
@@ -245,6 +246,19 @@ add_host (Parser *parser, GArray *list, xmlNodePtr node, const char *attribute, 
   item.host = g_steal_pointer (&host);
   item.port = number;
   g_array_append_val (list, item);
+}
+
+static void
+take_group (Parser *parser, xmlNodePtr node)
+{
+  GArray *groups = parser->document->multicast_groups;
+  guint before = groups->len;
+
+  add_host (parser, groups, node, "address", GROUP_PORT_DEFAULT);
+  if (groups->len > PL_DOCUMENT_GROUPS_MAX)
+    complain (parser, xmlGetLineNo (node), "more than %d multicast-bootstrap", PL_DOCUMENT_GROUPS_MAX);
+  else if (groups->len > before && !pl_document_is_group (g_array_index (groups, PlHostPort, before).host))
+    complain (parser, xmlGetLineNo (node), "multicast-bootstrap is no IPv4 multicast address");
 }
 
 static void
@@ -508,6 +522,8 @@ take_element (Parser *parser, xmlNodePtr node)
     take_domains (parser, node);
   else if (is_element (node, PL_NS_OWN, "stun-server"))
     add_host (parser, document->stun_servers, node, "host", STUN_PORT_DEFAULT);
+  else if (is_element (node, PL_NS_OWN, "multicast-bootstrap"))
+    take_group (parser, node);
   else if (node->type == XML_ELEMENT_NODE && g_str_equal ((const char *) node->ns->href, PL_NS_BASE)
            && !take_value (parser, node))
     take_list_item (parser, node);

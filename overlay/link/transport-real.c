@@ -7,6 +7,7 @@
 #include "ice/stun/server.h"
 #include "overlay/link/attachment.h"
 #include "overlay/link/direct.h"
+#include "overlay/link/multicast.h"
 #include "overlay/link/tcp.h"
 
 #define ATTACHMENTS_MAX 64   /* at once */
@@ -18,6 +19,7 @@ typedef struct {
   PlTlsCredentials *credentials;
   PlTcp *tcp;
   PlStunServer *stun_server;
+  PlMulticast *multicast;    /* NULL: no groups */
   PlAttachmentContext attach;
   char *address;
   guint16 port;               /* where we listen, 0: nowhere */
@@ -248,6 +250,46 @@ real_set_turn (gpointer impl, const char *const *servers)
   real->found = g_strdupv ((GStrv) servers);
 }
 
+/* --- discovery --- */
+
+static void
+real_set_groups (gpointer impl, const GArray *groups, PlDatagramFunc func, gpointer user)
+{
+  Real *real = impl;
+  PlMulticastOptions options = { real->context, real->address, groups, real->port != 0 };
+
+  g_clear_pointer (&real->multicast, pl_multicast_free);
+  if (groups->len == 0)
+    return;
+  if (real->stun_server)
+    pl_stun_server_share (real->stun_server, TRUE);
+  real->multicast = pl_multicast_new (&options, func, user);
+  if (real->stun_server)
+    pl_stun_server_share (real->stun_server, FALSE);
+}
+
+static void
+real_discover (gpointer impl, GBytes *datagram)
+{
+  Real *real = impl;
+
+  if (real->multicast)
+    pl_multicast_send (real->multicast, datagram);
+}
+
+static void
+real_answer (gpointer impl, const char *to, GBytes *datagram)
+{
+  Real *real = impl;
+  g_autoptr (GSocketConnectable) parsed = g_network_address_parse (to, 0, NULL);
+  g_autoptr (GSocketAddress) address =
+    parsed ? g_inet_socket_address_new_from_string (g_network_address_get_hostname (G_NETWORK_ADDRESS (parsed)),
+                                                    g_network_address_get_port (G_NETWORK_ADDRESS (parsed))) : NULL;
+
+  if (address && real->stun_server)
+    pl_stun_server_send (real->stun_server, address, g_bytes_get_data (datagram, NULL), g_bytes_get_size (datagram));
+}
+
 /* --- life --- */
 
 static void
@@ -259,6 +301,7 @@ real_free (gpointer impl)
     g_cancellable_cancel (real->resolving);
   g_clear_object (&real->resolving);
   g_clear_pointer (&real->attachments, g_hash_table_unref);
+  g_clear_pointer (&real->multicast, pl_multicast_free);
   g_clear_pointer (&real->tcp, pl_tcp_free);
   g_clear_pointer (&real->dials, g_ptr_array_unref);
   g_clear_pointer (&real->stun_server, pl_stun_server_free);
@@ -291,7 +334,7 @@ pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, 
                        const PlTransportOptions *options, GError **error)
 {
   static const PlTransportFuncs funcs = { real_attach, real_remote, real_cancel, real_dial, real_set_accept, real_listens,
-                                          real_set_turn, real_free };
+                                          real_set_turn, real_set_groups, real_discover, real_answer, real_free };
   Real *real = g_new0 (Real, 1);
 
   real->context = g_main_context_ref (context ? context : g_main_context_default ());

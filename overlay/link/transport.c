@@ -71,3 +71,21 @@ pl_transport_set_turn (PlTransport *transport, const char *const *servers)
 {
   transport->funcs.set_turn (transport->impl, servers);
 }
+
+void
+pl_transport_set_groups (PlTransport *transport, const GArray *groups, PlDatagramFunc func, gpointer user)
+{
+  transport->funcs.set_groups (transport->impl, groups, func, user);
+}
+
+void
+pl_transport_discover (PlTransport *transport, GBytes *datagram)
+{
+  transport->funcs.discover (transport->impl, datagram);
+}
+
+void
+pl_transport_answer (PlTransport *transport, const char *to, GBytes *datagram)
+{
+  transport->funcs.answer (transport->impl, to, datagram);
+}

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/env.h"
+#include "overlay/enroll/document.h"
 #include "overlay/ident/identity.h"
 #include "overlay/ident/trust.h"
 #include "overlay/link/carrier.h"
@@ -37,6 +38,9 @@ typedef struct {
 /* A carrier that came in on the overlay port; the handler's. */
 typedef void (*PlAcceptFunc) (gpointer user, PlCarrier *carrier);
 
+/* A datagram that came by multicast or in answer to ours; `from`: "address:port". */
+typedef void (*PlDatagramFunc) (gpointer user, GBytes *datagram, const char *from);
+
 typedef struct {
   /* One end of an exchange. `controlling`: we sent the request, so we are ICE controlling and
    * (D)TLS server (6.5.1.9, 6.5.1.13). Handlers are never called before this returns. */
@@ -53,6 +57,12 @@ typedef struct {
   guint16 (*listens) (gpointer impl);
   /* TURN servers as in PlTransportOptions, for attachments from now on; used when those options name none. */
   void (*set_turn) (gpointer impl, const char *const *servers);
+  /* Discovery by multicast (doc/PROTOCOL): the groups (of PlHostPort) from now on, none when empty.
+   * Who takes links by address hears what is said to them. */
+  void (*set_groups) (gpointer impl, const GArray *groups, PlDatagramFunc func, gpointer user);
+  void (*discover) (gpointer impl, GBytes *datagram);
+  /* By unicast, from the port where links are taken. */
+  void (*answer) (gpointer impl, const char *to, GBytes *datagram);
   void (*free) (gpointer impl);
 } PlTransportFuncs;
 
@@ -67,6 +77,9 @@ void pl_transport_dial (PlTransport *transport, const char *host, guint16 port, 
 void pl_transport_set_accept (PlTransport *transport, PlAcceptFunc func, gpointer user);
 guint16 pl_transport_listens (PlTransport *transport);
 void pl_transport_set_turn (PlTransport *transport, const char *const *servers);
+void pl_transport_set_groups (PlTransport *transport, const GArray *groups, PlDatagramFunc func, gpointer user);
+void pl_transport_discover (PlTransport *transport, GBytes *datagram);
+void pl_transport_answer (PlTransport *transport, const char *to, GBytes *datagram);
 
 /* --- the real one (overlay/link/transport-real.c) --- */
 

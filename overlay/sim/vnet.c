@@ -23,6 +23,7 @@ struct PlVNet {
   GHashTable *listeners;    /* "host:port" -> VHost */
   GHashTable *attachments;  /* token -> PlAttachment */
   GHashTable *ends;         /* id -> VEnd */
+  GHashTable *lan;          /* "host:port" -> VHost: all that have multicast groups are on one LAN */
   GHashTable *dead;         /* PlNodeId */
   VEvent *events;           /* all under way */
   guint64 next_id;
@@ -49,6 +50,9 @@ struct VHost {
   gpointer accept_user;
   GHashTable *attachments;  /* set of PlAttachment */
   GHashTable *dials;        /* set of VEvent */
+  char *name;               /* in the net's `lan` while it has groups, else NULL */
+  PlDatagramFunc datagram;
+  gpointer datagram_user;
 };
 
 struct PlAttachment {
@@ -108,6 +112,8 @@ event_unlink (VEvent *event)
 }
 
 static void finish_dial (VEvent *event);
+static void deliver_datagram (VEvent *event);
+static void datagram_clear (VEvent *event);
 
 static void
 event_free (VEvent *event)
@@ -115,6 +121,8 @@ event_free (VEvent *event)
   pl_timer_clear (&event->timer);
   if (event->func == finish_dial)
     g_free (((VDial *) event)->target);
+  if (event->func == deliver_datagram)
+    datagram_clear (event);
   g_free (event);
 }
 
@@ -566,12 +574,91 @@ vhost_set_turn (gpointer impl, const char *const *servers)
   ((VHost *) impl)->has_turn = servers && servers[0];
 }
 
+/* --- multicast --- */
+
+typedef struct {
+  VEvent event;
+  char *from, *to;
+  GBytes *bytes;
+} VDatagram;
+
+static void
+deliver_datagram (VEvent *event)
+{
+  VDatagram *datagram = (VDatagram *) event;
+  VHost *from = g_hash_table_lookup (event->net->lan, datagram->from), *to = g_hash_table_lookup (event->net->lan, datagram->to);
+
+  if (from && to && !is_dead (event->net, &from->node) && !is_dead (event->net, &to->node)
+      && !is_cut (event->net, &from->node, &to->node))
+    to->datagram (to->datagram_user, datagram->bytes, datagram->from);
+}
+
+static void
+datagram_clear (VEvent *event)
+{
+  VDatagram *datagram = (VDatagram *) event;
+
+  g_free (datagram->from);
+  g_free (datagram->to);
+  g_bytes_unref (datagram->bytes);
+}
+
+static void
+send_datagram (VHost *host, const char *to, GBytes *bytes)
+{
+  VDatagram *datagram = g_new0 (VDatagram, 1);
+
+  datagram->from = g_strdup (host->name);
+  datagram->to = g_strdup (to);
+  datagram->bytes = g_bytes_ref (bytes);
+  schedule (host->net, &datagram->event, one_way (host->net), deliver_datagram);
+}
+
+static void
+vhost_set_groups (gpointer impl, const GArray *groups, PlDatagramFunc func, gpointer user)
+{
+  VHost *host = impl;
+
+  if (host->name)
+    g_hash_table_remove (host->net->lan, host->name);
+  g_clear_pointer (&host->name, g_free);
+  host->datagram = func;
+  host->datagram_user = user;
+  if (groups->len == 0)
+    return;
+  host->name = host->listener ? g_strdup (host->listener) : pl_node_id_dup_hex (&host->node);
+  g_hash_table_insert (host->net->lan, host->name, host);
+}
+
+static void
+vhost_discover (gpointer impl, GBytes *datagram)
+{
+  VHost *host = impl;
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, host->net->lan);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    if (value != host && ((VHost *) value)->listener)
+      send_datagram (host, ((VHost *) value)->name, datagram);
+}
+
+static void
+vhost_answer (gpointer impl, const char *to, GBytes *datagram)
+{
+  send_datagram (impl, to, datagram);
+}
+
 static void
 vhost_free (gpointer impl)
 {
   VHost *host = impl;
   GHashTableIter iter;
   gpointer key;
+
+  if (host->name)
+    g_hash_table_remove (host->net->lan, host->name);
+  g_free (host->name);
 
   for (;;)
     {
@@ -606,7 +693,7 @@ pl_vnet_transport_behind (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust
 {
   static const PlTransportFuncs funcs = {
     vhost_attach, vhost_remote, vhost_cancel, vhost_dial, vhost_set_accept, vhost_listens,
-    vhost_set_turn, vhost_free,
+    vhost_set_turn, vhost_set_groups, vhost_discover, vhost_answer, vhost_free,
   };
   VHost *vhost = g_new0 (VHost, 1);
 
@@ -646,6 +733,7 @@ pl_vnet_new (PlUniverse *universe)
   net->listeners = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   net->attachments = g_hash_table_new (g_int64_hash, g_int64_equal);
   net->ends = g_hash_table_new (g_int64_hash, g_int64_equal);
+  net->lan = g_hash_table_new (g_str_hash, g_str_equal);
   net->dead = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, NULL);
   return net;
 }
@@ -665,6 +753,7 @@ pl_vnet_free (PlVNet *net)
   g_hash_table_unref (net->listeners);
   g_hash_table_unref (net->attachments);
   g_hash_table_unref (net->ends);
+  g_hash_table_unref (net->lan);
   g_hash_table_unref (net->dead);
   g_free (net);
 }

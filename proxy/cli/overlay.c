@@ -16,8 +16,8 @@
 #define TURN_DENSITY_MAX 20 /* NODE-MULTIPLE of TURN-SERVICE, section 9 */
 #define CERT_MAX 16384      /* bytes of PEM */
 
-static char **bootstrap_option, **stun_option, **kind_option;
-static char **remove_bootstrap_option, **remove_stun_option, **bad_option, **good_option;
+static char **bootstrap_option, **stun_option, **group_option, **kind_option;
+static char **remove_bootstrap_option, **remove_stun_option, **remove_group_option, **bad_option, **good_option;
 static int expires_option = -1, turn_option = -1;
 static char *name_option, *mode_option;
 static gboolean force_option, no_ice_option;
@@ -68,6 +68,21 @@ add_hosts (PlDocument *document, GError **error)
   for (guint i = 0; stun_option && stun_option[i]; i++)
     if (!add_host (document->stun_servers, stun_option[i], STUN_PORT, FALSE, error))
       return FALSE;
+  return TRUE;
+}
+
+static gboolean
+add_groups (PlDocument *document, GError **error)
+{
+  for (guint i = 0; group_option && group_option[i]; i++)
+    {
+      if (!add_host (document->multicast_groups, group_option[i], PL_BOOTSTRAP_PORT, FALSE, error))
+        return FALSE;
+      if (pl_document_is_group (g_array_index (document->multicast_groups, PlHostPort, document->multicast_groups->len - 1).host))
+        continue;
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no IPv4 multicast address, as 239.255.96.84", group_option[i]);
+      return FALSE;
+    }
   return TRUE;
 }
 
@@ -217,7 +232,7 @@ say_created (PlCli *cli, PlDocument *document)
   json_object_set_string_member (object, "mode", pl_mode_name (pl_document_mode (document)));
   json_object_set_string_member (object, "fingerprint", json_array_get_string_element (fingerprints, 0));
   pl_cli_print_object (cli, object, columns);
-  if (document->bootstrap_nodes->len == 0)
+  if (document->bootstrap_nodes->len == 0 && document->multicast_groups->len == 0)
     pl_cli_say (cli, "It has no bootstrap node, so only this machine can be in it; --bootstrap HOST:PORT names a machine that others reach.");
   say_port (cli, document);
   pl_cli_say (cli, "Get an identity: peerline identity create you@example.org --overlay %s", document->instance_name);
@@ -275,7 +290,7 @@ run_create (PlCli *cli, GError **error)
   if (document)
     document->no_ice = no_ice_option;
   return document && set_mode (document, error) && check_new (cli, name, error) && add_hosts (document, error)
-         && add_kinds (document, error) && set_turn (document, error)
+         && add_kinds (document, error) && add_groups (document, error) && set_turn (document, error)
          && make_overlay (cli, document, error);
 }
 
@@ -369,6 +384,7 @@ describe (PlDocument *document)
   json_object_set_int_member (object, "expires", document->expiration);
   json_object_set_array_member (object, "bootstrap", list_hosts (document->bootstrap_nodes));
   json_object_set_array_member (object, "stun", list_hosts (document->stun_servers));
+  json_object_set_array_member (object, "multicast", list_hosts (document->multicast_groups));
   json_object_set_int_member (object, "turn_density", document->turn_density);
   json_object_set_array_member (object, "bad_nodes", list_nodes (document->bad_nodes));
   json_object_set_array_member (object, "fingerprints", list_fingerprints (document));
@@ -509,9 +525,12 @@ edit (PlCli *cli, PlDocument *document, GError **error)
   for (guint i = 0; remove_stun_option && remove_stun_option[i]; i++)
     if (!remove_host (document->stun_servers, remove_stun_option[i], STUN_PORT, error))
       return FALSE;
+  for (guint i = 0; remove_group_option && remove_group_option[i]; i++)
+    if (!remove_host (document->multicast_groups, remove_group_option[i], PL_BOOTSTRAP_PORT, error))
+      return FALSE;
   if (expires_option >= 0)
     document->expiration = expires_option ? pl_env_wall (cli->env) / PL_USEC_PER_SEC + (gint64) expires_option * 86400 : 0;
-  return add_hosts (document, error) && set_turn (document, error) && mark_nodes (cli, document, bad_option, TRUE, error)
+  return add_hosts (document, error) && add_groups (document, error) && set_turn (document, error) && mark_nodes (cli, document, bad_option, TRUE, error)
          && mark_nodes (cli, document, good_option, FALSE, error);
 }
 
@@ -600,12 +619,14 @@ run_list (PlCli *cli, GError **error)
   return TRUE;
 }
 
+#define GROUP_TEXT "A multicast group, as 239.255.96.84, where peers on a LAN find each other"
 #define TURN_TEXT "Peers offer TURN servers, about one peer in N (1 to 20); 0: none"
 
 static const GOptionEntry create_options[] = {
   { "bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bootstrap_option, "A machine of the overlay that all can reach (repeat for more)", "HOST:PORT" },
   { "mode", 0, 0, G_OPTION_ARG_STRING, &mode_option, "How people get in: certificates (by an authority, the default) or self-signed", "MODE" },
   { "stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &stun_option, "A STUN server (repeat for more)", "HOST:PORT" },
+  { "multicast", 0, 0, G_OPTION_ARG_STRING_ARRAY, &group_option, GROUP_TEXT, "GROUP[:PORT]" },
   { "turn-density", 0, 0, G_OPTION_ARG_INT, &turn_option, TURN_TEXT, "N" },
   { "no-ice", 0, 0, G_OPTION_ARG_NONE, &no_ice_option, "Links go straight over TLS: for a LAN or servers, where no NAT is between", NULL },
   { "kind", 0, 0, G_OPTION_ARG_STRING_ARRAY, &kind_option, "A private Kind, as 0xf0000001:SINGLE:USER-MATCH:1:1000 (repeat for more)", "ID:MODEL:POLICY:COUNT:SIZE" },
@@ -623,6 +644,8 @@ static const GOptionEntry update_options[] = {
   { "remove-bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &remove_bootstrap_option, "One that no longer is", "HOST:PORT" },
   { "stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &stun_option, "Another STUN server, in use from a daemon's next start on", "HOST:PORT" },
   { "remove-stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &remove_stun_option, "One that no longer is", "HOST:PORT" },
+  { "multicast", 0, 0, G_OPTION_ARG_STRING_ARRAY, &group_option, GROUP_TEXT, "GROUP[:PORT]" },
+  { "remove-multicast", 0, 0, G_OPTION_ARG_STRING_ARRAY, &remove_group_option, "One that no longer is", "GROUP[:PORT]" },
   { "turn-density", 0, 0, G_OPTION_ARG_INT, &turn_option, TURN_TEXT, "N" },
   { "bad-node", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bad_option, "Shut a node out, or who got a certificate here", "NODE-ID|AOR" },
   { "good-node", 0, 0, G_OPTION_ARG_STRING_ARRAY, &good_option, "Let it in again", "NODE-ID|AOR" },

@@ -50,11 +50,13 @@ static PlDocument *
 own_document (void)
 {
   PlDocument *document = pl_document_new (NAME);
-  PlHostPort bootstrap = { g_strdup ("2001:db8::1"), 6084 }, stun = { g_strdup ("stun.example.net"), 3478 };
+  PlHostPort bootstrap = { g_strdup ("2001:db8::1"), 6084 }, stun = { g_strdup ("stun.example.net"), 3478 },
+             group = { g_strdup ("239.255.96.84"), 6085 };
 
   g_ptr_array_add (document->root_certs, g_bytes_ref (pl_authority_cert_der (authority)));
   g_array_append_val (document->bootstrap_nodes, bootstrap);
   g_array_append_val (document->stun_servers, stun);
+  g_array_append_val (document->multicast_groups, group);
   return document;
 }
 
@@ -123,6 +125,9 @@ START_TEST (document_made_here_reads_back_and_verifies)
   ck_assert_str_eq (g_array_index (read->bootstrap_nodes, PlHostPort, 0).host, "2001:db8::1");
   ck_assert_str_eq (g_array_index (read->stun_servers, PlHostPort, 0).host, "stun.example.net");
   ck_assert_uint_eq (g_array_index (read->stun_servers, PlHostPort, 0).port, 3478);
+  ck_assert_uint_eq (read->multicast_groups->len, 1);
+  ck_assert_str_eq (g_array_index (read->multicast_groups, PlHostPort, 0).host, "239.255.96.84");
+  ck_assert_uint_eq (g_array_index (read->multicast_groups, PlHostPort, 0).port, 6085);
   kind = pl_document_kind (read, PL_KIND_SIP_REGISTRATION);
   ck_assert (kind->model == PL_DATA_DICTIONARY && kind->access == PL_ACCESS_USER_NODE_MATCH && kind->max_size == 1024);
   ck_assert_ptr_null (pl_document_kind (read, 0xf0000001));
@@ -420,6 +425,9 @@ static const struct { const char *text, *said; } refused[] = {
   { WITH ("<nonsense/>"), "line 1" },
   { WITH ("<nonsense xmlns=\"\"/>"), "line 1" },
   { WITH ("<self-signed-permitted digest=\"md5\">true</self-signed-permitted>"), "digest" },
+  { WITH ("<pl:multicast-bootstrap xmlns:pl=\"urn:peerline:overlay:1\" address=\"192.0.2.1\"/>"), "no IPv4 multicast address" },
+  { WITH ("<pl:multicast-bootstrap xmlns:pl=\"urn:peerline:overlay:1\" address=\"ff02::1\"/>"), "no IPv4 multicast address" },
+  { WITH ("<pl:multicast-bootstrap xmlns:pl=\"urn:peerline:overlay:1\" address=\"239.0.0.1\" port=\"0\"/>"), "no address and port" },
   { WITH ("<pl:stun-server xmlns:pl=\"urn:peerline:overlay:1\" host=\"\"/>"), "stun-server" },
   { WITH ("<pl:registration-places xmlns:pl=\"urn:peerline:overlay:1\">0</pl:registration-places>"), "registration-places" },
   { WITH ("<pl:registration-places xmlns:pl=\"urn:peerline:overlay:1\">2</pl:registration-places>"

@@ -198,6 +198,21 @@ START_TEST (cli_makes_an_overlay_without_ice) /* 125 */
 }
 END_TEST
 
+START_TEST (cli_makes_an_overlay_for_a_lan)
+{
+  g_autoptr (JsonParser) overlays = NULL;
+  JsonArray *groups;
+
+  must_fail ("overlay create " OVERLAY " --multicast 192.0.2.1", 1, "no IPv4 multicast address");
+  must ("overlay create %s --multicast 239.255.96.84 --multicast 239.255.96.85:7000", OVERLAY);
+  must ("overlay update %s --remove-multicast 239.255.96.84", OVERLAY);
+  overlays = json_of ("overlay list --json");
+  groups = json_object_get_array_member (row (overlays, 0), "multicast");
+  ck_assert_uint_eq (json_array_get_length (groups), 1);
+  ck_assert_str_eq (json_array_get_string_element (groups, 0), "239.255.96.85:7000");
+}
+END_TEST
+
 START_TEST (cli_updates_the_document_of_its_own_overlay) /* 300, 311 */
 {
   g_autoptr (JsonParser) overlays = NULL;
@@ -926,6 +941,7 @@ main (void)
   tcase_set_timeout (tcase, TIMEOUT);
   tcase_add_test (tcase, cli_makes_an_overlay_and_an_identity_whose_keys_are_private); /* S1-56 */
   tcase_add_test (tcase, cli_makes_an_overlay_without_ice);
+  tcase_add_test (tcase, cli_makes_an_overlay_for_a_lan);
   tcase_add_test (tcase, cli_updates_the_document_of_its_own_overlay);
   tcase_add_test (tcase, cli_requests_signs_and_imports_over_two_homes);
   tcase_add_test (tcase, cli_gives_a_name_to_one_key_only_unless_forced);

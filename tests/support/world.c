@@ -46,6 +46,7 @@ struct PlWorld {
   GPtrArray *members;
   gint64 started;      /* real time */
   gint64 promote_after;
+  gboolean any_starts;
 };
 
 /* --- life cycle --- */
@@ -112,6 +113,7 @@ pl_world_new (const PlWorldOptions *options)
     pl_log_set_level (atoi (g_getenv ("PL_TEST_LOG")));
   g_print ("# seed %" G_GUINT64_FORMAT ", %u nodes\n", seed, options->n);
   world->promote_after = options->promote_after ? options->promote_after : PROMOTE_AFTER;
+  world->any_starts = options->any_starts;
   world->started = g_get_monotonic_time ();
   world->universe = pl_universe_new (seed);
   world->net = pl_vnet_new (world->universe);
@@ -297,7 +299,7 @@ pl_world_start (PlWorld *world, guint i, PlRole role)
   static const PlNodeHandlers handlers = { .state_changed = on_state, .incoming = on_incoming,
                                             .cached = on_cached, .trouble = on_trouble };
   Member *member = member_of (world, i);
-  PlNodeOptions options = { .role = role, .promote_after = world->promote_after, .may_start_ring = i == 0,
+  PlNodeOptions options = { .role = role, .promote_after = world->promote_after, .may_start_ring = i == 0 || world->any_starts,
                             .cached = (const char *const *) member->cached, .find_turn = TRUE, .turn = member->turn };
   PlDocument *document = world->document ? world->document : pl_test_pki_document (world->pki);
   g_autoptr (GError) error = NULL;

@@ -20,6 +20,7 @@ typedef struct {
   const char *dir;  /* stores on disk here, NULL: in memory */
   gboolean listen_all;  /* those that are not listed listen too, and remember peers over a restart */
   guint places;     /* of each registration; 0 as 1: no copies */
+  gboolean any_starts;  /* every node may start the ring, not only the first */
   gint64 promote_after; /* role auto; 0: 10 s */
 } PlWorldOptions;
 

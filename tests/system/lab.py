@@ -127,9 +127,9 @@ class World:
         for boot in self.bootstraps:
             wait_until(f'{boot.name}: a peer of the ring', lambda boot=boot: self.state(boot) == 'peer', 30)
 
-    def make_overlay(self, addresses):
+    def make_overlay(self, addresses, *more):
         self.authority = self.instance(self.network.public, 'authority', None)
-        args = ['overlay', 'create', OVERLAY]
+        args = ['overlay', 'create', OVERLAY, *more]
         for address in addresses:
             args += ['--bootstrap', f'{bracketed(address)}:{PORT}']
         self.authority.cli(*args)

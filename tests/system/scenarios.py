@@ -186,6 +186,29 @@ def symmetric_voices(tap, folder, builddir):
     symmetric(tap, folder, builddir, True)
 
 
+# --- a LAN on its own ---
+
+def lan(tap, folder, builddir):
+    with world(tap, folder, builddir, 'a LAN without a bootstrap node') as w:
+        w.make_overlay([], '--multicast', '239.255.96.84')
+        peers = []
+        with tap.check('lan: three peers that start together find each other by multicast and make one ring', vital=True):
+            for n in range(1, 4):
+                peers.append(w.person(f'peer{n}', w.network.public_host(f'peer{n}', n, '4'), '[overlay]\nrole=peer\n', capture=False))
+            for who in peers:
+                wait_until(f'{who.name}: a peer', lambda who=who: w.state(who) == 'peer', 20)
+            for who in peers:
+                wait_until(f'{who.name}: linked with the others', lambda who=who: len(who.daemon.ask('peers') or []) >= 2, 60)
+        with tap.check('lan: a client finds them, registers and is looked up'):
+            alice = w.person('alice', w.network.public_host('alice', 31, '4'), capture=False)
+            w.connected(alice)
+            script = ScriptPhone(alice.machine, alice.aor, alice.address)
+            with contextlib.closing(script):
+                assert script.register() == 200
+                alice.registered()
+                assert peers[0].daemon.ask('lookup', alice.aor)['result'] == 'found'
+
+
 # --- one flat network: death, refusals, meddling ---
 
 def flat(tap, folder, builddir):
@@ -536,5 +559,5 @@ def control(tap, folder, builddir):
         network.remove()
 
 
-ALL = {'control': control, 'nat': behind_nat, 'edge': plain_phones, 'turn': symmetric, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage}
+ALL = {'control': control, 'nat': behind_nat, 'edge': plain_phones, 'turn': symmetric, 'lan': lan, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage}
 BY_NAME = {'turn-voices': symmetric_voices}     # takes long and shows little more
