@@ -4,6 +4,7 @@
 #include "sip/listener/edge.h"
 
 #include <string.h>
+#include "sip/listener/lines-priv.h"
 
 #define TRANSPORT_MAX 8              /* "TLS-SCTP" */
 #define TRANSPORT_PARAM "pl-tp"      /* what the flow called its transport */
@@ -15,28 +16,6 @@ typedef struct {
   const char *sent_by, *sent_by_end;
   const char *params; /* the first ';', or end */
 } Via;
-
-static gboolean
-is_space (char c)
-{
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static const char *
-skip_space (const char *p, const char *end)
-{
-  while (p < end && is_space (*p))
-    p++;
-  return p;
-}
-
-static const char *
-next_line (const char *p, const char *end)
-{
-  const char *nl = memchr (p, '\n', end - p);
-
-  return nl ? nl + 1 : end;
-}
 
 /* `p` stands at a line; the value when it is a Via header, else NULL. */
 static const char *
@@ -51,19 +30,6 @@ via_value (const char *p, const char *end)
   while (p < end && (*p == ' ' || *p == '\t'))
     p++;
   return p < end && *p == ':' ? p + 1 : NULL;
-}
-
-/* End of a header's value, folded lines included, without its line end. */
-static const char *
-value_end (const char *p, const char *end)
-{
-  const char *line = next_line (p, end);
-
-  while (line < end && (*line == ' ' || *line == '\t'))
-    line = next_line (line, end);
-  while (line > p && is_space (line[-1]))
-    line--;
-  return line;
 }
 
 /* The first of several values in one header ends at a comma that is not quoted. */
@@ -169,21 +135,18 @@ param_is (const char *p, const char *end, const char *name, const char **value, 
 PlEdgeKind
 pl_edge_kind (const guint8 *data, gsize len)
 {
-  static const char version[] = "SIP/2.0";
-  const gsize n = sizeof version - 1;
-  const char *p = (const char *) data, *nl;
-  const char *line_end;
+  const char *p = (const char *) data, *end = p + len, *line, *version;
 
   if (len < 16 || len > PL_EDGE_MESSAGE_MAX)
     return PL_EDGE_NONE;
-  if (g_ascii_strncasecmp (p, version, n) == 0 && p[n] == ' ')
+  if (g_ascii_strncasecmp (p, "SIP/2.0 ", 8) == 0)
     return PL_EDGE_RESPONSE;
-  if (!g_ascii_isalpha (*p) || !(nl = memchr (p, '\n', len)))
+  if ((!g_ascii_isalnum (*p) && !strchr ("-.!%*_+`'~", *p)) || !memchr (p, '\n', len))
     return PL_EDGE_NONE;
-  line_end = nl > p && nl[-1] == '\r' ? nl - 1 : nl;
-  if ((gsize) (line_end - p) < n + 4 || g_ascii_strncasecmp (line_end - n, version, n) != 0)
-    return PL_EDGE_NONE;
-  return PL_EDGE_REQUEST;
+  line = version = first_line_end (p, end);
+  while (version > p && version[-1] != ' ')
+    version--;
+  return version - p >= 4 && line - version > 4 && g_ascii_strncasecmp (version, "SIP/", 4) == 0 ? PL_EDGE_REQUEST : PL_EDGE_NONE;
 }
 
 /* Parameters of a request's Via as they go in: no claims of where it came from. */

@@ -14,7 +14,8 @@ G_BEGIN_DECLS
 
 typedef enum { PL_EDGE_NONE, PL_EDGE_REQUEST, PL_EDGE_RESPONSE } PlEdgeKind;
 
-/* By the first line only; NONE for keep-alives, STUN and other noise. */
+/* By the first line only: a request has any method and version of SIP; NONE for keep-alives, STUN and
+ * other noise. */
 PlEdgeKind pl_edge_kind (const guint8 *data, gsize len);
 
 /* From a flow to the transaction layer: the top Via says UDP (another transport is kept in a

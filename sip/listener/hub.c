@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "sip/listener/edge.h"
+#include "sip/listener/fault.h"
 
 #define ROOM "listener"
 #define ADDRESS_BASE 0x7f400000u    /* 127.64.0.0 */
@@ -514,6 +515,8 @@ gboolean
 pl_flow_in (PlFlow *flow, const guint8 *data, gsize len)
 {
   g_autoptr (GBytes) message = NULL;
+  const char *phrase;
+  guint status;
 
   flow->used = pl_env_now (flow->hub->env);
   if (pl_edge_kind (data, len) == PL_EDGE_NONE)
@@ -523,6 +526,14 @@ pl_flow_in (PlFlow *flow, const guint8 *data, gsize len)
       if (flow->dropped++ % 1000 == 0)
         pl_notice (ROOM, "too many messages, some are dropped", "flow", flow->name, NULL);
       return FALSE;
+    }
+  status = pl_fault_of (data, len, &phrase);
+  if (status)
+    {
+      message = pl_fault_answer (data, len, status, phrase);
+      if (message)
+        pl_flow_out (flow, g_bytes_get_data (message, NULL), g_bytes_get_size (message));
+      return message != NULL;
     }
   message = pl_edge_in (data, len);
   return message && g_bytes_get_size (message) <= PL_EDGE_MESSAGE_MAX && send_to_stack (flow, message);

@@ -301,7 +301,9 @@ pl_step_register (PlRequest *request)
   if (sip->sip_request->rq_method != sip_method_register)
     return PL_STEP_CONTINUE;
   aor = pl_url_dup_aor (sip->sip_to->a_url);
-  if (!aor || !pl_router_is_ours (request->router, aor))
+  if (!aor)
+    return pl_request_answer (request, 404, "No Address of a Person", NULL); /* RFC 3261, 10.3 step 5 */
+  if (!pl_router_is_ours (request->router, aor))
     return pl_request_answer (request, 403, "Not One of Your Identities",
                               "peerline has no identity of this name: peerline identity list");
   pl_registrar_request (request->router->parts.registrar, sip, aor, request->source.flow, &reply);

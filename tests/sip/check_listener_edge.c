@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "sip/listener/edge.h"
+#include "sip/listener/fault.h"
 #include "sip/listener/frame.h"
 #include "tests/support/test.h"
 
@@ -107,6 +108,53 @@ START_TEST (edge_push_via_goes_on_top)
 }
 END_TEST
 
+#define REST "Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\nf: a\r\nt: b\r\nCall-ID: c\r\n d\r\nCSeq: 2147483647 OPTIONS\r\n"
+
+static const struct { const char *text; guint status; } faults[] = {
+  { "OPTIONS sip:a@h SIP/2.0\r\n" REST "\r\n", 0 },
+  { "OPTIONS  sip:a@h  SIP/2.0\r\n" REST "\r\n", 0 },
+  { "OPTIONS sip:a:b@[::1]:5060;x=1:2:3 SIP/2.0\r\n" REST "\r\n", 0 },
+  { "OPTIONS tel:1:2:3 SIP/2.0\r\n" REST "\r\n", 0 },
+  { "ACK sip:a@h SIP/7.0\r\n" REST "\r\n", 0 },
+  { "SIP/2.0 200 OK\r\nVia:;\r\n\r\n", 0 },
+  { "GET /index.html HTTP/1.1\r\n\r\n", 0 },
+  { "OPTIONS sip:a@h SIP/2.0 \r\n" REST "\r\n", 400 },
+  { "OPTIONS sip:a@h; lr SIP/2.0\r\n" REST "\r\n", 400 },
+  { "OPTIONS SIP/2.0\r\n" REST "\r\n", 400 },
+  { "OPTIONS sip:a@::1 SIP/2.0\r\n" REST "\r\n", 400 },
+  { "OPTIONS sips:2001:db8::1;x SIP/2.0\r\n" REST "\r\n", 400 },
+  { "OPTIONS sip:a@h SIP/2.1\r\n" REST "\r\n", 505 },
+  { "+PTIONS sip:a@h SIP/2.0\r\n" REST "\r\n", 501 },
+  { "OPTIONS sip:a@h SIP/2.0\r\n" REST "v: SIP/2.0/UDP x,,SIP/2.0/UDP y\r\n\r\n", 400 },
+  { "OPTIONS sip:a@h SIP/2.0\r\n" REST "CSeq: 2147483648 OPTIONS\r\n\r\n", 400 },
+  { "OPTIONS sip:a@h SIP/2.0\r\n" REST "CSeq: OPTIONS\r\n\r\n", 400 },
+  { "OPTIONS sip:a@h SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nf: a\r\nt: b\r\nCSeq: 1 OPTIONS\r\n\r\n", 400 },
+};
+
+START_TEST (fault_is_seen_before_the_transaction_layer_drops_it) /* RFC 4475, RFC 5118 */
+{
+  const char *phrase = NULL;
+
+  ck_assert_uint_eq (pl_fault_of ((const guint8 *) faults[_i].text, strlen (faults[_i].text), &phrase), faults[_i].status);
+}
+END_TEST
+
+START_TEST (fault_is_answered_with_what_a_response_needs) /* RFC 3261, 8.2.6.2 */
+{
+  static const char text[] = "OPTIONS sip:a@h SIP/7.0\r\nSubject: x\r\n" REST "v: SIP/2.0/UDP far\r\n\r\nVia: body";
+  static const char bare[] = "OPTIONS sip:a@h SIP/7.0\r\nf: a\r\n\r\n";
+  g_autoptr (GBytes) answer = pl_fault_answer ((const guint8 *) text, strlen (text), 505, "No");
+  g_autofree char *long_id = g_strnfill (PL_FAULT_ANSWER_MAX, 'c');
+  g_autofree char *huge = g_strconcat ("OPTIONS sip:a@h SIP/7.0\r\n" REST "i: ", long_id, "\r\n\r\n", NULL);
+
+  ck_assert_mem_eq (g_bytes_get_data (answer, NULL),
+                    "SIP/2.0 505 No\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: a\r\nTo: b\r\nCall-ID: c\r\n d\r\n"
+                    "CSeq: 2147483647 OPTIONS\r\nVia: SIP/2.0/UDP far\r\nContent-Length: 0\r\n\r\n", g_bytes_get_size (answer));
+  ck_assert_ptr_null (pl_fault_answer ((const guint8 *) bare, strlen (bare), 505, "No"));
+  ck_assert_ptr_null (pl_fault_answer ((const guint8 *) huge, strlen (huge), 505, "No"));
+}
+END_TEST
+
 /* Every prefix and every flipped byte: no crash, nothing read past the end. */
 START_TEST (edge_survives_every_prefix)
 {
@@ -116,12 +164,16 @@ START_TEST (edge_survives_every_prefix)
     {
       g_autofree char *copy = g_memdup2 (text, n ? n : 1);
       PlEdgeOut how = { "h", "UDP", "1.2.3.4", 1 };
+      const char *phrase;
 
       g_clear_pointer (&(GBytes *) { pl_edge_in ((guint8 *) copy, n) }, g_bytes_unref);
       g_clear_pointer (&(GBytes *) { pl_edge_out ((guint8 *) copy, n, &how) }, g_bytes_unref);
       if (n == 0)
         continue;
+      g_clear_pointer (&(GBytes *) { pl_fault_answer ((guint8 *) copy, n, 400, "") }, g_bytes_unref);
+      pl_fault_of ((guint8 *) copy, n, &phrase);
       copy[n - 1] ^= 0x15;
+      pl_fault_of ((guint8 *) copy, n, &phrase);
       g_clear_pointer (&(GBytes *) { pl_edge_in ((guint8 *) copy, n) }, g_bytes_unref);
     }
 }
@@ -190,6 +242,8 @@ suite (void)
   Suite *s = suite_create ("sip");
   TCase *edge = tcase_create ("listener/edge"), *frame = tcase_create ("listener/frame");
 
+  tcase_add_loop_test (edge, fault_is_seen_before_the_transaction_layer_drops_it, 0, G_N_ELEMENTS (faults));
+  tcase_add_test (edge, fault_is_answered_with_what_a_response_needs);
   tcase_add_test (edge, edge_in_makes_udp_of_tcp_and_remembers_it);
   tcase_add_test (edge, edge_in_takes_no_word_for_where_it_came_from);
   tcase_add_test (edge, edge_in_touches_only_the_first_via);

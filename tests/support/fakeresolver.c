@@ -45,7 +45,7 @@ struct PlFakeDaemon {
   PlResolver resolver;
   void (*add_link) (gpointer sip, PlFarLink *link);
   gpointer sip;
-  gboolean attached;
+  gboolean attached, owns_all;
   char *prefs;          /* NULL: no phone is registered */
   GPtrArray *got;
 };
@@ -378,7 +378,7 @@ resolver_cancel (gpointer impl, gpointer handle)
 static gboolean
 resolver_is_ours (gpointer impl, const char *aor)
 {
-  return g_str_equal (((PlFakeDaemon *) impl)->aor, aor);
+  return ((PlFakeDaemon *) impl)->owns_all || g_str_equal (((PlFakeDaemon *) impl)->aor, aor);
 }
 
 static const char *
@@ -455,6 +455,12 @@ pl_fake_daemon_attach (PlFakeDaemon *daemon, void (*add_link) (gpointer sip, PlF
       else if (link->far == daemon)
         link_close (link, "the far side died");
     }
+}
+
+void
+pl_fake_daemon_own_all (PlFakeDaemon *daemon)
+{
+  daemon->owns_all = TRUE;
 }
 
 const char *

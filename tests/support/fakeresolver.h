@@ -29,6 +29,8 @@ const PlResolver *pl_fake_daemon_resolver (PlFakeDaemon *daemon);
  * (all its links close, nobody reaches it). A daemon that was never attached has no stack:
  * the test speaks for it (pl_fake_net_inject) and reads what it got. */
 void pl_fake_daemon_attach (PlFakeDaemon *daemon, void (*add_link) (gpointer sip, PlFarLink *link), gpointer sip);
+/* Every AoR is an identity of this daemon's user. */
+void pl_fake_daemon_own_all (PlFakeDaemon *daemon);
 /* What its stack said of the phones that are there; NULL: there is none. Borrowed. */
 const char *pl_fake_daemon_registered (PlFakeDaemon *daemon);
 

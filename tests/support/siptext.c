@@ -121,6 +121,15 @@ take_start_line (PlPhoneMessage *message)
   return message->uri || message->status > 0;
 }
 
+/* Headers over several lines become one, of the same length. */
+static void
+unfold (char *text)
+{
+  for (char *p = text; *p && strncmp (p, "\r\n\r\n", 4) != 0; p++)
+    if (p[0] == '\r' && p[1] == '\n' && (p[2] == ' ' || p[2] == '\t'))
+      p[0] = p[1] = ' ';
+}
+
 PlPhoneMessage *
 pl_siptext_parse (const char *data, gsize len)
 {
@@ -131,13 +140,19 @@ pl_siptext_parse (const char *data, gsize len)
   message->text = g_malloc0 (len + 1);
   memcpy (message->text, data, len);
   message->len = len;
+  for (gsize i = 0; i < len; i++)
+    if (message->text[i] == '\0')
+      message->text[i] = '?'; /* for the string functions here */
+  unfold (message->text);
   if (!take_start_line (message) || !next_line (message->text))
     return NULL;
   message->call_id = pl_phone_message_dup_header (message, "Call-ID", 0);
   cseq = pl_phone_message_dup_header (message, "CSeq", 0);
   space = cseq ? strchr (cseq, ' ') : NULL;
-  if (!message->call_id || !space)
+  if (!space)
     return NULL;
+  if (!message->call_id)
+    message->call_id = g_strdup (""); /* an answer to what had none */
   message->method = message->uri ? g_strndup (message->text, strcspn (message->text, " ")) : g_strdup (space + 1);
   body = strstr (message->text, "\r\n\r\n");
   message->body = body ? body + 4 : "";
