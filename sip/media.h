@@ -17,13 +17,23 @@ typedef struct {
   char *ufrag, *password;
   char *fingerprint;         /* "sha-256 AB:CD:..." */
   char **candidates;         /* "FOUNDATION PRIORITY TYPE ADDRESS PORT [ADDRESS PORT]" */
+  char **rtcp_candidates;    /* of RTCP's own component */
+  char **crypto;             /* "SUITE KEY": what the edge sends to a phone with SDES */
 } PlMediaSection;
+
+/* The phone of a section, as its SDP says. */
+typedef struct {
+  guint16 rtp, rtcp;
+  const char *suite, *key;   /* SDES (RFC 4568); NULL: plain */
+  gboolean through;          /* it has DTLS-SRTP itself and lacks ICE only */
+} PlMediaPhone;
 
 /* The far side of a section, as its SDP says. */
 typedef struct {
   const char *ufrag, *password;
   const char *const *fingerprints;   /* as above; NULL-terminated */
   const char *const *candidates;
+  const char *const *rtcp_candidates;  /* NULL or empty: it multiplexes */
   gboolean dtls_client;              /* we are a=setup:active */
 } PlMediaFar;
 
@@ -51,8 +61,8 @@ typedef struct {
   void (*open) (PlMediaEdge *edge, guint section, gboolean controlling, gboolean ipv6);
   /* NULL before opened. Lent until the section or the edge ends. */
   const PlMediaSection *(*section) (PlMediaEdge *edge, guint section);
-  /* The phone's ports; again after each change. */
-  void (*set_phone) (PlMediaEdge *edge, guint section, guint16 rtp, guint16 rtcp);
+  /* Again after each change. */
+  void (*set_phone) (PlMediaEdge *edge, guint section, const PlMediaPhone *phone);
   /* The far side; one with other credentials takes the place of the one before. */
   void (*set_far) (PlMediaEdge *edge, guint section, const PlMediaFar *far);
   /* The call is over. Frees. */

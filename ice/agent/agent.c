@@ -312,7 +312,8 @@ start (PlIceAgent *agent, GMainContext *context, const PlIceAgentOptions *option
   add_addresses (agent, options);
   use_stun (agent, options);
   agent->stream = nice_agent_add_stream (agent->nice, 1);
-  if (agent->stream == 0)
+  if (agent->stream == 0
+      || (options->ufrag && !nice_agent_set_local_credentials (agent->nice, agent->stream, options->ufrag, options->password)))
     return FALSE;
   for (guint i = 0; options->turn && options->turn[i]; i++)
     use_turn (agent, options->turn[i]);

@@ -20,6 +20,7 @@ typedef struct {
   gboolean controlling;
   gboolean consent;             /* RFC 7675 checks; notices a lost path by itself within 10 s */
   const char *address;          /* numeric: the only one to gather from; NULL: all of this machine */
+  const char *ufrag, *password; /* of another component of the same stream; NULL: its own */
   gboolean loopback;            /* loopback addresses too: nodes on one machine */
   const char *const *stun;      /* "address:port", one is used; may be NULL. Names are left out. */
   guint stun_index;             /* which (modulo their number): move on when one does not answer */

@@ -79,16 +79,19 @@ port_in (char **lines, const char *name)
   return text && g_ascii_string_to_unsigned (text, 10, 1, G_MAXUINT16, &port, NULL) ? (guint16) port : 0;
 }
 
+/* RTCP's come after RTP's (RFC 8445 5.1.2.1). */
 static void
-append_candidate (GString *out, const PlCandidate *candidate)
+append_candidate (GString *out, const char *name, const PlCandidate *candidate)
 {
+  guint priority = g_str_equal (name, "candidate") ? candidate->priority : candidate->priority - 1;
+
   g_autoptr (GInetAddress) address = pl_ice_address_dup_inet (&candidate->address);
   g_autoptr (GInetAddress) related = pl_ice_address_dup_inet (&candidate->related);
   g_autofree char *host = address ? g_inet_address_to_string (address) : NULL;
 
   if (!host)
     return;
-  g_string_append_printf (out, "\ncandidate %s %u %s %s %u", candidate->foundation, candidate->priority,
+  g_string_append_printf (out, "\n%s %s %u %s %s %u", name, candidate->foundation, priority,
                           type_names[candidate->type], host, candidate->address.port);
   if (related)
     {
@@ -96,6 +99,15 @@ append_candidate (GString *out, const PlCandidate *candidate)
 
       g_string_append_printf (out, " %s %u", base, candidate->related.port);
     }
+}
+
+static void
+append_candidates (GString *out, const char *name, PlIceAgent *ice)
+{
+  const GArray *candidates = ice ? pl_ice_agent_candidates (ice) : NULL;
+
+  for (guint i = 0; candidates && i < candidates->len; i++)
+    append_candidate (out, name, &g_array_index (candidates, PlCandidate, i));
 }
 
 static gboolean
@@ -148,7 +160,6 @@ tell_opened (Section *section)
 {
   g_autoptr (GString) out = g_string_new (NULL);
   PlIceAgent *ice = pl_edge_media_ice (section->media);
-  const GArray *candidates = pl_ice_agent_candidates (ice);
   const char *const *keys = pl_edge_media_keys (section->media);
 
   g_string_append_printf (out, "opened %u\nport %u\nufrag %s\npassword %s\nfingerprint %s", section->id,
@@ -156,8 +167,8 @@ tell_opened (Section *section)
                           section->call->fingerprint);
   for (guint i = 0; keys[i]; i++)
     g_string_append_printf (out, "\ncrypto %s", keys[i]);
-  for (guint i = 0; i < candidates->len; i++)
-    append_candidate (out, &g_array_index (candidates, PlCandidate, i));
+  append_candidates (out, "candidate", ice);
+  append_candidates (out, "rtcp-candidate", pl_edge_media_control_ice (section->media));
   section->call->send (section->call->user, out->str);
 }
 
@@ -248,17 +259,13 @@ do_phone (Section *section, char **lines, GError **error)
          || refuse (error, "the phone has no such ports");
 }
 
-static gboolean
-do_remote (Section *section, char **lines, GError **error)
+/* PlCandidate, as far as they can be read. */
+static GArray *
+read_candidates (char **lines, const char *name)
 {
-  g_autoptr (GPtrArray) texts = dup_values (lines, "candidate");
-  g_autoptr (GPtrArray) fingerprints = dup_values (lines, "fingerprint");
-  g_autoptr (GArray) candidates = g_array_new (FALSE, FALSE, sizeof (PlCandidate));
-  PlEdgeRemote remote = { value_of (lines, "ufrag"), value_of (lines, "password"), candidates,
-                          (const char *const *) fingerprints->pdata, is_yes (lines, "dtls-client") };
+  g_autoptr (GPtrArray) texts = dup_values (lines, name);
+  GArray *candidates = g_array_new (FALSE, FALSE, sizeof (PlCandidate));
 
-  if (!section->gathered)
-    return refuse (error, "not the time for a far side");
   for (guint i = 0; i + 1 < texts->len; i++)
     {
       PlCandidate candidate;
@@ -266,6 +273,20 @@ do_remote (Section *section, char **lines, GError **error)
       if (read_candidate (g_ptr_array_index (texts, i), &candidate))
         g_array_append_val (candidates, candidate);
     }
+  return candidates;
+}
+
+static gboolean
+do_remote (Section *section, char **lines, GError **error)
+{
+  g_autoptr (GPtrArray) fingerprints = dup_values (lines, "fingerprint");
+  g_autoptr (GArray) candidates = read_candidates (lines, "candidate");
+  g_autoptr (GArray) control = read_candidates (lines, "rtcp-candidate");
+  PlEdgeRemote remote = { value_of (lines, "ufrag"), value_of (lines, "password"), candidates,
+                          (const char *const *) fingerprints->pdata, is_yes (lines, "dtls-client"), control };
+
+  if (!section->gathered)
+    return refuse (error, "not the time for a far side");
   return pl_edge_media_set_remote (section->media, &remote, error);
 }
 

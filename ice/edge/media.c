@@ -27,6 +27,10 @@ typedef struct {
 } Side;
 
 struct PlEdgeMedia {
+  PlEdgeMedia *control;     /* RTCP beside us, for far sides that don't multiplex (RFC 5761 5.1.3); owned */
+  PlEdgeMedia *main;        /* whose RTCP this is; NULL: none's */
+  gboolean mux;             /* the far side multiplexes, or there is no more to have */
+  gboolean gathered;        /* since the last start */
   PlEnv *env;
   PlEdgeMediaHandlers handlers;
   gpointer user;
@@ -68,7 +72,8 @@ fail (PlEdgeMedia *media, const char *reason)
   if (media->failure)
     return;
   media->failure = g_strdup (reason);
-  pl_env_arm (media->env, &media->fail_timer, 0, report_failure, media);
+  if (!media->main) /* without RTCP a call goes on */
+    pl_env_arm (media->env, &media->fail_timer, 0, report_failure, media);
 }
 
 /* --- the phone --- */
@@ -146,18 +151,31 @@ is_sealed (const guint8 *data, gsize len)
   return len > 0 && ((data[0] >= 20 && data[0] <= 63) || pl_rtp_kind (data, len) != PL_RTP_NONE);
 }
 
+/* Us, or our RTCP beside us. A phone with DTLS-SRTP of its own has an association on each of its
+ * sockets. */
+static PlEdgeMedia *
+path_for (const Side *side, const guint8 *data, gsize len)
+{
+  PlEdgeMedia *media = side->media;
+  gboolean control = media->through ? side == &media->rtcp : pl_rtp_kind (data, len) == PL_RTP_CONTROL;
+
+  if (!control || (media->mux && !media->through))
+    return media;
+  return media->mux ? NULL : media->control;
+}
+
 static gboolean
-seal_for_far (PlEdgeMedia *media, guint8 *data, gsize *len)
+seal_for_far (PlEdgeMedia *media, PlEdgeMedia *path, guint8 *data, gsize *len)
 {
   if (media->through)
-    return media->secured && is_sealed (data, *len);
-  return media->srtp && pl_sdes_unprotect (media->sdes, data, len) && pl_srtp_protect (media->srtp, data, len);
+    return path->secured && is_sealed (data, *len);
+  return path->srtp && pl_sdes_unprotect (media->sdes, data, len) && pl_srtp_protect (path->srtp, data, len);
 }
 
 static void
-send_to_far (PlEdgeMedia *media, guint8 *data, gsize len)
+send_to_far (PlEdgeMedia *media, PlEdgeMedia *path, guint8 *data, gsize len)
 {
-  if (!media->failure && seal_for_far (media, data, &len) && pl_ice_agent_send (media->ice, data, len))
+  if (path && !media->failure && !path->failure && seal_for_far (media, path, data, &len) && pl_ice_agent_send (path->ice, data, len))
     media->counts.to_far++;
   else
     media->counts.dropped++;
@@ -177,9 +195,8 @@ on_phone_readable (int fd, GIOCondition condition, gpointer data)
         continue; /* the phone had not opened its port yet */
       if (n < 0)
         break;
-      /* an association beside that of RTP has no path of its own */
-      if (n <= PL_EDGE_PACKET_MAX && side->phone_port && (!side->media->through || side == &side->media->rtp))
-        send_to_far (side->media, packet, n);
+      if (n <= PL_EDGE_PACKET_MAX && side->phone_port)
+        send_to_far (side->media, path_for (side, packet, n), packet, n);
       else
         side->media->counts.dropped++;
     }
@@ -253,10 +270,11 @@ pl_edge_media_set_keys (PlEdgeMedia *media, const char *keys)
 
 /* `data` has room for a trailer. */
 static void
-send_to_phone (PlEdgeMedia *media, guint8 *data, gsize len)
+send_to_phone (PlEdgeMedia *path, guint8 *data, gsize len)
 {
-  gboolean muxed = media->through || media->rtcp.phone_port == media->rtp.phone_port;
-  Side *side = pl_rtp_kind (data, len) == PL_RTP_CONTROL && !muxed ? &media->rtcp : &media->rtp;
+  PlEdgeMedia *media = path->main ? path->main : path;
+  gboolean control = media->through ? path->main != NULL : pl_rtp_kind (data, len) == PL_RTP_CONTROL;
+  Side *side = control && media->rtcp.phone_port != media->rtp.phone_port ? &media->rtcp : &media->rtp;
 
   if (side->phone_port && pl_sdes_protect (media->sdes, data, &len) && send (side->fd, data, len, MSG_NOSIGNAL) == (ssize_t) len)
     media->counts.to_phone++;
@@ -290,7 +308,8 @@ static void
 report_secured (PlEdgeMedia *media)
 {
   media->secured = TRUE;
-  media->handlers.secured (media->user, media);
+  if (!media->main)
+    media->handlers.secured (media->user, media);
 }
 
 static void
@@ -338,9 +357,11 @@ start_dtls (PlEdgeMedia *media)
 static void
 on_gathered (gpointer user, PlIceAgent *agent)
 {
-  PlEdgeMedia *media = user;
+  PlEdgeMedia *media = user, *whole = media->main ? media->main : media;
 
-  media->handlers.gathered (media->user, media);
+  media->gathered = TRUE;
+  if (whole->gathered && (!whole->control || whole->control->gathered))
+    whole->handlers.gathered (whole->user, whole);
 }
 
 static void
@@ -433,6 +454,18 @@ newest (PlEdgeMedia *media)
   return media->next ? media->next : media->ice;
 }
 
+static void
+set_control_remote (PlEdgeMedia *media, const PlEdgeRemote *remote)
+{
+  PlEdgeRemote control = *remote;
+
+  media->mux = !media->control || !remote->control || remote->control->len == 0;
+  control.candidates = remote->control;
+  control.control = NULL;
+  if (!media->mux)
+    pl_edge_media_set_remote (media->control, &control, NULL);
+}
+
 gboolean
 pl_edge_media_set_remote (PlEdgeMedia *media, const PlEdgeRemote *remote, GError **error)
 {
@@ -445,6 +478,7 @@ pl_edge_media_set_remote (PlEdgeMedia *media, const PlEdgeRemote *remote, GError
     }
   if (!pl_ice_agent_set_remote (newest (media), remote->ufrag, remote->password, remote->candidates, error))
     return FALSE;
+  set_control_remote (media, remote);
   g_strfreev (media->fingerprints);
   media->fingerprints = g_strdupv ((char **) remote->fingerprints);
   if (goes_on)
@@ -461,6 +495,19 @@ void
 pl_edge_media_set_through (PlEdgeMedia *media)
 {
   media->through = TRUE;
+  if (media->control)
+    media->control->through = TRUE;
+}
+
+/* One stream, one ufrag (RFC 8839 5.4). */
+static PlIceAgentOptions
+control_options (PlEdgeMedia *media, const PlIceAgentOptions *options)
+{
+  PlIceAgentOptions beside = *options;
+
+  beside.ufrag = pl_ice_agent_ufrag (newest (media));
+  beside.password = pl_ice_agent_password (newest (media));
+  return beside;
 }
 
 gboolean
@@ -478,10 +525,35 @@ pl_edge_media_restart (PlEdgeMedia *media, const PlIceAgentOptions *options, GEr
   g_clear_pointer (&media->failure, g_free);
   g_clear_pointer (&media->next, pl_ice_agent_free);
   media->next = next;
+  media->gathered = FALSE;
+  if (media->control)
+    {
+      PlIceAgentOptions beside = control_options (media, options);
+
+      media->control->lost = media->control->lost || media->control->failure;
+      if (!pl_edge_media_restart (media->control, &beside, NULL))
+        g_clear_pointer (&media->control, pl_edge_media_free);
+    }
   return TRUE;
 }
 
 /* --- life --- */
+
+/* NULL: RTCP takes the path of RTP, or none. */
+static PlEdgeMedia *
+control_new (PlEdgeMedia *media, const PlIceAgentOptions *options)
+{
+  g_autoptr (PlEdgeMedia) control = g_new0 (PlEdgeMedia, 1);
+  PlIceAgentOptions beside = control_options (media, options);
+
+  control->env = media->env;
+  control->credentials = media->credentials;
+  control->context = media->context;
+  control->main = media;
+  control->rtp.fd = control->rtcp.fd = -1;
+  control->ice = pl_ice_agent_new (control->env, control->context, &beside, &ice_handlers, control, NULL);
+  return control->ice ? g_steal_pointer (&control) : NULL;
+}
 
 PlEdgeMedia *
 pl_edge_media_new (PlEnv *env, GMainContext *context, PlTlsCredentials *credentials, const PlEdgeMediaOptions *options,
@@ -505,7 +577,10 @@ pl_edge_media_new (PlEnv *env, GMainContext *context, PlTlsCredentials *credenti
   watch (media, &media->rtcp, context);
   media->context = context;
   media->ice = pl_ice_agent_new (env, context, &options->ice, &ice_handlers, media, error);
-  return media->ice ? g_steal_pointer (&media) : NULL;
+  if (!media->ice)
+    return NULL;
+  media->control = control_new (media, &options->ice);
+  return g_steal_pointer (&media);
 }
 
 void
@@ -513,6 +588,7 @@ pl_edge_media_free (PlEdgeMedia *media)
 {
   if (!media)
     return;
+  g_clear_pointer (&media->control, pl_edge_media_free);
   pl_timer_clear (&media->fail_timer);
   if (media->dtls)
     pl_tls_session_close (media->dtls); /* while there is a path for its alert */
@@ -538,6 +614,12 @@ PlIceAgent *
 pl_edge_media_ice (PlEdgeMedia *media)
 {
   return newest (media);
+}
+
+PlIceAgent *
+pl_edge_media_control_ice (PlEdgeMedia *media)
+{
+  return media->control ? newest (media->control) : NULL;
 }
 
 gboolean

@@ -36,6 +36,7 @@ typedef struct {
   const GArray *candidates;               /* PlCandidate */
   const char *const *fingerprints;        /* "sha-256 AB:CD:..."; NULL-terminated */
   gboolean dtls_client;                   /* we are a=setup:active */
+  const GArray *control;                  /* PlCandidate of RTCP's own component; NULL or empty: multiplexed (RFC 5761) */
 } PlEdgeRemote;
 
 typedef struct { guint64 to_far, to_phone, dropped; } PlEdgeCounts; /* packets */
@@ -56,6 +57,8 @@ gboolean pl_edge_media_set_keys (PlEdgeMedia *media, const char *keys);
 guint16 pl_edge_media_port (PlEdgeMedia *media);
 /* For credentials and candidates after gathered. Lent. */
 PlIceAgent *pl_edge_media_ice (PlEdgeMedia *media);
+/* The same for RTCP's own component, with the same credentials; NULL when there is none. */
+PlIceAgent *pl_edge_media_control_ice (PlEdgeMedia *media);
 /* The phone's ports as in its SDP (the same for both: it multiplexes). Only packets from these
  * are taken. May be called again (re-INVITE, hold). FALSE: a port of 0, or not to be had. */
 gboolean pl_edge_media_set_phone (PlEdgeMedia *media, guint16 rtp, guint16 rtcp);

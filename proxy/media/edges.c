@@ -106,6 +106,8 @@ section_clear (PlMediaSection *section)
   g_free (section->password);
   g_free (section->fingerprint);
   g_strfreev (section->candidates);
+  g_strfreev (section->rtcp_candidates);
+  g_strfreev (section->crypto);
   g_free (section);
 }
 
@@ -218,6 +220,8 @@ read_section (char **lines)
   section->password = dup_value (lines, "password");
   section->fingerprint = dup_value (lines, "fingerprint");
   section->candidates = dup_values (lines, "candidate");
+  section->rtcp_candidates = dup_values (lines, "rtcp-candidate");
+  section->crypto = dup_values (lines, "crypto");
   if (section->port && section->ufrag && section->password && section->fingerprint)
     return section;
   section_clear (section);
@@ -441,11 +445,14 @@ media_section (PlMediaEdge *edge, guint section)
 }
 
 static void
-media_set_phone (PlMediaEdge *edge, guint section, guint16 rtp, guint16 rtcp)
+media_set_phone (PlMediaEdge *edge, guint section, const PlMediaPhone *phone)
 {
-  g_autofree char *message = g_strdup_printf ("phone %u\nrtp %u\nrtcp %u", section, rtp, rtcp);
+  g_autoptr (GString) out = g_string_new (NULL);
 
-  tell (edge, message);
+  g_string_append_printf (out, "phone %u\nrtp %u\nrtcp %u\nthrough %s", section, phone->rtp, phone->rtcp, phone->through ? "yes" : "no");
+  if (phone->key)
+    g_string_append_printf (out, "\ncrypto %s %s", phone->suite, phone->key);
+  tell (edge, out->str);
 }
 
 static void
@@ -457,6 +464,7 @@ media_set_far (PlMediaEdge *edge, guint section, const PlMediaFar *far)
                           far->dtls_client ? "yes" : "no");
   append_list (out, "fingerprint", far->fingerprints);
   append_list (out, "candidate", far->candidates);
+  append_list (out, "rtcp-candidate", far->rtcp_candidates);
   tell (edge, out->str);
 }
 

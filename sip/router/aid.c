@@ -251,21 +251,10 @@ ask (PlAid *aid, guint section, gboolean controlling)
   media (aid)->open (aid->edge, section, controlling, aid->ipv6);
 }
 
-/* Can the edge carry this? */
 static gboolean
-check_phones (const GPtrArray *phones, GError **error)
+needs_edge (const PlBridgePhone *phone)
 {
-  for (guint i = 0; i < phones->len; i++)
-    {
-      const PlBridgePhone *phone = phones->pdata[i];
-
-      if (phone->need != PL_BRIDGE_SDES && phone->need != PL_BRIDGE_THROUGH)
-        continue;
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                           "This phone encrypts without ICE: switch on ICE and DTLS-SRTP in the phone, or encryption off");
-      return FALSE;
-    }
-  return TRUE;
+  return phone->need == PL_BRIDGE_PLAIN || phone->need == PL_BRIDGE_SDES || phone->need == PL_BRIDGE_THROUGH;
 }
 
 /* What the far side takes up must have both. */
@@ -289,10 +278,10 @@ ask_for_phone (PlAid *aid, const sip_payload_t *body, GError **error)
 {
   g_autoptr (GPtrArray) phones = pl_bridge_read_phone (body->pl_data, body->pl_len, error);
 
-  if (!phones || !check_phones (phones, error))
+  if (!phones)
     return FALSE;
   for (guint i = 0; i < phones->len; i++)
-    if (((PlBridgePhone *) phones->pdata[i])->need != PL_BRIDGE_NONE && ((PlBridgePhone *) phones->pdata[i])->need != PL_BRIDGE_DECLINED)
+    if (needs_edge (phones->pdata[i]))
       ask (aid, i, TRUE);
   return TRUE;
 }
@@ -427,7 +416,9 @@ fill_legs (const PlAid *aid, Legs *legs)
       if (!section)
         continue;
       *leg = (PlBridgeLeg) { .open = TRUE, .ufrag = section->ufrag, .password = section->password, .fingerprint = section->fingerprint,
-                             .candidates = (const char *const *) section->candidates, .port = section->port, .ipv6 = aid->ipv6 };
+                             .candidates = (const char *const *) section->candidates, .port = section->port, .ipv6 = aid->ipv6,
+                             .rtcp_candidates = (const char *const *) section->rtcp_candidates,
+                             .crypto = (const char *const *) section->crypto };
       if (aid->fars && i < aid->fars->len && ((PlBridgeFar *) aid->fars->pdata[i])->ufrag)
         leg->dtls = ((PlBridgeFar *) aid->fars->pdata[i])->dtls_client ? PL_BRIDGE_DTLS_CLIENT : PL_BRIDGE_DTLS_SERVER;
     }
@@ -440,8 +431,10 @@ tell_phones (PlAid *aid, const GPtrArray *phones)
     {
       const PlBridgePhone *phone = phones->pdata[i];
 
-      if (phone->need == PL_BRIDGE_PLAIN && !phone->held && i < PL_MEDIA_SECTIONS_MAX && aid->asked & 1u << i)
-        media (aid)->set_phone (aid->edge, i, phone->rtp, phone->rtcp);
+      PlMediaPhone told = { phone->rtp, phone->rtcp, phone->suite, phone->key, phone->need == PL_BRIDGE_THROUGH };
+
+      if (needs_edge (phone) && !phone->held && i < PL_MEDIA_SECTIONS_MAX && aid->asked & 1u << i)
+        media (aid)->set_phone (aid->edge, i, &told);
     }
 }
 
@@ -460,7 +453,7 @@ tell_fars (PlAid *aid, GPtrArray *fars)
     {
       const PlBridgeFar *far = fars->pdata[i];
       PlMediaFar told = { far->ufrag, far->password, (const char *const *) far->fingerprints,
-                          (const char *const *) far->candidates, far->dtls_client };
+                          (const char *const *) far->candidates, (const char *const *) far->rtcp_candidates, far->dtls_client };
 
       if (far->offered && !far->lacks && aid->asked & 1u << i && is_new (aid, i, far))
         media (aid)->set_far (aid->edge, i, &told);
@@ -494,7 +487,7 @@ bridge_to_far (PlAid *aid, const PlBridgeText *text, const PlBridgeText *offer, 
   g_autofree char *out = NULL;
   Legs legs;
 
-  if (!phones || !check_phones (phones, error))
+  if (!phones)
     return NULL;
   if (offer && !(fars = pl_bridge_read_far (offer->text, offer->len, PL_BRIDGE_OFFER, error)))
     return NULL;

@@ -240,6 +240,7 @@ far_free (gpointer data)
   g_free (far->password);
   g_strfreev (far->fingerprints);
   g_strfreev (far->candidates);
+  g_strfreev (far->rtcp_candidates);
   g_free (far);
 }
 
@@ -293,9 +294,9 @@ is_reachable (const char *address)
   return inet_pton (AF_INET6, address, &ip6) == 1 && !IN6_IS_ADDR_MULTICAST (&ip6) && !IN6_IS_ADDR_LINKLOCAL (&ip6);
 }
 
-/* "FOUNDATION 1 UDP PRIORITY ADDRESS PORT typ TYPE [raddr ADDRESS rport PORT]" */
+/* "FOUNDATION COMPONENT UDP PRIORITY ADDRESS PORT typ TYPE [raddr ADDRESS rport PORT]" */
 static char *
-dup_candidate (const char *value)
+dup_candidate (const char *value, guint wanted)
 {
   static const char *const types[] = { "host", "srflx", "prflx", "relay", NULL };
   g_autoptr (GPtrArray) words = pl_sdp_split (value);
@@ -304,7 +305,7 @@ dup_candidate (const char *value)
   guint64 component, priority, port, base;
 
   if (!type || strlen (word[0]) > FOUNDATION_MAX || strspn (word[0], PL_BASE64) != strlen (word[0])
-      || !pl_sdp_number (word[1], 256, &component) || component != 1 || g_ascii_strcasecmp (word[2], "UDP") != 0
+      || !pl_sdp_number (word[1], 256, &component) || component != wanted || g_ascii_strcasecmp (word[2], "UDP") != 0
       || !pl_sdp_number (word[3], G_MAXUINT32, &priority) || priority == 0 || !is_reachable (word[4])
       || !pl_sdp_number (word[5], PORT_MAX, &port) || port == 0 || g_ascii_strcasecmp (word[6], "typ") != 0
       || !g_strv_contains (types, type))
@@ -316,14 +317,14 @@ dup_candidate (const char *value)
 }
 
 static char **
-dup_candidates (const PlSdp *sdp, const PlSdpPart *part)
+dup_candidates (const PlSdp *sdp, const PlSdpPart *part, guint component)
 {
   g_autoptr (GPtrArray) values = pl_sdp_values (sdp, part, "candidate");
   g_autoptr (GPtrArray) out = g_ptr_array_new_with_free_func (g_free);
 
   for (guint i = 0; i < values->len && out->len < PL_BRIDGE_CANDIDATES_MAX; i++)
     {
-      char *text = dup_candidate (values->pdata[i]);
+      char *text = dup_candidate (values->pdata[i], component);
 
       if (text)
         g_ptr_array_add (out, text);
@@ -365,7 +366,8 @@ read_far_part (const PlSdp *sdp, const PlSdpPart *part, PlBridgeRole role, PlBri
   far->password = dup_credential (sdp, part, "ice-pwd", PL_SDP_PWD_MIN);
   if (!far->ufrag || !far->password)
     return "the far side has no ICE";
-  far->candidates = dup_candidates (sdp, part);
+  far->candidates = dup_candidates (sdp, part, 1);
+  far->rtcp_candidates = far->mux ? g_new0 (char *, 1) : dup_candidates (sdp, part, 2);
   if (!far->candidates[0])
     return "the far side has no address";
   far->fingerprints = dup_fingerprints (sdp, part);

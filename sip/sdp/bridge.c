@@ -161,17 +161,17 @@ is_better (const Local *a, const Local *b)
 }
 
 static GArray *
-read_locals (const PlBridgeLeg *leg, guint *best)
+read_locals (const char *const *candidates, guint *best)
 {
   GArray *locals = g_array_new (FALSE, TRUE, sizeof (Local));
 
   g_array_set_clear_func (locals, local_clear);
   *best = 0;
-  for (guint i = 0; leg->candidates && leg->candidates[i] && locals->len < PL_BRIDGE_CANDIDATES_MAX; i++)
+  for (guint i = 0; candidates && candidates[i] && locals->len < PL_BRIDGE_CANDIDATES_MAX; i++)
     {
       Local local = { 0 };
 
-      if (!read_local (leg->candidates[i], &local))
+      if (!read_local (candidates[i], &local))
         {
           local_clear (&local);
           continue;
@@ -184,17 +184,31 @@ read_locals (const PlBridgeLeg *leg, guint *best)
 }
 
 static void
-add_locals (Bridge *bridge, const PlSdpPart *part, const GArray *locals)
+add_locals (Bridge *bridge, const PlSdpPart *part, const GArray *locals, guint component)
 {
   for (guint i = 0; i < locals->len; i++)
     {
       char **w = g_array_index (locals, Local, i).words;
 
       if (w[5])
-        add (bridge, part, "a=candidate:%s 1 UDP %s %s %s typ %s raddr %s rport %s", w[0], w[1], w[3], w[4], w[2], w[5], w[6]);
+        add (bridge, part, "a=candidate:%s %u UDP %s %s %s typ %s raddr %s rport %s", w[0], component, w[1], w[3], w[4], w[2], w[5], w[6]);
       else
-        add (bridge, part, "a=candidate:%s 1 UDP %s %s %s typ %s", w[0], w[1], w[3], w[4], w[2]);
+        add (bridge, part, "a=candidate:%s %u UDP %s %s %s typ %s", w[0], component, w[1], w[3], w[4], w[2]);
     }
+}
+
+/* RTCP's own component, for whom does not multiplex; a=rtcp names the default (RFC 8839, 4.2.1.2). */
+static void
+add_control (Bridge *bridge, const PlSdpPart *part, const char *const *candidates)
+{
+  guint best;
+  g_autoptr (GArray) locals = read_locals (candidates, &best);
+  const Local *def = locals->len ? &g_array_index (locals, Local, best) : NULL;
+
+  if (!def)
+    return;
+  add (bridge, part, "a=rtcp:%u IN IP%c %s", def->port, strchr (def->words[3], ':') ? '6' : '4', def->words[3]);
+  add_locals (bridge, part, locals, 2);
 }
 
 static const char *
@@ -246,7 +260,7 @@ part_to_far (Bridge *bridge, const PlSdpPart *part, const PlSdpPart *asked, cons
   PlBridgeNeed need = pl_bridge_need (bridge->sdp, part);
   const char *address = part->address ? part->address : bridge->sdp->session->address;
   guint best;
-  g_autoptr (GArray) locals = read_locals (leg, &best);
+  g_autoptr (GArray) locals = read_locals (leg->candidates, &best);
   const Local *def = locals->len ? &g_array_index (locals, Local, best) : NULL;
 
   if (!def || !leg->ufrag || !leg->password || (!leg->fingerprint && need != PL_BRIDGE_THROUGH))
@@ -268,7 +282,9 @@ part_to_far (Bridge *bridge, const PlSdpPart *part, const PlSdpPart *asked, cons
   /* an association of the phone's own has no RTCP beside it unless the phone multiplexes */
   if (bridge->answer ? asked && asked->mux : need != PL_BRIDGE_THROUGH || part->mux)
     add (bridge, part, "a=rtcp-mux");
-  add_locals (bridge, part, locals);
+  add_locals (bridge, part, locals, 1);
+  if (!bridge->answer || !asked || !asked->mux)
+    add_control (bridge, part, leg->rtcp_candidates);
 }
 
 static void

@@ -56,6 +56,7 @@ typedef struct {
   char **fingerprints;    /* "sha-256 AB:..."; sha-256, -384 and -512 only; never empty */
   char **candidates;      /* "FOUNDATION PRIORITY TYPE ADDRESS PORT [ADDRESS PORT]", as ice/edge takes them;
                            * never empty. RTP over UDP; numeric, none of this machine's loopback. */
+  char **rtcp_candidates; /* of RTCP's own component, in the same form; empty: it multiplexes, or has none */
   gboolean dtls_client;   /* the edge begins the handshake */
   gboolean mux, lite;     /* rtcp-mux; the far side is ice-lite: the edge is controlling */
 } PlBridgeFar;
@@ -74,6 +75,7 @@ typedef struct {
   gboolean open;                  /* FALSE: no edge here; the section is declined if it needs one */
   const char *ufrag, *password, *fingerprint;
   const char *const *candidates;  /* as above, from the edge's "opened"; NULL-terminated */
+  const char *const *rtcp_candidates; /* for far sides that don't multiplex (RFC 5761, 5.1.3); may be NULL */
   guint16 port;                   /* for the phone, RTCP at the next one */
   gboolean ipv6;                  /* it is on ::1, else on 127.0.0.1 */
   const char *const *crypto;      /* "SUITE KEY": the edge's own keys for the phone (RFC 4568); may be NULL */

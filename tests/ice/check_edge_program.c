@@ -164,6 +164,39 @@ check_voice (Edge *from, Edge *to, guint8 sequence)
   ck_assert_mem_eq (heard, packet, sizeof packet);
 }
 
+/* RTCP has a component of its own here: both were told of the other's. Its DTLS may take a moment
+ * longer than that of RTP, so reports go until one comes, as a phone's do. */
+START_TEST (program_carries_rtcp_beside_rtp)
+{
+  Edge a, b;
+  const char *at;
+  struct sockaddr_in port = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  guint8 report[8] = { 0x80, 201, 0, 1, 0, 0, 0, 1 }, heard[64] = { 0 };
+  struct pollfd poller;
+  gboolean came = FALSE;
+
+  start_call (&a, &b);
+  ck_assert_ptr_nonnull (strstr (a.opened, "\nrtcp-candidate "));
+  at = strstr (a.opened, "\nport ");
+  port.sin_port = htons (atoi (at + 6) + 1);
+  poller = (struct pollfd) { b.phone, POLLIN, 0 };
+  for (guint i = 0; i < WAIT / 50 && !came; i++)
+    {
+      ck_assert_int_eq (sendto (a.phone, report, sizeof report, 0, (struct sockaddr *) &port, sizeof port), sizeof report);
+      came = poll (&poller, 1, 50) == 1;
+    }
+  ck_assert (came);
+  ck_assert_int_eq (recv (b.phone, heard, sizeof heard, 0), sizeof report);
+  ck_assert_mem_eq (heard, report, sizeof report);
+  check_voice (&b, &a, 1);
+  tell (&a, "quit");
+  ck_assert_int_eq (end_edge (&a), 0);
+  expect (&b, "failed 0\nreason the far side ended the media");
+  tell (&b, "quit");
+  ck_assert_int_eq (end_edge (&b), 0);
+}
+END_TEST
+
 START_TEST (program_carries_a_call_through_a_restart_of_its_daemon)
 {
   Edge a, b;
@@ -281,6 +314,7 @@ main (void)
   /* For the programs only: to look for leaks takes ptrace, which they have given up. */
   g_setenv ("ASAN_OPTIONS", "detect_leaks=0", TRUE);
   tcase_set_timeout (program, 60);
+  tcase_add_test (program, program_carries_rtcp_beside_rtp);
   tcase_add_test (program, program_carries_a_call_through_a_restart_of_its_daemon);
   tcase_add_test (program, program_restarts_ice_and_keeps_its_port_and_its_keys);
   tcase_add_test (program, program_refuses_messages_it_cannot_follow);

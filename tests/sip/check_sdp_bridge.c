@@ -38,6 +38,9 @@ static const PlBridgeLeg leg = { .open = TRUE, .ufrag = "eDgE", .password = "012
 static const PlBridgeLeg server_leg = { .open = TRUE, .ufrag = "eDgE", .password = "0123456789abcdefghijkl", .fingerprint = FP,
                                         .candidates = local_candidates, .port = 20000, .ipv6 = TRUE, .dtls = PL_BRIDGE_DTLS_SERVER };
 static const PlBridgeLeg savp_leg = { .open = TRUE, .port = 20000, .crypto = edge_crypto, .profile = "RTP/SAVP" };
+static const char *const control_candidates[] = { "1 2130706430 host 10.0.0.5 40001", "2 1694498814 srflx 203.0.113.9 41001 10.0.0.5 40001", NULL };
+static const PlBridgeLeg two_leg = { .open = TRUE, .ufrag = "eDgE", .password = "0123456789abcdefghijkl", .fingerprint = FP,
+                                     .candidates = local_candidates, .rtcp_candidates = control_candidates, .port = 20000 };
 static const PlBridgeLeg closed_leg = { .open = FALSE };
 
 static PlBridgeText
@@ -230,6 +233,7 @@ START_TEST (far_side_is_read_as_it_is)
   ck_assert_uint_eq (g_strv_length (far->fingerprints), expected->fingerprints);
   ck_assert_str_eq (far->fingerprints[0], FP2);
   ck_assert (far->offered && !far->mux && !far->lite);
+  ck_assert_str_eq (far->rtcp_candidates[0], "1 2130706302 host 198.51.100.7 6001");
 }
 END_TEST
 
@@ -251,6 +255,7 @@ START_TEST (candidates_come_in_the_form_of_the_edge_and_bounded)
   ck_assert_str_eq (far->candidates[2], "9 1 host 2001:db8::1 9");
   ck_assert_uint_eq (g_strv_length (far->candidates), PL_BRIDGE_CANDIDATES_MAX);
   ck_assert (far->mux && far->lite);
+  ck_assert_ptr_null (far->rtcp_candidates[0]);
 }
 END_TEST
 
@@ -288,6 +293,8 @@ typedef struct {
 } Case;
 
 #define FAR_OFFER FAR_HEAD FAR_ICE "a=setup:actpass\r\nm=audio 6000 UDP/TLS/RTP/SAVPF 0\r\n" FAR_CAND
+#define PLAIN_SHORT HEAD "m=audio 8000 RTP/AVP 0\r\n"
+#define CONTROL_CANDS "a=rtcp:41001 IN IP4 203.0.113.9\r\na=candidate:1 2 UDP 2130706430 10.0.0.5 40001 typ host\r\na=candidate:2 2 UDP 1694498814 203.0.113.9 41001 typ srflx raddr 10.0.0.5 rport 40001\r\n"
 #define EDGE_TAIL(setup) EDGE_ICE (setup) "a=rtcp-mux\r\n" EDGE_CANDS
 
 static const Case to_far[] = {
@@ -313,6 +320,9 @@ static const Case to_far[] = {
     EDGE_HEAD "a=fingerprint:" FP2 "\r\nm=audio 41000 UDP/TLS/RTP/SAVPF 0\r\n" EDGE_C "a=setup:actpass\r\na=tls-id:x\r\na=ice-ufrag:eDgE\r\na=ice-pwd:0123456789abcdefghijkl\r\n" EDGE_CANDS, &leg, NULL },
   { "direct passes", DTLS_M OWN_ICE OWN_CANDS, NULL, DTLS_M OWN_ICE OWN_CANDS, &leg, NULL },
   { "answer: their profile, no mux they did not offer", HEAD "m=audio 8000 RTP/AVP 0\r\n", FAR_OFFER, EDGE_HEAD EDGE_M "F 0\r\n" EDGE_C EDGE_ICE ("active") EDGE_CANDS, &leg, NULL },
+  { "RTCP's own component too, for whom does not multiplex", PLAIN_SHORT, NULL, EDGE_HEAD EDGE_M " 0\r\n" EDGE_C EDGE_TAIL ("actpass") CONTROL_CANDS, &two_leg, NULL },
+  { "answer: RTCP's own component, no mux offered", PLAIN_SHORT, FAR_OFFER, EDGE_HEAD EDGE_M "F 0\r\n" EDGE_C EDGE_ICE ("active") EDGE_CANDS CONTROL_CANDS, &two_leg, NULL },
+  { "answer: mux they offered needs no other component", PLAIN_SHORT, FAR_OFFER "a=rtcp-mux\r\n", EDGE_HEAD EDGE_M "F 0\r\n" EDGE_C EDGE_TAIL ("active"), &two_leg, NULL },
   { "answer: mux they offered", HEAD "m=audio 8000 RTP/AVP 0\r\n", FAR_OFFER "a=rtcp-mux\r\n", EDGE_HEAD EDGE_M "F 0\r\n" EDGE_C EDGE_TAIL ("active"), &leg, NULL },
   { "answer to active", HEAD "m=audio 8000 RTP/AVP 0\r\n", FAR ("active"), EDGE_HEAD EDGE_M "F 0\r\n" EDGE_C EDGE_ICE ("passive") EDGE_CANDS, &leg, NULL },
   { "answer while an association goes on", HEAD "m=audio 8000 RTP/AVP 0\r\n", FAR_OFFER, EDGE_HEAD EDGE_M "F 0\r\n" EDGE_C EDGE_ICE ("passive") EDGE_CANDS, &server_leg, NULL },

@@ -154,9 +154,9 @@ check_both (PlMediaEdge *edge, const Section *section)
 }
 
 static void
-fake_set_phone (PlMediaEdge *edge, guint n, guint16 rtp, guint16 rtcp)
+fake_set_phone (PlMediaEdge *edge, guint n, const PlMediaPhone *phone)
 {
-  edge->sections[n].phone = rtp;
+  edge->sections[n].phone = phone->rtp;
   check_both (edge, &edge->sections[n]);
 }
 
