@@ -12,9 +12,11 @@
 #include "ice/edge/srtp.h"
 
 #include <glib-unix.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -125,6 +127,41 @@ warm_up (void)
   return pl_srtp_new (PL_SRTP_SHA1_80, key, key);
 }
 
+/* Text that was relocated is no longer what its file has. */
+static gboolean
+has_changed_text (const struct dl_phdr_info *object)
+{
+  for (guint i = 0; i < object->dlpi_phnum; i++)
+    {
+      const ElfW (Phdr) *segment = &object->dlpi_phdr[i];
+      const ElfW (Dyn) *entry = (const void *) (object->dlpi_addr + segment->p_vaddr);
+
+      for (; segment->p_type == PT_DYNAMIC && entry->d_tag != DT_NULL; entry++)
+        if (entry->d_tag == DT_TEXTREL || (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL)))
+          return TRUE;
+    }
+  return FALSE;
+}
+
+/* Fifty libraries are there for a few pages of each. What loading them took (symbols, relocations,
+ * constructors) goes again: segments that are never written, whose pages come back from the files
+ * when they are needed. */
+static int
+forget_loading (struct dl_phdr_info *object, size_t size, void *data)
+{
+  guintptr page = sysconf (_SC_PAGESIZE);
+
+  for (guint i = 0; i < object->dlpi_phnum && !has_changed_text (object); i++)
+    {
+      const ElfW (Phdr) *segment = &object->dlpi_phdr[i];
+      guintptr start = object->dlpi_addr + segment->p_vaddr, inside = start & (page - 1);
+
+      if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
+        madvise ((void *) (start - inside), segment->p_memsz + inside, MADV_DONTNEED);
+    }
+  return 0;
+}
+
 static int
 check_sandbox (void)
 {
@@ -150,6 +187,7 @@ run (gboolean check)
     return fail (error->message);
   if (check)
     return check_sandbox ();
+  dl_iterate_phdr (forget_loading, NULL);
   pl_env_arm (edge.env, &edge.orphan_timer, ORPHAN_TIME, on_orphan, &edge);
   g_unix_fd_add (LISTEN_FD, G_IO_IN, on_connection, &edge);
   g_main_loop_run (main);

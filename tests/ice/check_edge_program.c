@@ -257,6 +257,39 @@ START_TEST (program_restarts_ice_and_keeps_its_port_and_its_keys)
 }
 END_TEST
 
+#define RESIDENT_MAX (12 * 1024) /* KiB, in a call */
+
+static guint
+resident (GPid pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/status", pid);
+  g_autofree char *text = NULL;
+
+  ck_assert (g_file_get_contents (path, &text, NULL, NULL));
+  return atoi (strstr (text, "VmRSS:") + 6);
+}
+
+START_TEST (program_is_small_while_it_carries_a_call)
+{
+  Edge a, b;
+
+  start_call (&a, &b);
+  for (guint8 i = 1; i < 50; i++)
+    {
+      check_voice (&a, &b, i);
+      check_voice (&b, &a, i);
+    }
+#ifndef __SANITIZE_ADDRESS__
+  ck_assert_uint_le (resident (a.pid), RESIDENT_MAX);
+#endif
+  ck_assert_uint_gt (resident (a.pid), 1024); /* it was read */
+  tell (&a, "quit");
+  tell (&b, "quit");
+  ck_assert_int_eq (end_edge (&a), 0);
+  ck_assert_int_eq (end_edge (&b), 0);
+}
+END_TEST
+
 START_TEST (program_refuses_messages_it_cannot_follow)
 {
   static const char *const bad[] = {
@@ -317,6 +350,7 @@ main (void)
   tcase_add_test (program, program_carries_rtcp_beside_rtp);
   tcase_add_test (program, program_carries_a_call_through_a_restart_of_its_daemon);
   tcase_add_test (program, program_restarts_ice_and_keeps_its_port_and_its_keys);
+  tcase_add_test (program, program_is_small_while_it_carries_a_call);
   tcase_add_test (program, program_refuses_messages_it_cannot_follow);
   tcase_add_test (program, program_shuts_itself_in);
   tcase_add_test (program, program_wants_a_daemon);
