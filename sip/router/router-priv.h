@@ -90,6 +90,7 @@ struct PlRequest {
   gpointer resolving;
   PlAid *aid;             /* of the phone that asks, or of the call; NULL: none */
   gint64 arrived, linked; /* linked: to somebody of this stage */
+  gboolean sent;          /* to the first stage */
   guint stage;            /* which rings now */
   gboolean patient;       /* somebody hears it; it gets the rest of PL_STAGE_TIME */
   GPtrArray *branches;    /* PlBranch */

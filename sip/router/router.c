@@ -296,13 +296,14 @@ pl_request_send_branches (PlRequest *request)
 
       each[0]->stage = each[-1]->stage + (compare_branches (&each[-1], &each[0]) != 0);
     }
+  request->sent = TRUE;
   send_stage (request);
 }
 
 static gboolean
 has_next_stage (PlRequest *request)
 {
-  if (request->answered || request->cancelled || request->best_status >= 600)
+  if (!request->sent || request->answered || request->cancelled || request->best_status >= 600)
     return FALSE;
   for (guint i = 0; i < request->branches->len; i++)
     if (((PlBranch *) request->branches->pdata[i])->stage > request->stage)

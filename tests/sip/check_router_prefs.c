@@ -58,7 +58,7 @@ score_of (const sip_t *sip, const char *prefs)
   return pl_prefs_wanted (prefs, sip, &score) ? score : NO;
 }
 
-START_TEST (caller_chooses_among_devices) /* RFC 3841, 7.2.4 */
+START_TEST (caller_chooses_among_devices) /* RFC 3841, 7.2.4; 353 */
 {
   g_autofree char *text = g_strdup_printf ("INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n"
                                            "Call-ID: 1\r\nCSeq: 1 INVITE\r\n%sContent-Length: 0\r\n\r\n", asked[_i].lines);

@@ -157,7 +157,7 @@ START_TEST (devices_on_all_nodes_ring_at_once_and_the_first_answer_wins) /* S3-1
 }
 END_TEST
 
-START_TEST (node_of_a_lower_q_rings_when_the_others_do_not_answer) /* RFC 7904, contact_prefs */
+START_TEST (node_of_a_lower_q_rings_when_the_others_do_not_answer) /* RFC 7904, contact_prefs; 353 */
 {
   Scene s;
 
