@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hex.h"
+#include "base/secret.h"
 
 #define DOCUMENT_SUFFIX ".xml"
 #define CA_SUFFIX ".ca"
@@ -14,6 +16,7 @@
 #define NEW_KEY_SUFFIX ".newkey" /* not KEY_SUFFIX at its end */
 #define REQUEST_SUFFIX ".request"
 #define REDIRECT_SUFFIX ".redirect"
+#define SECRETS_FILE_MAX 1024
 #define REDIRECT_MAX 1024 /* its file */
 
 static void G_GNUC_PRINTF (2, 3)
@@ -101,6 +104,66 @@ pl_home_dup_pins_path (const PlPaths *paths, const char *overlay)
 }
 
 char *
+pl_home_dup_secrets_path (const PlPaths *paths, const char *overlay)
+{
+  return dup_path (paths, "secrets", overlay, "");
+}
+
+GBytes *
+pl_home_parse_secrets (const char *text, GError **error)
+{
+  g_auto (GStrv) lines = g_strsplit_set (text, "\r\n", -1);
+  g_autoptr (GByteArray) all = g_byte_array_new ();
+  gboolean good = TRUE;
+
+  for (guint i = 0; lines[i]; i++)
+    {
+      guint8 secret[PL_HOME_SECRET_LEN] = { 0 };
+
+      g_strstrip (lines[i]);
+      if (!*lines[i])
+        continue;
+      good = good && pl_hex_parse (lines[i], secret, sizeof secret) && all->len < PL_HOME_SECRETS_MAX * PL_HOME_SECRET_LEN;
+      g_byte_array_append (all, secret, sizeof secret);
+      pl_wipe (secret, sizeof secret);
+      pl_wipe (lines[i], strlen (lines[i]));
+    }
+  if (good && all->len > 0)
+    return g_byte_array_free_to_bytes (g_steal_pointer (&all));
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "not 1 to %d lines of 64 hexadecimal digits", PL_HOME_SECRETS_MAX);
+  return NULL;
+}
+
+GBytes *
+pl_home_load_secrets (const char *path, GError **error)
+{
+  g_autoptr (GBytes) bytes = pl_file_read_private (path, SECRETS_FILE_MAX, error);
+  char *text = bytes ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
+  GBytes *secrets = text ? pl_home_parse_secrets (text, error) : NULL;
+
+  if (text && !secrets)
+    g_prefix_error (error, "%s: ", path);
+  pl_wipe_text (text);
+  return secrets;
+}
+
+gboolean
+pl_home_save_secrets (const char *path, GBytes *secrets, GError **error)
+{
+  g_autofree char *dir = g_path_get_dirname (path);
+  gsize len;
+  const guint8 *data = g_bytes_get_data (secrets, &len);
+  GString *text = g_string_sized_new (SECRETS_FILE_MAX);
+  gboolean done;
+
+  for (gsize i = 0; i < len; i++)
+    g_string_append_printf (text, "%02x%s", data[i], (i + 1) % PL_HOME_SECRET_LEN ? "" : "\n");
+  done = pl_file_make_dir (dir, error) && pl_file_write (path, text->str, text->len, 0600, error);
+  pl_wipe_text (g_string_free (text, FALSE));
+  return done;
+}
+
+char *
 pl_home_dup_ca_path (const PlPaths *paths, const char *overlay)
 {
   return dup_path (paths, "overlays", overlay, CA_SUFFIX);
@@ -172,6 +235,7 @@ pl_home_identity_free (PlHomeIdentity *identity)
   g_free (identity->redirect_path);
   g_free (identity->document_path);
   g_free (identity->pins_path);
+  g_free (identity->secrets_path);
   g_free (identity);
 }
 
@@ -191,6 +255,7 @@ pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay
   identity->redirect_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, REDIRECT_SUFFIX, NULL);
   identity->document_path = pl_home_dup_document_path (paths, overlay);
   identity->pins_path = pl_home_dup_pins_path (paths, overlay);
+  identity->secrets_path = pl_home_dup_secrets_path (paths, overlay);
   return identity;
 }
 

@@ -10,6 +10,8 @@
  *   data/identities/NAME/AOR.request      asked for and not yet there: waits for its certificate
  *   data/identities/NAME/AOR.redirect     the AoR that takes its calls
  *
+ *   data/secrets/NAME                     shared secrets, 64 hexadecimal digits a line: the first is used, all are
+ *                                         taken; 0600
  *   data/pins/NAME                        which key a name had first (proxy/pins.h)
  *
  * NAME and AOR are escaped (pl_paths_escape). Folders 0700, keys 0600.
@@ -33,7 +35,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeOverlay, pl_home_overlay_free)
 typedef struct {
   char *aor;              /* canonical */
   char *overlay;          /* name */
-  char *key_path, *cert_path, *new_key_path, *request_path, *redirect_path, *document_path, *pins_path;
+  char *key_path, *cert_path, *new_key_path, *request_path, *redirect_path, *document_path, *pins_path, *secrets_path;
 } PlHomeIdentity;
 void pl_home_identity_free (PlHomeIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeIdentity, pl_home_identity_free)
@@ -51,6 +53,14 @@ GPtrArray *pl_home_list_requests (const PlPaths *paths);
 char *pl_home_dup_document_path (const PlPaths *paths, const char *overlay);
 char *pl_home_dup_authority_dir (const PlPaths *paths, const char *overlay);
 char *pl_home_dup_pins_path (const PlPaths *paths, const char *overlay);
+char *pl_home_dup_secrets_path (const PlPaths *paths, const char *overlay);
+/* PL_HOME_SECRET_LEN bytes each, 1 to PL_HOME_SECRETS_MAX; to be wiped. */
+#define PL_HOME_SECRET_LEN 32
+#define PL_HOME_SECRETS_MAX 4
+GBytes *pl_home_load_secrets (const char *path, GError **error);
+/* One in each line, as in a file of them; NULL with error. To be wiped. */
+GBytes *pl_home_parse_secrets (const char *text, GError **error);
+gboolean pl_home_save_secrets (const char *path, GBytes *secrets, GError **error);
 char *pl_home_dup_ca_path (const PlPaths *paths, const char *overlay);
 PlHomeIdentity *pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay);
 /* What its .redirect file says, caller frees; NULL: no such file, or error set. */

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "overlay/local.h"
 #include "proxy/diagnose.h"
 #include "proxy/helper.h"
@@ -35,6 +36,7 @@ struct PlMembership {
   char *problem; /* NULL: none */
   char *trouble; /* of the document, NULL: none */
   char *pins_path; /* NULL: an authority says who is who */
+  GBytes *secrets; /* NULL: links have none */
   char *refusal;   /* of a key that changed, NULL: none */
   gint64 refused;
   PlRenewal *renewal;
@@ -450,6 +452,17 @@ load_identity (PlMembership *membership, const PlHomeIdentity *home, GError **er
 }
 
 static gboolean
+load_secrets (PlMembership *membership, const PlHomeIdentity *home, GError **error)
+{
+  if (pl_document_mode (membership->document) != PL_MODE_SHARED_SECRET)
+    return TRUE;
+  membership->secrets = pl_home_load_secrets (home->secrets_path, error);
+  if (!membership->secrets)
+    add_hint (error, "get the overlay's secret from one who has it and run 'peerline overlay secret NAME --add FILE'");
+  return membership->secrets != NULL;
+}
+
+static gboolean
 load_files (PlMembership *membership, const PlHomeIdentity *home, GError **error)
 {
   g_autofree char *store_path = NULL;
@@ -461,6 +474,8 @@ load_files (PlMembership *membership, const PlHomeIdentity *home, GError **error
     return FALSE;
   if (pl_document_mode (membership->document) != PL_MODE_CERTIFICATES)
     membership->pins_path = g_strdup (home->pins_path);
+  if (!load_secrets (membership, home, error))
+    return FALSE;
   membership->node_hex = pl_node_id_dup_hex (pl_identity_node_id (membership->identity));
   store_path = g_strdup_printf ("%s/records-%s", membership->state_dir, membership->node_hex);
   membership->store = pl_store_new (membership->env, membership->document, membership->trust, store_path, error);
@@ -475,6 +490,7 @@ make_transport (PlMembership *membership, const PlMembershipOptions *options, GE
     .listen_address = config->overlay_listen,
     .listen_port = options->listen ? config->overlay_port : 0,
     .turn = (const char *const *) config->turn,
+    .secrets = membership->secrets,
     .max_message = membership->document->max_message_size,
     .no_ice = membership->document->no_ice,
   };
@@ -632,6 +648,14 @@ end_questions (GHashTable *questions)
   g_hash_table_unref (questions);
 }
 
+static void
+wipe_secrets (PlMembership *membership)
+{
+  if (membership->secrets)
+    pl_wipe ((guint8 *) g_bytes_get_data (membership->secrets, NULL), g_bytes_get_size (membership->secrets));
+  g_clear_pointer (&membership->secrets, g_bytes_unref);
+}
+
 void
 pl_membership_free (PlMembership *membership)
 {
@@ -651,6 +675,7 @@ pl_membership_free (PlMembership *membership)
   pl_timer_clear (&membership->patience); /* a node that stops may say so */
   g_free (membership->problem);
   g_free (membership->trouble);
+  wipe_secrets (membership);
   g_free (membership->pins_path);
   g_free (membership->refusal);
   g_free (membership->document_path);
@@ -684,6 +709,15 @@ has_identity_of (PlMembership *membership, const PlHomeIdentity *home)
   return !identity || g_bytes_equal (pl_cert_der (pl_identity_cert (identity)), pl_cert_der (pl_identity_cert (membership->identity)));
 }
 
+/* As with the identity, what can't be read does not replace what works. */
+static gboolean
+has_secrets_of (PlMembership *membership, const PlHomeIdentity *home)
+{
+  g_autoptr (GBytes) secrets = membership->secrets ? pl_home_load_secrets (home->secrets_path, NULL) : NULL;
+
+  return !secrets || g_bytes_equal (secrets, membership->secrets);
+}
+
 /* The document in the file is in force, or will be in a moment as the next one of the present;
  * FALSE when it must begin anew with it. */
 static gboolean
@@ -701,7 +735,7 @@ follows_document_of (PlMembership *membership, const PlHomeIdentity *home)
 gboolean
 pl_membership_is_current (PlMembership *membership, const PlHomeIdentity *home)
 {
-  return has_identity_of (membership, home) && follows_document_of (membership, home);
+  return has_identity_of (membership, home) && has_secrets_of (membership, home) && follows_document_of (membership, home);
 }
 
 const char *

@@ -20,7 +20,21 @@
 #define PRIORITY_STREAM "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:" KEY_EXCHANGE
 #define PRIORITY_DATAGRAM "SECURE128:-VERS-ALL:+VERS-DTLS1.2:" KEY_EXCHANGE
 
+#define SECRET_EXCHANGE "-KX-ALL:+ECDHE-PSK:-CIPHER-ALL:+CHACHA20-POLY1305" /* the one AEAD suite with it in GnuTLS */
+#define SECRET_STREAM "SECURE128:-VERS-ALL:+VERS-TLS1.2:" SECRET_EXCHANGE
+#define SECRET_DATAGRAM "SECURE128:-VERS-ALL:+VERS-DTLS1.2:" SECRET_EXCHANGE
+#define SECRET_NAME_LEN 16 /* hexadecimal digits of its digest, by which a server finds it */
+
+typedef struct {
+  char name[SECRET_NAME_LEN + 1];
+  guint8 key[PL_TLS_SECRET_LEN];
+} Secret;
+
 struct PlTlsCredentials {
+  gnutls_psk_client_credentials_t psk_client; /* both NULL: certificates */
+  gnutls_psk_server_credentials_t psk_server;
+  Secret secrets[PL_TLS_SECRETS_MAX];
+  guint n_secrets;
   gnutls_certificate_credentials_t credentials;
   gnutls_privkey_t key;
   gboolean own_key;
@@ -151,11 +165,63 @@ pl_tls_credentials_new_ephemeral (PlEnv *env, GBytes **cert_der, GError **error)
   return credentials;
 }
 
+/* GnuTLS frees the key, which it does not wipe: its own copy is one of many of a handshake. */
+static int
+find_secret (gnutls_session_t tls, const char *name, gnutls_datum_t *key)
+{
+  PlTlsSession *session = gnutls_session_get_ptr (tls);
+  PlTlsCredentials *credentials = session->credentials;
+
+  for (guint i = 0; i < credentials->n_secrets; i++)
+    if (strcmp (credentials->secrets[i].name, name) == 0)
+      {
+        key->data = gnutls_malloc (PL_TLS_SECRET_LEN);
+        key->size = PL_TLS_SECRET_LEN;
+        if (key->data)
+          memcpy (key->data, credentials->secrets[i].key, PL_TLS_SECRET_LEN);
+        return key->data ? 0 : -1;
+      }
+  return -1;
+}
+
+PlTlsCredentials *
+pl_tls_credentials_new_secret (const guint8 *secrets, guint n)
+{
+  PlTlsCredentials *credentials;
+  gnutls_datum_t key;
+
+  if (n == 0 || n > PL_TLS_SECRETS_MAX)
+    return NULL;
+  credentials = g_new0 (PlTlsCredentials, 1);
+  credentials->n_secrets = n;
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *digest = g_compute_checksum_for_data (G_CHECKSUM_SHA256, secrets + i * PL_TLS_SECRET_LEN, PL_TLS_SECRET_LEN);
+
+      g_strlcpy (credentials->secrets[i].name, digest, sizeof credentials->secrets[i].name);
+      memcpy (credentials->secrets[i].key, secrets + i * PL_TLS_SECRET_LEN, PL_TLS_SECRET_LEN);
+    }
+  key = (gnutls_datum_t) { credentials->secrets[0].key, PL_TLS_SECRET_LEN };
+  gnutls_psk_allocate_client_credentials (&credentials->psk_client);
+  gnutls_psk_set_client_credentials (credentials->psk_client, credentials->secrets[0].name, &key, GNUTLS_PSK_KEY_RAW);
+  gnutls_psk_allocate_server_credentials (&credentials->psk_server);
+  gnutls_psk_set_server_credentials_function (credentials->psk_server, find_secret);
+  return credentials;
+}
+
 void
 pl_tls_credentials_free (PlTlsCredentials *credentials)
 {
   if (!credentials)
     return;
+  if (credentials->psk_client)
+    {
+      gnutls_psk_free_client_credentials (credentials->psk_client);
+      gnutls_psk_free_server_credentials (credentials->psk_server);
+      gnutls_memset (credentials->secrets, 0, sizeof credentials->secrets);
+      g_free (credentials);
+      return;
+    }
   if (credentials->own_key)
     gnutls_privkey_deinit (credentials->key);
   gnutls_certificate_free_credentials (credentials->credentials);
@@ -379,6 +445,24 @@ on_handshake_timer (gpointer data)
 
 /* --- life --- */
 
+static void
+set_credentials (PlTlsSession *session, const PlTlsOptions *options)
+{
+  PlTlsCredentials *credentials = session->credentials;
+
+  if (credentials->psk_client)
+    {
+      gnutls_priority_set_direct (session->tls, options->datagram ? SECRET_DATAGRAM : SECRET_STREAM, NULL);
+      gnutls_credentials_set (session->tls, GNUTLS_CRD_PSK, options->server ? (void *) credentials->psk_server : credentials->psk_client);
+      return;
+    }
+  gnutls_priority_set_direct (session->tls, options->datagram ? PRIORITY_DATAGRAM : PRIORITY_STREAM, NULL);
+  gnutls_credentials_set (session->tls, GNUTLS_CRD_CERTIFICATE, credentials->credentials);
+  gnutls_session_set_verify_function (session->tls, verify_peer);
+  if (options->server)
+    gnutls_certificate_server_set_request (session->tls, GNUTLS_CERT_REQUIRE);
+}
+
 PlTlsSession *
 pl_tls_session_new (PlEnv *env, PlTlsCredentials *credentials, const PlTlsOptions *options,
                     const PlTlsHandlers *handlers, gpointer user)
@@ -397,11 +481,7 @@ pl_tls_session_new (PlEnv *env, PlTlsCredentials *credentials, const PlTlsOption
   g_queue_init (&session->datagrams);
   gnutls_init (&session->tls, flags);
   gnutls_session_set_ptr (session->tls, session);
-  gnutls_priority_set_direct (session->tls, options->datagram ? PRIORITY_DATAGRAM : PRIORITY_STREAM, NULL);
-  gnutls_credentials_set (session->tls, GNUTLS_CRD_CERTIFICATE, credentials->credentials);
-  gnutls_session_set_verify_function (session->tls, verify_peer);
-  if (options->server)
-    gnutls_certificate_server_set_request (session->tls, GNUTLS_CERT_REQUIRE);
+  set_credentials (session, options);
   gnutls_transport_set_ptr (session->tls, session);
   gnutls_transport_set_push_function (session->tls, push);
   gnutls_transport_set_pull_function (session->tls, pull);
@@ -499,7 +579,9 @@ pl_tls_session_max_record (PlTlsSession *session)
 gboolean
 pl_tls_session_export (PlTlsSession *session, const char *label, guint8 *out, gsize len)
 {
+  /* Before TLS 1.3 they are only bound to the session with RFC 7627 (its section 5.4); GnuTLS always does it. */
   return session->state == ESTABLISHED
+         && (!session->credentials->psk_client || gnutls_session_ext_master_secret_status (session->tls))
          && gnutls_prf_rfc5705 (session->tls, strlen (label), label, 0, NULL, len, (char *) out) == 0;
 }
 

@@ -24,6 +24,13 @@ PlTlsCredentials *pl_tls_credentials_new (gpointer key, GBytes *cert_der, GError
 /* A fresh P-256 key with a self-signed certificate that names nobody, for one call: its fingerprint
  * in the SDP is what vouches for it (RFC 5763 5). `cert_der` takes the certificate, caller frees. */
 PlTlsCredentials *pl_tls_credentials_new_ephemeral (PlEnv *env, GBytes **cert_der, GError **error);
+/* Shared secrets instead of certificates: ECDHE-PSK (RFC 5489), TLS and DTLS 1.2. `verify` is not called: the
+ * session proves that the far side has one of them and nothing else. `secrets` holds n (1 to
+ * PL_TLS_SECRETS_MAX) of PL_TLS_SECRET_LEN bytes each, copied; a client uses the first, a server takes any.
+ * NULL: too many. */
+#define PL_TLS_SECRET_LEN 32
+#define PL_TLS_SECRETS_MAX 4
+PlTlsCredentials *pl_tls_credentials_new_secret (const guint8 *secrets, guint n);
 void pl_tls_credentials_free (PlTlsCredentials *credentials);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTlsCredentials, pl_tls_credentials_free)
 

@@ -146,6 +146,8 @@ put_values (GString *out, const PlDocument *document)
   if (document->self_signed_permitted)
     g_string_append_printf (out, "    <self-signed-permitted digest=\"%s\">true</self-signed-permitted>\n",
                             document->self_signed_digest == G_CHECKSUM_SHA1 ? "sha1" : "sha256");
+  if (document->secret_links)
+    put_text (out, "pl:admission", "shared-secret");
   put_texts (out, "enrollment-server", document->enrollment_servers);
   put_hosts (out, "bootstrap-node", "address", document->bootstrap_nodes);
   put_number (out, "turn-density", document->turn_density);
@@ -160,6 +162,8 @@ put_values (GString *out, const PlDocument *document)
   put_texts (out, "overlay-link-protocol", document->link_protocols);
   put_node_ids (out, "bad-node", document->bad_nodes, NULL);
   put_texts (out, "mandatory-extension", document->mandatory_extensions);
+  if (document->secret_links && !g_ptr_array_find_with_equal_func (document->mandatory_extensions, PL_NS_OWN, g_str_equal, NULL))
+    put_text (out, "mandatory-extension", PL_NS_OWN); /* without it nobody gets a link */
   put_hosts (out, "pl:stun-server", "host", document->stun_servers);
   put_hosts (out, "pl:multicast-bootstrap", "address", document->multicast_groups);
   put_number (out, "pl:registration-places", document->registration_places);

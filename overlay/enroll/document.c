@@ -279,6 +279,8 @@ unsupported (const PlDocument *document, const char *what, const char *value, GE
 PlMode
 pl_document_mode (const PlDocument *document)
 {
+  if (document->secret_links)
+    return PL_MODE_SHARED_SECRET;
   return document->self_signed_permitted ? PL_MODE_SELF_SIGNED : PL_MODE_CERTIFICATES;
 }
 
@@ -291,6 +293,8 @@ pl_mode_name (PlMode mode)
       return "certificates";
     case PL_MODE_SELF_SIGNED:
       return "self-signed";
+    case PL_MODE_SHARED_SECRET:
+      return "shared-secret";
     }
   return "";
 }
@@ -324,6 +328,8 @@ pl_document_check_supported (const PlDocument *document, GError **error)
   /* Whoever signs for themselves could be anybody whom the authority certified. */
   if (document->self_signed_permitted && document->root_certs->len > 0)
     return unsupported (document, "an authority and self-signed identities at once", "", error);
+  if (document->secret_links && !document->self_signed_permitted)
+    return unsupported (document, "a shared secret together with an authority", "", error);
   if (!document->self_signed_permitted && document->root_certs->len == 0)
     return unsupported (document, "admission of nobody", "", error);
   return TRUE;

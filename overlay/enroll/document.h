@@ -36,6 +36,7 @@ gboolean pl_host_port_parse (const char *text, guint16 otherwise, PlHostPort *pl
 typedef enum {
   PL_MODE_CERTIFICATES,         /* an authority says who is who (11.3) */
   PL_MODE_SELF_SIGNED,          /* keys say so themselves (11.3.1): names prove nothing, keys are pinned */
+  PL_MODE_SHARED_SECRET,        /* the same, among those who have a secret (13.4, doc/PROTOCOL) */
 } PlMode;
 
 typedef struct PlKindBlob PlKindBlob;
@@ -59,6 +60,7 @@ typedef struct PlDocument {
   GPtrArray *enrollment_servers;/* char *, https */
   gboolean clients_permitted, no_ice, self_signed_permitted, chord_reactive;
   GChecksumType self_signed_digest;
+  gboolean secret_links;        /* own namespace: links have a shared secret, which is not in the document */
   gboolean shared_secret;       /* one is given; its text stays in `xml` alone */
   guint8 initial_ttl;           /* default 100 */
   guint32 max_message_size;     /* bytes, default 5000 */

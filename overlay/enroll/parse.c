@@ -507,6 +507,18 @@ take_domains (Parser *parser, xmlNodePtr node)
     }
 }
 
+/* What we don't know of could be what keeps others out, so it is not passed over. */
+static void
+take_admission (Parser *parser, xmlNodePtr node)
+{
+  g_autofree char *text = dup_text (node);
+
+  if (g_strcmp0 (text, "shared-secret") == 0)
+    parser->document->secret_links = TRUE;
+  else
+    complain (parser, xmlGetLineNo (node), "admission is not shared-secret");
+}
+
 static void
 take_element (Parser *parser, xmlNodePtr node)
 {
@@ -520,6 +532,8 @@ take_element (Parser *parser, xmlNodePtr node)
     document->chord_reactive = get_boolean (node);
   else if (is_element (node, PL_NS_SIP, "domain-restrictions"))
     take_domains (parser, node);
+  else if (is_element (node, PL_NS_OWN, "admission"))
+    take_admission (parser, node);
   else if (is_element (node, PL_NS_OWN, "stun-server"))
     add_host (parser, document->stun_servers, node, "host", STUN_PORT_DEFAULT);
   else if (is_element (node, PL_NS_OWN, "multicast-bootstrap"))

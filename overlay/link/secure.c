@@ -4,6 +4,9 @@
 #include "overlay/link/secure.h"
 
 #include "base/log.h"
+#include "overlay/link/proof.h"
+
+#include <string.h>
 
 struct PlSecure {
   PlSecureContext context;
@@ -21,6 +24,9 @@ struct PlSecure {
   GQueue early;            /* GBytes: records before the carrier was handed over */
   gint64 began, first_feed;
   PlTimer *ready_timer, *early_timer;
+  GBytes *proof;           /* ours, where links have a shared secret */
+  guint8 exported[PL_PROOF_EXPORTED];
+  PlTimer *proof_timer, *proof_limit;
   GError *error;
 };
 
@@ -149,12 +155,7 @@ on_early (gpointer data)
   secure_unref (secure);
 }
 
-/* The step between handshake and delivery, where each carrier passes. With certificates the
- * handshake has proven everything. An overlay with a shared secret (DESIGN: ECDHE-PSK, which
- * carries no client certificate) has its place here: each side's first record would be its
- * certificate and a signature over role, both Node-IDs and pl_tls_session_export (session,
- * "EXPORTER-peerline-link"), secure->cert be set from it and the carrier be made only then, or
- * the session be closed after 2 s. */
+/* The step between handshake and delivery, where each carrier passes: the far certificate is proven. */
 static void
 on_ready (gpointer data)
 {
@@ -172,12 +173,124 @@ on_ready (gpointer data)
   secure->handlers.ready (secure->user, secure, secure->carrier);
 }
 
+/* --- proofs, where the session only proves the secret --- */
+
+static void secure_end (PlSecure *secure, const GError *error);
+
+static void
+send_proof (PlSecure *secure, gboolean seen)
+{
+  gsize len;
+  const guint8 *data = g_bytes_get_data (secure->proof, &len);
+  g_autofree guint8 *copy = g_memdup2 (data, len);
+
+  pl_proof_set_seen (copy, seen);
+  /* One with an RSA certificate is larger than a datagram should be: IP fragments it. */
+  if (secure->datagram && len > pl_tls_session_max_record (secure->session))
+    {
+      pl_tls_session_set_mtu (secure->session, PL_SECURE_LARGE_RECORD);
+      pl_tls_session_send (secure->session, copy, len);
+      pl_tls_session_set_mtu (secure->session, PL_DTLS_MTU);
+    }
+  else
+    pl_tls_session_send (secure->session, copy, len);
+}
+
+/* Until the far side says that it has it. */
+static void
+on_proof_repeat (gpointer data)
+{
+  PlSecure *secure = data;
+
+  send_proof (secure, secure->cert != NULL);
+  pl_env_arm (secure->context.env, &secure->proof_timer, PL_PROOF_REPEAT, on_proof_repeat, secure);
+}
+
+static void
+on_proof_limit (gpointer data)
+{
+  PlSecure *secure = data;
+  g_autoptr (GError) error = NULL;
+
+  pl_timer_clear (&secure->proof_timer);
+  if (secure->cert)
+    return;
+  error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "the far side did not prove who it is");
+  secure_end (secure, error);
+}
+
+static void
+begin_proof (PlSecure *secure)
+{
+  PlProof proof = { .server = secure->server, .node = *secure->context.self, .exported = secure->exported };
+  g_autoptr (GError) error = NULL;
+
+  if (secure->has_expected)
+    proof.wanted = secure->expected;
+  if (pl_tls_session_export (secure->session, PL_PROOF_EXPORTER, secure->exported, sizeof secure->exported))
+    secure->proof = pl_proof_write (secure->context.identity, &proof, &error);
+  if (!secure->proof)
+    {
+      if (!error)
+        error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, "the session gives nothing to sign");
+      secure_end (secure, error);
+      return;
+    }
+  pl_env_arm (secure->context.env, &secure->proof_limit, PL_PROOF_TIME, on_proof_limit, secure);
+  send_proof (secure, FALSE);
+  if (secure->datagram)
+    pl_env_arm (secure->context.env, &secure->proof_timer, PL_PROOF_REPEAT, on_proof_repeat, secure);
+}
+
+static gboolean
+take_proof (PlSecure *secure, const guint8 *data, gsize len, GError **error)
+{
+  PlProof expected = { .server = !secure->server, .wanted = *secure->context.self, .exported = secure->exported };
+  g_autoptr (PlCert) cert = NULL;
+  PlNodeId node;
+
+  if (secure->has_expected)
+    expected.node = secure->expected;
+  cert = pl_proof_read (secure->context.trust, &expected, data, len, &node, error);
+  if (!cert)
+    return FALSE;
+  secure->expected = node;
+  secure->has_expected = TRUE;
+  if (!check_node (secure, cert, error))
+    return FALSE;
+  secure->cert = g_steal_pointer (&cert);
+  pl_env_arm (secure->context.env, &secure->ready_timer, 0, on_ready, secure);
+  return TRUE;
+}
+
+static void
+on_proof (PlSecure *secure, const guint8 *data, gsize len)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (secure->error || !secure->proof)
+    return;
+  if (!secure->cert && !take_proof (secure, data, len, &error))
+    {
+      pl_tls_session_close (secure->session); /* it may be satisfied with us */
+      secure_end (secure, error);
+      return;
+    }
+  if (pl_proof_seen (data, len))
+    pl_timer_clear (&secure->proof_timer);
+  else
+    send_proof (secure, TRUE);
+}
+
 static void
 session_established (gpointer user, PlTlsSession *session)
 {
   PlSecure *secure = user;
 
-  pl_env_arm (secure->context.env, &secure->ready_timer, 0, on_ready, secure);
+  if (secure->context.identity)
+    begin_proof (secure);
+  else
+    pl_env_arm (secure->context.env, &secure->ready_timer, 0, on_ready, secure);
 }
 
 static void
@@ -185,7 +298,9 @@ session_record (gpointer user, const guint8 *data, gsize len)
 {
   PlSecure *secure = user;
 
-  if (secure->carrier && g_queue_is_empty (&secure->early))
+  if (secure->context.identity && pl_proof_is (data, len))
+    on_proof (secure, data, len);
+  else if (secure->carrier && g_queue_is_empty (&secure->early))
     pl_carrier_deliver (secure->carrier, data, len);
   else if (secure->early.length < PL_SECURE_EARLY_MAX)
     g_queue_push_tail (&secure->early, g_bytes_new (data, len));
@@ -254,6 +369,9 @@ pl_secure_free (PlSecure *secure)
   secure->dead = TRUE;
   pl_timer_clear (&secure->ready_timer);
   pl_timer_clear (&secure->early_timer);
+  pl_timer_clear (&secure->proof_timer);
+  pl_timer_clear (&secure->proof_limit);
+  g_clear_pointer (&secure->proof, g_bytes_unref);
   pl_tls_session_free (secure->session);
   secure->funcs.free (secure->path);
   g_clear_pointer (&secure->cert, pl_cert_unref);

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "ice/dtls/session.h"
+#include "overlay/ident/identity.h"
 #include "overlay/ident/trust.h"
 #include "overlay/link/carrier.h"
 
@@ -32,6 +33,8 @@ typedef struct {
   PlTlsCredentials *credentials; /* borrowed, outlive it */
   PlTrust *trust;
   const PlNodeId *self;          /* never at the far end too; borrowed for its life */
+  PlIdentity *identity;          /* not NULL: `credentials` are a shared secret, so that each side proves its
+                                    certificate in its first record (overlay/link/proof.h); borrowed */
 } PlSecureContext;
 
 typedef struct {

@@ -329,6 +329,21 @@ real_listen (Real *real, PlEnv *env, guint16 port, GError **error)
   return real->stun_server != NULL;
 }
 
+static PlTlsCredentials *
+make_credentials (PlIdentity *identity, GBytes *secrets, GError **error)
+{
+  gsize len = 0;
+  const guint8 *data = secrets ? g_bytes_get_data (secrets, &len) : NULL;
+  PlTlsCredentials *credentials;
+
+  if (!secrets)
+    return pl_tls_credentials_new (pl_identity_gnutls_key (identity), pl_cert_der (pl_identity_cert (identity)), error);
+  credentials = pl_tls_credentials_new_secret (data, len / PL_TLS_SECRET_LEN);
+  if (!credentials)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "no shared secret, or too many");
+  return credentials;
+}
+
 PlTransport *
 pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, PlTrust *trust,
                        const PlTransportOptions *options, GError **error)
@@ -345,9 +360,9 @@ pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, 
                                                                          : (GDestroyNotify) pl_attachment_free, NULL);
   real->dials = g_ptr_array_new_with_free_func (g_free);
   real->resolving = g_cancellable_new ();
-  real->credentials = pl_tls_credentials_new (pl_identity_gnutls_key (identity),
-                                              pl_cert_der (pl_identity_cert (identity)), error);
-  real->attach.secure = (PlSecureContext){ env, real->credentials, trust, pl_identity_node_id (identity) };
+  real->credentials = make_credentials (identity, options->secrets, error);
+  real->attach.secure = (PlSecureContext){ env, real->credentials, trust, pl_identity_node_id (identity),
+                                           options->secrets ? real->identity : NULL };
   real->attach.context = real->context;
   real->attach.address = real->address;
   real->attach.loopback = options->allow_loopback;

@@ -88,6 +88,8 @@ typedef struct {
   guint16 listen_port;        /* 0: no listener (a client) */
   const char *const *stun;    /* "host:port", NULL-terminated, may be NULL */
   const char *const *turn;    /* "user:password@host:port" */
+  GBytes *secrets;            /* PL_TLS_SECRET_LEN bytes each, the first is used, all are taken; NULL: certificates.
+                                 A pointer to none fails: there is no falling back */
   gsize max_message;
   gboolean no_ice;            /* of the overlay's document: TLS over TCP, straight (6.5.1.11) */
   gboolean allow_loopback;    /* loopback addresses become candidates too: nodes on one machine */

@@ -37,6 +37,7 @@ extern const PlCliCommand pl_cli_overlay_commands[];
 extern const PlCliCommand pl_cli_identity_commands[];
 extern const PlCliCommand pl_cli_enroll_commands[];
 extern const PlCliCommand pl_cli_trust_commands[];
+extern const PlCliCommand pl_cli_secret_commands[];
 extern const PlCliCommand pl_cli_daemon_commands[];
 extern const PlCliCommand pl_cli_diagnose_commands[];
 extern const PlCliCommand pl_cli_phone_commands[];

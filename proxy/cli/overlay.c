@@ -235,8 +235,26 @@ say_created (PlCli *cli, PlDocument *document)
   if (document->bootstrap_nodes->len == 0 && document->multicast_groups->len == 0)
     pl_cli_say (cli, "It has no bootstrap node, so only this machine can be in it; --bootstrap HOST:PORT names a machine that others reach.");
   say_port (cli, document);
+  if (document->secret_links)
+    pl_cli_say (cli, "Whoever has its secret can get in: 'peerline overlay secret %s' prints it. Hand it on where nobody else reads it.", document->instance_name);
   pl_cli_say (cli, "Get an identity: peerline identity create you@example.org --overlay %s", document->instance_name);
   pl_cli_say (cli, "Others join with the document and compare the fingerprint: peerline overlay join FILE");
+}
+
+/* Random, as one that people think up would be guessed (13.4). */
+static gboolean
+make_secret (PlCli *cli, const PlDocument *document, GError **error)
+{
+  g_autofree char *path = pl_home_dup_secrets_path (cli->paths, document->instance_name);
+  guint8 secret[PL_HOME_SECRET_LEN];
+  g_autoptr (GBytes) bytes = NULL;
+
+  if (!document->secret_links)
+    return TRUE;
+  pl_env_random (cli->env, secret, sizeof secret);
+  bytes = g_bytes_new (secret, sizeof secret);
+  pl_wipe (secret, sizeof secret);
+  return pl_home_save_secrets (path, bytes, error);
 }
 
 /* Nothing is written before everything is made. */
@@ -260,7 +278,7 @@ make_overlay (PlCli *cli, PlDocument *document, GError **error)
   if (signer)
     g_array_append_val (document->configuration_signers, *pl_identity_node_id (signer));
   xml = signer ? pl_document_build (document, signer, error) : NULL;
-  done = xml && write_authority (authority, dir, error) && write_secret (dir, "signer.key", key, error)
+  done = xml && make_secret (cli, document, error) && write_authority (authority, dir, error) && write_secret (dir, "signer.key", key, error)
          && write_public (dir, "signer.crt", cert, error) && write_document (cli, document->instance_name, xml, error);
   pl_wipe_text (key);
   if (done)
@@ -273,11 +291,13 @@ make_overlay (PlCli *cli, PlDocument *document, GError **error)
 static gboolean
 set_mode (PlDocument *document, GError **error)
 {
+  if (g_strcmp0 (mode_option, pl_mode_name (PL_MODE_SHARED_SECRET)) == 0)
+    return document->secret_links = document->self_signed_permitted = TRUE;
   if (!mode_option || g_str_equal (mode_option, pl_mode_name (PL_MODE_CERTIFICATES)))
     return TRUE;
   if (g_str_equal (mode_option, pl_mode_name (PL_MODE_SELF_SIGNED)))
     return document->self_signed_permitted = TRUE;
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no way to let people in: certificates or self-signed", mode_option);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "'%s' is no way to let people in: certificates, self-signed or shared-secret", mode_option);
   return FALSE;
 }
 
@@ -624,7 +644,7 @@ run_list (PlCli *cli, GError **error)
 
 static const GOptionEntry create_options[] = {
   { "bootstrap", 0, 0, G_OPTION_ARG_STRING_ARRAY, &bootstrap_option, "A machine of the overlay that all can reach (repeat for more)", "HOST:PORT" },
-  { "mode", 0, 0, G_OPTION_ARG_STRING, &mode_option, "How people get in: certificates (by an authority, the default) or self-signed", "MODE" },
+  { "mode", 0, 0, G_OPTION_ARG_STRING, &mode_option, "How people get in: certificates (by an authority, the default), self-signed or shared-secret", "MODE" },
   { "stun", 0, 0, G_OPTION_ARG_STRING_ARRAY, &stun_option, "A STUN server (repeat for more)", "HOST:PORT" },
   { "multicast", 0, 0, G_OPTION_ARG_STRING_ARRAY, &group_option, GROUP_TEXT, "GROUP[:PORT]" },
   { "turn-density", 0, 0, G_OPTION_ARG_INT, &turn_option, TURN_TEXT, "N" },

@@ -300,10 +300,13 @@ START_TEST (document_does_not_change_how_people_get_in)
 
   made->sequence = 2;
   made->self_signed_permitted = TRUE;
+  made->secret_links = _i == 1;
   second = built (made, signer);
   next = pl_document_parse (second, NULL, NULL);
+  ck_assert (pl_document_mode (next) == (_i ? PL_MODE_SHARED_SECRET : PL_MODE_SELF_SIGNED));
+  ck_assert_uint_eq (next->mandatory_extensions->len, _i); /* others must not take it for one without */
   ck_assert (!verifies (next, previous, &error));
-  ck_assert_ptr_nonnull (strstr (error->message, "self-signed"));
+  ck_assert_ptr_nonnull (strstr (error->message, pl_mode_name (pl_document_mode (next))));
 }
 END_TEST
 
@@ -428,6 +431,7 @@ static const struct { const char *text, *said; } refused[] = {
   { WITH ("<pl:multicast-bootstrap xmlns:pl=\"urn:peerline:overlay:1\" address=\"192.0.2.1\"/>"), "no IPv4 multicast address" },
   { WITH ("<pl:multicast-bootstrap xmlns:pl=\"urn:peerline:overlay:1\" address=\"ff02::1\"/>"), "no IPv4 multicast address" },
   { WITH ("<pl:multicast-bootstrap xmlns:pl=\"urn:peerline:overlay:1\" address=\"239.0.0.1\" port=\"0\"/>"), "no address and port" },
+  { WITH ("<admission xmlns=\"urn:peerline:overlay:1\">by-looks</admission>"), "admission" },
   { WITH ("<pl:stun-server xmlns:pl=\"urn:peerline:overlay:1\" host=\"\"/>"), "stun-server" },
   { WITH ("<pl:registration-places xmlns:pl=\"urn:peerline:overlay:1\">0</pl:registration-places>"), "registration-places" },
   { WITH ("<pl:registration-places xmlns:pl=\"urn:peerline:overlay:1\">2</pl:registration-places>"
@@ -473,6 +477,7 @@ static const char *const unsupported[] = {
   WITH ("<node-id-length>20</node-id-length><bad-node>0102030405060708090a0b0c0d0e0f1011121314</bad-node>"), /* 302 */
   WITH ("<shared-secret>secret</shared-secret>"),
   WITH ("<self-signed-permitted digest=\"sha1\">false</self-signed-permitted>"),
+  WITH ("<admission xmlns=\"urn:peerline:overlay:1\">shared-secret</admission>"),
   WITH (KIND ("name=\"X-UNKNOWN\"", "USER-MATCH")),
   WITH (KIND ("id=\"4026531841\"", "MY-OWN")),
   WITH (KIND ("id=\"4026531841\"", "NODE-MULTIPLE")),
@@ -674,7 +679,7 @@ document_case (void)
   tcase_add_test (tcase, document_follows_a_previous_one_when_newer_and_signed_by_its_signer);
   tcase_add_test (tcase, domain_restrictions_are_read);
   tcase_add_test (tcase, document_without_an_authority_lets_in_who_signs_for_themselves);
-  tcase_add_test (tcase, document_does_not_change_how_people_get_in);
+  tcase_add_loop_test (tcase, document_does_not_change_how_people_get_in, 0, 2);
   tcase_add_test (tcase, sequence_numbers_compare_modulo);
   tcase_add_test (tcase, document_expires);
   tcase_add_test (tcase, document_of_the_rfc_is_read_with_longer_node_ids);

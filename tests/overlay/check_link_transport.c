@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "ice/dtls/session.h"
 #include "overlay/link/link.h"
+#include "overlay/link/proof.h"
 #include "overlay/link/segment.h"
 #include "overlay/link/tcp.h"
 #include "overlay/link/transport.h"
@@ -33,6 +34,7 @@ typedef struct {
 } Node;
 
 static gboolean no_ice;
+static const char *secrets_a, *secrets_b; /* a letter stands for a secret; NULL: certificates */
 static GMainContext *context;
 static PlLoop *loop;
 static Node a, b;
@@ -75,11 +77,27 @@ free_port (void)
     }
 }
 
+static GBytes *
+make_secrets (const char *letters)
+{
+  g_autoptr (GByteArray) all = g_byte_array_new ();
+
+  for (; letters && *letters; letters++)
+    {
+      guint8 secret[PL_TLS_SECRET_LEN];
+
+      memset (secret, *letters, sizeof secret);
+      g_byte_array_append (all, secret, sizeof secret);
+    }
+  return all->len ? g_byte_array_free_to_bytes (g_steal_pointer (&all)) : NULL;
+}
+
 static void
 start_node (Node *node, const char *who, const char *overlay, guint16 listen)
 {
+  g_autoptr (GBytes) secrets = make_secrets (node == &a ? secrets_a : secrets_b);
   PlTransportOptions options = { .listen_address = "127.0.0.1", .listen_port = listen, .max_message = 16384,
-                                 .no_ice = no_ice };
+                                 .no_ice = no_ice, .secrets = secrets };
   g_autoptr (GBytes) root = pl_test_data ("vectors/pki/ca.der");
   g_autoptr (GError) error = NULL;
 
@@ -129,6 +147,7 @@ static void
 finish (void)
 {
   no_ice = FALSE;
+  secrets_a = secrets_b = NULL;
   stop_node (&a);
   stop_node (&b);
   run_until (NULL, 20);
@@ -716,6 +735,126 @@ START_TEST (transport_checks_no_group_address)
 }
 END_TEST
 
+/* --- shared secrets (RFC 6940 13.4; S1-07, S1-18, S1-45) --- */
+
+static void
+connect_with (gboolean by_ice, const char *who_b, const char *of_a, const char *of_b)
+{
+  secrets_a = of_a;
+  secrets_b = of_b;
+  start ("pki/alice", who_b);
+  if (by_ice)
+    attach (PL_ATTACH_LINK, pl_identity_node_id (b.identity), pl_identity_node_id (a.identity));
+  else
+    dial (port);
+}
+
+START_TEST (transport_with_a_shared_secret_still_proves_whom_it_has)
+{
+  connect_with (_i, "pki/bob", "1", "1");
+  ck_assert (run_until (both_connected, 5000));
+  ck_assert (pl_node_id_equal (&pl_carrier_info (a.carrier)->node, pl_identity_node_id (b.identity)));
+  ck_assert (pl_node_id_equal (&pl_carrier_info (b.carrier)->node, pl_identity_node_id (a.identity)));
+  ck_assert_str_eq (pl_cert_aor (pl_carrier_info (b.carrier)->cert), pl_cert_aor (pl_identity_cert (a.identity)));
+  ck_assert (pl_carrier_send (a.carrier, (const guint8 *) "from a", 6));
+  ck_assert (pl_carrier_send (b.carrier, (const guint8 *) "from b", 6));
+  ck_assert (run_until (both_got, 2000));
+  run_until (NULL, 300); /* a proof that is sent again is nobody's record */
+  ck_assert_uint_eq (a.got->len, 1);
+  ck_assert_uint_eq (b.got->len, 1);
+  finish ();
+}
+END_TEST
+
+static const struct { const char *a, *b; } strangers[] = { { "1", "2" }, { "1", NULL }, { NULL, "1" }, { "12", "3" } };
+
+/* No falling back from one to the other either. */
+START_TEST (transport_lets_in_nobody_without_the_secret)
+{
+  connect_with (FALSE, "pki/bob", strangers[_i].a, strangers[_i].b);
+  ck_assert (run_until (b_over, 5000));
+  ck_assert_ptr_null (a.carrier);
+  ck_assert_ptr_null (b.carrier);
+  finish ();
+}
+END_TEST
+
+/* The secret says that somebody may be here, not who. */
+START_TEST (transport_lets_in_nobody_for_the_secret_alone)
+{
+  connect_with (_i, "pki-other/mallory", "1", "1");
+  ck_assert (run_until (b_over, 12000));
+  ck_assert_ptr_null (a.carrier);
+  finish ();
+}
+END_TEST
+
+/* S1-55: while the secret is changed, old and new are good. */
+START_TEST (transport_takes_each_of_its_secrets)
+{
+  connect_with (_i, "pki/bob", "12", "21");
+  ck_assert (run_until (both_connected, 5000));
+  finish ();
+}
+END_TEST
+
+static gboolean
+proves (GBytes *record, const PlProof *expected)
+{
+  PlNodeId node;
+  g_autoptr (PlCert) cert = pl_proof_read (b.trust, expected, g_bytes_get_data (record, NULL), g_bytes_get_size (record), &node, NULL);
+
+  return cert != NULL;
+}
+
+/* Each thing that is signed counts: a proof is of no use in another session, to another node, or thrown back. */
+START_TEST (proof_is_good_for_one_session_one_role_and_one_node)
+{
+  guint8 exported[PL_PROOF_EXPORTED] = { 1 }, other[PL_PROOF_EXPORTED] = { 2 };
+  PlProof proof = { .server = TRUE, .exported = exported }, expected;
+  g_autoptr (GBytes) record = NULL;
+  g_autofree guint8 *copy = NULL;
+  gsize len, cert_at = 2 + 2 * PL_NODE_ID_LEN + 2, cert_len;
+
+  start ("pki/alice", "pki/bob");
+  cert_len = g_bytes_get_size (pl_cert_der (pl_identity_cert (a.identity)));
+  proof.node = *pl_identity_node_id (a.identity);
+  proof.wanted = *pl_identity_node_id (b.identity);
+  record = pl_proof_write (a.identity, &proof, NULL);
+  ck_assert (proves (record, &proof));
+  expected = proof;
+  memset (&expected.node, 0, sizeof expected.node); /* any */
+  ck_assert (proves (record, &expected));
+  expected = proof;
+  expected.server = FALSE;
+  ck_assert (!proves (record, &expected));
+  expected = proof;
+  expected.exported = other;
+  ck_assert (!proves (record, &expected));
+  expected = proof;
+  expected.wanted = proof.node;
+  ck_assert (!proves (record, &expected));
+  expected = proof;
+  expected.node = proof.wanted;
+  ck_assert (!proves (record, &expected));
+  len = g_bytes_get_size (record);
+  copy = g_memdup2 (g_bytes_get_data (record, NULL), len);
+  for (gsize i = 2; i < len; i++)
+    {
+      g_autoptr (GBytes) cut = g_bytes_new (copy, i);
+      g_autoptr (GBytes) changed = NULL;
+
+      copy[i] ^= 0x10;
+      changed = g_bytes_new (copy, len);
+      copy[i] ^= 0x10;
+      ck_assert (!proves (cut, &proof));
+      /* The certificate is known already, so that its hash in the signature is enough. */
+      ck_assert ((i >= cert_at && i < cert_at + cert_len) || !proves (changed, &proof));
+    }
+  finish ();
+}
+END_TEST
+
 START_TEST (transport_fails_an_attach_whose_far_side_never_comes)
 {
   gint64 began;
@@ -832,6 +971,11 @@ main (void)
   tcase_add_test (tcp, transport_ends_a_handshake_nobody_goes_on_with);
   tcase_add_test (tcp, transport_gives_the_place_of_a_silent_handshake_to_a_new_one);
   tcase_add_test (tcp, transport_without_descriptors_does_not_spin);
+  tcase_add_loop_test (ice, transport_with_a_shared_secret_still_proves_whom_it_has, 0, 2);
+  tcase_add_loop_test (tcp, transport_lets_in_nobody_without_the_secret, 0, G_N_ELEMENTS (strangers));
+  tcase_add_loop_test (ice, transport_lets_in_nobody_for_the_secret_alone, 0, 2);
+  tcase_add_loop_test (ice, transport_takes_each_of_its_secrets, 0, 2);
+  tcase_add_test (tcp, proof_is_good_for_one_session_one_role_and_one_node);
   tcase_add_test (ice, transport_attaches_by_ice_and_dtls);
   tcase_add_test (ice, transport_marks_sip_links_and_knows_whether_both_segment);
   tcase_add_test (ice, transport_sends_large_records_to_a_sip_link_without_segments);

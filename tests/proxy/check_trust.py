@@ -97,6 +97,7 @@ def until(what, seconds=20):
 
 class Tests:
     def __init__(self, folder):
+        self.folder = folder
         self.alice, self.bob, self.eve, self.tablet = (Person(folder, name) for name in ('alice', 'bob', 'eve', 'tablet'))
         created = self.alice.home.peerline('overlay', 'create', OVERLAY, '--mode', 'self-signed', '--no-ice', '--bootstrap', f'127.0.0.1:{self.alice.port}')
         self.fingerprint = re.search(r'([0-9A-F]{2}:){15}[0-9A-F]{2}', created).group(0)
@@ -165,9 +166,51 @@ class Tests:
         self.alice.home.peerline('trust', 'forget', 'bob@example.net')
         assert self.alice.ask('trust', 'list') == [], self.alice.ask('trust', 'list')
 
+    def only_who_has_the_secret_gets_in_and_it_can_be_changed(self):
+        """S1-07, S1-18, S1-55, S1-56: ECDHE-PSK links; never on a command line; each step leaves everybody in."""
+        name = 'secret.example'
+        gil, hana, ida = people = [Person(self.folder, who) for who in ('gil', 'hana', 'ida')]
+        gil.home.peerline('overlay', 'create', name, '--mode', 'shared-secret', '--no-ice', '--bootstrap', f'127.0.0.1:{gil.port}')
+        assert os.stat(f'{gil.home.home}/data/secrets/{name}').st_mode & 0o777 == 0o600
+        secret = gil.home.peerline('overlay', 'secret', name)
+        assert secret.strip() not in open(gil.home.document(name), encoding='utf-8').read()
+
+        def give(who, text):
+            with open(os.open(who.home.home + '/given', os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w', encoding='utf-8') as f:
+                f.write(text)
+            who.home.peerline('overlay', 'secret', name, '--add', who.home.home + '/given')
+        for who, aor, given in ((gil, 'gil@example.org', None), (hana, 'hana@example.org', secret), (ida, 'ida@example.org', 'ab' * 32)):
+            if given:
+                who.home.peerline('overlay', 'join', gil.home.document(name))
+                give(who, given)
+            who.home.peerline('identity', 'create', aor, '--overlay', name)
+        for who, aor in ((gil, 'gil@example.org'), (hana, 'hana@example.org')):
+            who.start(aor)
+        ida.home.start()
+
+        def called(caller, callee, aor):
+            self.found(caller, aor)
+            call = caller.phone.call(aor)
+            callee.phone.decline()
+            assert ' 486 ' in caller.phone.final(call)
+        called(gil, hana, 'hana@example.org')
+        until(lambda: [p for p in ida.problems() if 'no bootstrap node answers' in p])
+        ida.home.stop()
+        give(hana, gil.home.peerline('overlay', 'secret', name, '--new'))
+        for step in ('--use', '--drop'):
+            for who in (gil, hana):
+                who.home.peerline('overlay', 'secret', name, step)
+            until(lambda: gil.ask('status')['state'] == hana.ask('status')['state'] == 'ready')
+        assert gil.home.peerline('overlay', 'secret', name) == hana.home.peerline('overlay', 'secret', name) != secret
+        until(lambda: all(who.ask('status')['identities'][0]['registered'] for who in (gil, hana)), 30)
+        called(hana, gil, 'gil@example.org')
+        for who in people:
+            who.home.stop()
+
     def all(self):
         cases = [self.two_people_without_an_authority_call_each_other, self.another_device_with_the_same_key_is_the_same_person,
-                 self.somebody_else_in_the_same_name_is_refused_until_accepted]
+                 self.somebody_else_in_the_same_name_is_refused_until_accepted,
+                 self.only_who_has_the_secret_gets_in_and_it_can_be_changed]
         print(f'1..{len(cases)}')
         bad = 0
         for number, case in enumerate(cases, 1):
