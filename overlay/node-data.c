@@ -218,7 +218,7 @@ static void
 operation_send (Operation *operation, guint16 code, gconstpointer value)
 {
   g_autoptr (GBytes) body = pl_body_write (pl_body_type (code), value);
-  PlTransRequest request = { .code = code, .body = body };
+  PlTransRequest request = { .code = code, .body = body, .options = pl_node_direct_options (operation->node) };
 
   request.to = pl_destination_resource (&operation->resource);
   operation->transaction = pl_trans_request (operation->node->trans, &request, on_answer, operation, NULL);

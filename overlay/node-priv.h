@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The parts of the node share this state: node.c (life, wiring), node-boot.c (bootstrap nodes,
- * states), node-multicast.c (peers of the LAN), node-attach.c (links), node-app.c (application links), node-turn.c (TURN servers),
- * node-method.c (requests of others), node-data.c (store and fetch), node-config.c (the document while running).
+ * states), node-multicast.c (peers of the LAN), node-attach.c (links), node-app.c (application links),
+ * node-turn.c (TURN servers), node-method.c (requests of others), node-data.c (store and fetch),
+ * node-direct.c (answers that go straight), node-config.c (the document while running).
  */
 #pragma once
 #include "overlay/node.h"
@@ -28,6 +29,7 @@ G_BEGIN_DECLS
 
 typedef struct PlBoot PlBoot;
 typedef struct PlCache PlCache;
+typedef struct PlDirects PlDirects;
 typedef struct PlNodeConfig PlNodeConfig;
 typedef struct PlNodeTurn PlNodeTurn;
 typedef struct PlNodeMulticast PlNodeMulticast;
@@ -65,6 +67,7 @@ struct PlNode {
   GHashTable *operations;    /* node-data.c: set of Operation */
   PlDiagnosticsPolicy diagnostics; /* node-diagnose.c; `names` is ours */
   GPtrArray *traces;         /* node-trace.c: PlTrace */
+  PlDirects *directs;        /* node-direct.c; NULL: not wanted */
   PlNodeConfig *config;      /* node-config.c */
   PlNodeTurn *turn;          /* node-turn.c */
   PlNodeMulticast *multicast; /* node-multicast.c */
@@ -171,6 +174,15 @@ void pl_node_on_path_track (PlNode *node, PlIncoming *incoming);
 /* --- node-trace.c --- */
 void pl_node_trace_init (PlNode *node);
 void pl_node_trace_free (PlNode *node);
+
+/* --- node-direct.c --- */
+void pl_node_direct_init (PlNode *node);
+/* After the transport, which knows our dials. */
+void pl_node_direct_free (PlNode *node);
+/* For PlTransRequest.options (GArray of PlForwardingOption, borrowed), NULL: none. */
+GArray *pl_node_direct_options (PlNode *node);
+/* For PlTransHandlers. */
+gboolean pl_node_direct_answer (PlNode *node, const PlDirectResponse *to, GBytes *answer);
 
 /* --- node-data.c --- */
 void pl_node_data_init (PlNode *node);

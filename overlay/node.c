@@ -116,8 +116,14 @@ on_outdated (gpointer user, const PlNodeId *id)
   pl_node_config_send (user, id);
 }
 
+static gboolean
+on_direct (gpointer user, const PlDirectResponse *to, GBytes *answer)
+{
+  return pl_node_direct_answer (user, to, answer);
+}
+
 static const PlTransHandlers trans_handlers = {
-  .send = send_message, .plausible = is_plausible, .request = on_request, .outdated = on_outdated,
+  .send = send_message, .direct = on_direct, .plausible = is_plausible, .request = on_request, .outdated = on_outdated,
 };
 
 /* --- the topology's host --- */
@@ -381,6 +387,7 @@ pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTru
   pl_node_diagnose_init (node);
   pl_node_trace_init (node);
   pl_node_boot_init (node);
+  pl_node_direct_init (node);
   pl_node_cache_init (node);
   node->registrations = pl_registrations_new (env, pl_node_usage_net (node), &node->self);
   node->certificates = pl_certificates_new (env, pl_node_usage_net (node), identity);
@@ -415,6 +422,7 @@ pl_node_free (PlNode *node)
   pl_forward_free (node->forward);
   pl_transport_free (node->transport);
   pl_node_boot_free (node);
+  pl_node_direct_free (node);
   pl_node_cache_free (node);
   pl_node_config_free (node);
   g_free (node);

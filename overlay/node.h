@@ -34,6 +34,9 @@ typedef struct {
   const char *const *cached;
   gboolean find_turn;    /* behind a NAT: use a TURN server of the overlay, when it offers one (9) */
   const PlTurnOfferOptions *turn; /* one that runs beside this peer; copied; NULL: none */
+  /* "ADDRESS:PORT", numeric, where others reach our listener: what we store and fetch asks for answers
+   * straight to there, and we answer others so (RFC 7263). Read by pl_node_new; NULL: neither. */
+  const char *direct_response;
   guint fingers;         /* size of the finger table, 0: 16, at most 128 (10.7.4.3) */
   guint finger_split;    /* a peer in each of 2^split parts of a finger's range, at most 3 */
   gboolean strict_hops;  /* next hops by 10.3 to the letter (doc/PROTOCOL, Next hops) */

@@ -310,6 +310,9 @@ compress (Transit *transit)
   GArray *via = transit->header.via_list;
   PlDestination opaque;
 
+  for (guint i = 0; i < transit->header.options->len; i++)
+    if (g_array_index (transit->header.options, PlForwardingOption, i).flags & PL_OPTION_IGNORE_STATE_KEEPING)
+      return;
   if (forward->config.compress == 0 || via->len < forward->config.compress
       || !pl_saved_put (forward->saved, transit->header.transaction_id, via, &opaque))
     return;

@@ -34,7 +34,7 @@ struct PlTransaction {
   guint16 sequence;         /* of the document when `message` was made */
   GBytes *message;
   guint sendings;
-  gboolean no_way;
+  gboolean no_way, has_options;
   gboolean outdated;        /* waits for the newer document that others have */
   gint64 deadline;
   PlTimer *timer;
@@ -245,6 +245,22 @@ transaction_over (PlTransaction *transaction, const PlTransAnswer *answer)
   transaction_free (transaction);
 }
 
+/* What asked for a direct response and got none asks for it the way back (RFC 7263). */
+static void
+drop_direct (PlTransaction *transaction)
+{
+  g_autoptr (GBytes) old = g_steal_pointer (&transaction->message);
+  g_auto (PlForwardingHeader) header = { 0 };
+  gsize header_len = 0;
+
+  if (pl_forwarding_peek (old, &header, &header_len) != PL_WIRE_OK)
+    return;
+  for (guint i = header.options->len; i > 0; i--)
+    if (g_array_index (header.options, PlForwardingOption, i - 1).type == PL_OPTION_EXTENSIVE_ROUTING)
+      g_array_remove_index (header.options, i - 1);
+  transaction->message = pl_forwarding_rewrite (old, header_len, &header);
+}
+
 static void
 send_now (gpointer data)
 {
@@ -257,7 +273,9 @@ send_now (gpointer data)
       transaction_over (transaction, NULL);
       return;
     }
-  transaction->no_way = !trans->handlers.send (trans->user, transaction->message);
+  if (transaction->sendings > 0 && transaction->has_options)
+    drop_direct (transaction);
+  transaction->no_way = !transaction->message || !trans->handlers.send (trans->user, transaction->message);
   if (transaction->no_way)
     wait = NO_WAY_RETRY;
   else
@@ -342,6 +360,7 @@ pl_trans_request (PlTrans *trans, const PlTransRequest *request, PlTransFunc fun
   if (request->timeout > 0)
     timeout = MIN (timeout, request->timeout);
   transaction->deadline = pl_env_now (trans->env) + timeout;
+  transaction->has_options = request->options && request->options->len > 0;
   take_id (transaction);
   if (g_hash_table_size (trans->requests) < PL_TRANS_REQUESTS_MAX)
     transaction->message = request_message (trans, request, transaction->id);
@@ -586,13 +605,34 @@ make_error (PlTrans *trans, guint64 transaction_id, guint16 error, GBytes *info)
   return make_answer (trans, transaction_id, PL_MESSAGE_ERROR, body, NULL, NULL);
 }
 
+/* Only to who signed the request: the option is under no signature, and an answer that could be sent
+ * anywhere would be a weapon. */
+static gboolean
+send_direct (PlTrans *trans, const PlIncoming *incoming, GBytes *answer)
+{
+  g_auto (PlForwardingHeader) header = { 0 };
+  PlDirectResponse to = { 0 };
+  PlDestination node;
+  g_autoptr (GBytes) message = NULL;
+
+  if (!trans->handlers.direct || !pl_direct_response_find (incoming->header.options, &to)
+      || !pl_node_id_equal (&to.node, &incoming->signer))
+    return FALSE;
+  header_init (trans, &header, incoming->header.transaction_id);
+  node = pl_destination_node (&to.node);
+  g_array_append_val (header.destination_list, node);
+  message = pl_forwarding_rewrite (answer, PL_HEADER_MIN, &header);
+  return message && trans->handlers.direct (trans->user, &to, message);
+}
+
 static void
 finish (PlTrans *trans, Open *open, GBytes *answer)
 {
   if (answer)
     {
       pl_answers_done (trans->answers, &open->key, answer, PL_HEADER_MIN);
-      send_answer (trans, &open->incoming.header, &open->incoming.from, answer, PL_HEADER_MIN);
+      if (!send_direct (trans, &open->incoming, answer))
+        send_answer (trans, &open->incoming.header, &open->incoming.from, answer, PL_HEADER_MIN);
     }
   else
     pl_answers_forget (trans->answers, &open->key);

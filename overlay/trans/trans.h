@@ -9,6 +9,7 @@
 #include "overlay/enroll/document.h"
 #include "overlay/ident/identity.h"
 #include "overlay/ident/trust.h"
+#include "overlay/wire/direct.h"
 #include "overlay/wire/message.h"
 
 G_BEGIN_DECLS
@@ -77,6 +78,9 @@ typedef struct {
   /* This node has an old configuration document and is owed a ConfigUpdate (6.5.4); once a
    * minute for each. */
   void (*outdated) (gpointer user, const PlNodeId *node);
+  /* This answer is to go straight to who asked (RFC 7263). FALSE: it goes back the way the request
+   * came, as it does when this is NULL, and for a request that is repeated. */
+  gboolean (*direct) (gpointer user, const PlDirectResponse *to, GBytes *answer);
 } PlTransHandlers;
 
 /* All borrowed. */

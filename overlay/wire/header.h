@@ -22,6 +22,7 @@ G_BEGIN_DECLS
 #define PL_OPTION_FORWARD_CRITICAL 0x01
 #define PL_OPTION_DESTINATION_CRITICAL 0x02
 #define PL_OPTION_RESPONSE_COPY 0x04
+#define PL_OPTION_IGNORE_STATE_KEEPING 0x08 /* of RFC 7263: the Via List is not to be kept anywhere */
 
 typedef struct {
   guint8 type;

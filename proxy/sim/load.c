@@ -40,7 +40,7 @@ struct PlLoad {
 
 /* --- what goes over the network --- */
 
-/* The answer's way back is the request's way: as many nodes as it has hops. */
+/* The answer's way back is the request's way, unless it goes straight: as many nodes as it has hops. */
 static void
 count_hops (PlLoad *load, const PlGlimpse *seen, const PlSimPeer *from)
 {
@@ -53,6 +53,9 @@ count_hops (PlLoad *load, const PlGlimpse *seen, const PlSimPeer *from)
       load->starting->transaction = seen->transaction;
       g_hash_table_insert (load->fetches, &load->starting->transaction, load->starting);
     }
+  else if (load->options.direct && seen->code == PL_MESSAGE_FETCH_REQ
+           && (ask = g_hash_table_lookup (load->fetches, &seen->transaction)))
+    ask->hops = MAX (ask->hops, seen->via_len / DESTINATION_LEN + 1);
   else if (seen->code == PL_MESSAGE_FETCH_ANS && (ask = g_hash_table_lookup (load->fetches, &seen->transaction)))
     ask->hops = MAX (ask->hops, seen->destination_len / DESTINATION_LEN);
 }

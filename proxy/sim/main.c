@@ -42,6 +42,7 @@ static const GOptionEntry entries[] = {
   { "delay", 0, 0, G_OPTION_ARG_STRING, &delay, "one-way delay, uniform (10-40)", "MIN-MAX" },
   { "places", 0, 0, G_OPTION_ARG_INT, &options.places, "places that keep each registration (3, as in overlays made here)", "K" },
   { "strict-hops", 0, 0, G_OPTION_ARG_NONE, &options.strict_hops, "next hops by RFC 6940 10.3 to the letter", NULL },
+  { "direct-response", 0, 0, G_OPTION_ARG_NONE, &options.direct, "all listen, and answers go straight to who asked (RFC 7263)", NULL },
   { "finger-split", 0, 0, G_OPTION_ARG_INT, &options.finger_split, "larger routing tables: 2^B fingers for each of RFC 6940, B from 0 to 3 (0)", "B" },
   { "silent", 0, 0, G_OPTION_ARG_DOUBLE, &options.silent, "peers that forward and answer nothing (0)", "PERCENT" },
   { "natted", 0, 0, G_OPTION_ARG_DOUBLE, &options.natted, "peers behind a NAT (0)", "PERCENT" },

@@ -22,6 +22,7 @@ typedef struct {
   gdouble massacre;             /* percent that die at the same instant, 0: none */
   gdouble event_at;             /* when, after the peers have settled */
   gint finger_split;            /* PlNodeOptions.finger_split */
+  gboolean direct;              /* PlNodeOptions.direct_response */
   gboolean strict_hops;         /* PlNodeOptions.strict_hops */
   gboolean stub, json;
   char *plot;

@@ -271,6 +271,12 @@ session (PlSwarm *swarm)
 
 static void session_over (gpointer data);
 
+static char *
+dup_address (const PlSimPeer *peer)
+{
+  return g_strdup_printf ("10.%u.%u.%u", peer->index >> 16 & 255, peer->index >> 8 & 255, peer->index & 255);
+}
+
 static void
 birth (gpointer data)
 {
@@ -283,9 +289,11 @@ birth (gpointer data)
     MAX (swarm->options.promote_after, 0) * PL_USEC_PER_SEC, peer->index == 0,
     .finger_split = swarm->options.finger_split, .strict_hops = swarm->options.strict_hops,
   };
-  g_autofree char *host = ordinary ? NULL : g_strdup_printf ("bootstrap%u", peer->index);
+  g_autofree char *host = !ordinary ? g_strdup_printf ("bootstrap%u", peer->index) : swarm->options.direct ? dup_address (peer) : NULL;
+  g_autofree char *direct = ordinary && host ? g_strdup_printf ("%s:%u", host, PORT) : NULL;
   PlTransport *transport = pl_vnet_transport_behind (swarm->net, peer->env, peer->identity, swarm->trust, host, PORT, peer->nat);
 
+  options.direct_response = direct;
   peer->store = pl_store_new (peer->env, swarm->document, swarm->trust, NULL, NULL);
   pl_store_share (peer->store, swarm->store);
   peer->born = peer->counted = pl_env_now (peer->env);

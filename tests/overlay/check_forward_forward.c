@@ -488,6 +488,17 @@ START_TEST (via_list_is_kept_and_comes_back_for_its_opaque_id) /* 8, 13, 15, 18,
 }
 END_TEST
 
+START_TEST (via_list_goes_on_whole_where_an_option_says_so) /* RFC 7263, IGNORE-STATE-KEEPING */
+{
+  g_auto (PlForwardingHeader) out = { 0 };
+  Recipe request = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9, .n_via = 2, .option_flags = PL_OPTION_IGNORE_STATE_KEEPING };
+
+  send_from (0, &request);
+  header_of (g_ptr_array_index (far[1].got, 0), &out);
+  ck_assert_uint_eq (out.via_list->len, 3);
+}
+END_TEST
+
 START_TEST (answer_comes_in_fragments_and_again_while_the_list_is_kept) /* 16 */
 {
   g_auto (PlForwardingHeader) out = { 0 };
@@ -786,6 +797,7 @@ suite (void)
   c = tcase_create ("forward/saved");
   tcase_add_checked_fixture (c, setup_compressing, teardown);
   tcase_add_test (c, via_list_is_kept_and_comes_back_for_its_opaque_id);
+  tcase_add_test (c, via_list_goes_on_whole_where_an_option_says_so);
   tcase_add_test (c, answer_comes_in_fragments_and_again_while_the_list_is_kept);
   tcase_add_test (c, lists_kept_are_bounded_timed_out_and_their_generations_random);
   suite_add_tcase (s, c);

@@ -93,6 +93,37 @@ START_TEST (a_redirected_name_leads_to_another_node)
 }
 END_TEST
 
+static guint
+count_links (guint i)
+{
+  g_autoptr (GPtrArray) peers = pl_node_dup_peers (pl_world_node (world, i));
+
+  return peers->len;
+}
+
+/* RFC 7263: by links that the answering peers dial, and end when nothing goes over them any more. */
+START_TEST (answers_come_straight_to_a_client_that_asks_for_it)
+{
+  PlWorldOptions options = { .seed = 7, .n = 8, .n_boot = 1, .listen_all = TRUE, .direct = TRUE };
+
+  world = pl_world_new (&options);
+  pl_world_grow (world, 7);
+  pl_world_start (world, 7, PL_ROLE_CLIENT);
+  ck_assert (pl_world_wait_state (world, 7, PL_NODE_CLIENT, 5 * PL_USEC_PER_SEC));
+  pl_world_run (world, 200 * PL_USEC_PER_SEC);
+  ck_assert_uint_lt (count_links (7), 7); /* it has stored its certificate, the links of these answers are over */
+  for (guint i = 0; i < 40; i++)
+    {
+      g_autofree char *aor = g_strdup_printf ("nobody%u@example.org", i);
+
+      ck_assert_int_eq (pl_world_lookup (world, 7, aor, NULL), PL_LOOKUP_UNKNOWN);
+    }
+  ck_assert_uint_eq (count_links (7), 7);
+  pl_world_run (world, 200 * PL_USEC_PER_SEC);
+  ck_assert_uint_lt (count_links (7), 7);
+}
+END_TEST
+
 /* 281, 4.2.1, 286: a client moves when its peer dies, and is still reached. */
 START_TEST (client_survives_the_death_of_any_one_peer)
 {
@@ -400,6 +431,7 @@ suite (void)
   tcase_set_timeout (c, 120);
   tcase_add_test (c, client_is_found_and_called_through_one_bootstrap_peer);
   tcase_add_test (c, a_redirected_name_leads_to_another_node);
+  tcase_add_test (c, answers_come_straight_to_a_client_that_asks_for_it);
   tcase_add_test (c, client_survives_the_death_of_any_one_peer);
   tcase_add_test (c, restarted_peer_and_client_work_again_within_seconds);
   tcase_add_test (c, only_bootstrap_peer_restarts_and_clients_come_back);

@@ -30,6 +30,8 @@ struct Peer {
   gboolean no_way;
   gboolean implausible;
   guint requests, outdated;
+  gboolean straight;        /* answers that may go straight are taken, and get lost */
+  GPtrArray *direct;        /* GBytes: these answers */
   gboolean keep;            /* do not answer at once */
   PlIncoming *kept;
 };
@@ -94,7 +96,17 @@ on_outdated (gpointer user, const PlNodeId *node)
   ((Peer *) user)->outdated++;
 }
 
-static const PlTransHandlers handlers = { on_send, is_plausible, on_request, on_outdated };
+static gboolean
+on_direct (gpointer user, const PlDirectResponse *to, GBytes *answer)
+{
+  Peer *me = user;
+
+  if (me->straight)
+    g_ptr_array_add (me->direct, g_bytes_ref (answer));
+  return me->straight;
+}
+
+static const PlTransHandlers handlers = { on_send, is_plausible, on_request, on_outdated, on_direct };
 
 static void
 setup (void)
@@ -111,6 +123,7 @@ setup (void)
       peer[i].trust = pl_test_pki_trust (pki, peer[i].env);
       peer[i].other = &peer[1 - i];
       peer[i].sent = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+      peer[i].direct = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
       peer[i].out = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
       peer[i].trans = pl_trans_new (peer[i].env, pl_test_pki_document (pki), peer[i].identity, peer[i].trust,
                                     &handlers, &peer[i]);
@@ -127,6 +140,7 @@ teardown (void)
       pl_identity_unref (peer[i].identity);
       g_ptr_array_unref (peer[i].sent);
       g_ptr_array_unref (peer[i].out);
+      g_ptr_array_unref (peer[i].direct);
       pl_timer_clear (&peer[i].timer);
     }
   g_clear_pointer (&last_extension, g_bytes_unref);
@@ -216,6 +230,55 @@ START_TEST (repeated_request_gets_the_same_answer_and_is_processed_once) /* 91 *
   pl_universe_run (universe, 10 * PL_USEC_PER_SEC);
   pl_trans_deliver (peer[1].trans, request, pl_identity_node_id (peer[0].identity));
   ck_assert_uint_eq (peer[1].requests, 2);
+}
+END_TEST
+
+/* As alice; `node` is named in the option. */
+static void
+ask_direct (const PlNodeId *node)
+{
+  g_autoptr (GBytes) body = g_bytes_new_static ("\0\0", 2);
+  g_autoptr (GArray) options = g_array_new (FALSE, FALSE, sizeof (PlForwardingOption));
+  PlTransRequest request = { .to = pl_destination_node (bob ()), .code = PL_MESSAGE_PING_REQ, .body = body, .options = options };
+  PlDirectResponse response = { .transport = PL_LINK_TLS_TCP_FH_NO_ICE, .address = { PL_ADDRESS_IPV4, { 192, 0, 2, 1 }, 6084 }, .node = *node };
+  PlForwardingOption option;
+
+  pl_direct_response_write (&option, &response);
+  g_array_append_val (options, option);
+  pl_trans_request (peer[0].trans, &request, on_answer, NULL, NULL);
+  pl_forwarding_option_clear (&option);
+  pl_universe_run (universe, 1);
+}
+
+/* RFC 7263: straight, with nothing in the Destination List but who asked; and if that did not come,
+ * the way back, for a repetition that does not ask for it. */
+START_TEST (answer_goes_straight_once_and_then_the_way_back)
+{
+  const PlNodeId *alice = pl_identity_node_id (peer[0].identity);
+  g_auto (PlForwardingHeader) header = { 0 };
+  gsize header_len = 0;
+
+  peer[1].straight = TRUE;
+  ask_direct (alice);
+  ck_assert_uint_eq (peer[1].sent->len, 0);
+  ck_assert_uint_eq (peer[1].direct->len, 1);
+  ck_assert_int_eq (pl_forwarding_peek (g_ptr_array_index (peer[1].direct, 0), &header, &header_len), PL_WIRE_OK);
+  ck_assert_uint_eq (header.destination_list->len, 1);
+  ck_assert (pl_node_id_equal (&pl_destination_list_get (header.destination_list, 0)->node_id, alice));
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (peer[1].direct->len, 1);
+  ck_assert_uint_eq (peer[1].requests, 1);
+  ck_assert_uint_eq (answers, 1);
+  ck_assert (last_answered);
+}
+END_TEST
+
+START_TEST (answer_goes_straight_only_to_who_signed_the_request)
+{
+  peer[1].straight = TRUE;
+  ask_direct (bob ());
+  ck_assert_uint_eq (peer[1].direct->len, 0);
+  ck_assert_uint_eq (answers, 1);
 }
 END_TEST
 
@@ -632,6 +695,8 @@ suite (void)
   tcase_add_test (c, request_is_sent_five_times_with_one_id_then_fails);
   tcase_add_test (c, request_without_a_way_goes_out_when_there_is_one);
   tcase_add_test (c, repeated_request_gets_the_same_answer_and_is_processed_once);
+  tcase_add_test (c, answer_goes_straight_once_and_then_the_way_back);
+  tcase_add_test (c, answer_goes_straight_only_to_who_signed_the_request);
   tcase_add_test (c, request_being_processed_is_not_processed_twice);
   tcase_add_test (c, answer_of_another_node_is_discarded);
   tcase_add_test (c, error_of_another_node_is_discarded);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/hex.h"
+#include "overlay/wire/direct.h"
 #include "overlay/wire/message.h"
 #include "tests/support/test.h"
 
@@ -99,6 +100,47 @@ START_TEST (header_copy_owns_its_lists)
   ck_assert_uint_eq (copy.via_list->len, 1);
   ck_assert_uint_eq (copy.options->len, 1);
   ck_assert_uint_eq (g_array_index (copy.options, PlForwardingOption, 0).type, 42);
+}
+END_TEST
+
+static gboolean
+finds (const guint8 *bytes, gsize len, PlDirectResponse *response)
+{
+  g_autoptr (GArray) options = g_array_new (FALSE, FALSE, sizeof (PlForwardingOption));
+  g_autoptr (GBytes) contents = g_bytes_new (bytes, len);
+  PlForwardingOption option = { .type = PL_OPTION_EXTENSIVE_ROUTING, .option = contents };
+
+  g_array_append_val (options, option);
+  return pl_direct_response_find (options, response);
+}
+
+START_TEST (direct_response_option_is_written_and_read_as_rfc_7263_has_it)
+{
+  g_autoptr (GInetAddress) inet = g_inet_address_new_from_string ("192.0.2.1");
+  PlDirectResponse response = { .transport = PL_LINK_TLS_TCP_FH_NO_ICE }, read;
+  static const guint8 expected[] = { 1, 4, 1, 6, 192, 0, 2, 1, 0x17, 0xc4, 18, 1, 16, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 0 };
+  gsize len = sizeof expected - 1;
+  g_autofree guint8 *relay = g_memdup2 (expected, len), *two = g_memdup2 (expected, sizeof expected);
+  PlForwardingOption option;
+
+  memset (response.node.b, 7, sizeof response.node.b);
+  pl_ip_address_port_set (&response.address, inet, 6084);
+  pl_direct_response_write (&option, &response);
+  ck_assert_uint_eq (option.type, 2);
+  ck_assert_uint_eq (option.flags, 8);
+  ck_assert_uint_eq (g_bytes_get_size (option.option), len);
+  ck_assert_mem_eq (g_bytes_get_data (option.option, NULL), expected, len);
+  pl_forwarding_option_clear (&option);
+  ck_assert (finds (expected, len, &read));
+  ck_assert (pl_node_id_equal (&read.node, &response.node));
+  ck_assert (pl_ip_address_port_equal (&read.address, &response.address));
+  ck_assert_uint_eq (read.transport, 4);
+  for (gsize cut = 0; cut < len; cut++)
+    ck_assert (!finds (expected, cut, &read));
+  relay[0] = 2; /* of RFC 7264 */
+  ck_assert (!finds (relay, len, &read));
+  two[10]++; /* something after the one destination */
+  ck_assert (!finds (two, sizeof expected, &read));
 }
 END_TEST
 
@@ -315,6 +357,7 @@ main (void)
   tcase_add_test (header, header_gets_a_via_entry_and_the_rest_stays_untouched);
   tcase_add_test (header, header_loses_its_first_destination);
   tcase_add_test (header, header_copy_owns_its_lists);
+  tcase_add_test (header, direct_response_option_is_written_and_read_as_rfc_7263_has_it);
   tcase_add_test (header, header_is_refused_for_each_wrong_field_by_name);
   tcase_add_test (header, header_takes_a_resource_only_at_the_end_of_the_destinations);
   tcase_add_test (header, header_with_too_many_destinations_is_neither_read_nor_written);

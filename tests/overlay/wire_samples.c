@@ -10,6 +10,7 @@
 #include "base/hex.h"
 #include "overlay/wire/attach.h"
 #include "overlay/wire/body.h"
+#include "overlay/wire/direct.h"
 #include "overlay/wire/framing.h"
 #include "overlay/wire/routing.h"
 #include "overlay/wire/store.h"
@@ -63,6 +64,18 @@ print_frame (GBytes *message)
   puts (hex);
 }
 
+static void
+add_direct_response (PlForwardingHeader *header)
+{
+  g_autoptr (GInetAddress) inet = g_inet_address_new_from_string ("192.0.2.1");
+  PlDirectResponse response = { .transport = PL_LINK_TLS_TCP_FH_NO_ICE, .node = node (0xb0) };
+  PlForwardingOption option;
+
+  pl_ip_address_port_set (&response.address, inet, 6084);
+  pl_direct_response_write (&option, &response);
+  g_array_append_val (header->options, option);
+}
+
 /* Takes `body`'s content. */
 static void
 print_message (guint16 code, gpointer body)
@@ -82,6 +95,7 @@ print_message (guint16 code, gpointer body)
   header.ttl = 100;
   header.transaction_id = 0xf000000000000000u + code;
   g_array_append_val (header.via_list, destination);
+  add_direct_response (&header);
   g_array_append_val (header.destination_list, compact);
   g_array_append_val (header.destination_list, destination);
   signature.identity.type = PL_SIGNER_CERT_HASH;

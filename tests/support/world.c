@@ -47,6 +47,7 @@ struct PlWorld {
   gint64 started;      /* real time */
   gint64 promote_after;
   gboolean any_starts;
+  gboolean direct;
 };
 
 /* --- life cycle --- */
@@ -112,6 +113,7 @@ pl_world_new (const PlWorldOptions *options)
   if (g_getenv ("PL_TEST_LOG"))
     pl_log_set_level (atoi (g_getenv ("PL_TEST_LOG")));
   g_print ("# seed %" G_GUINT64_FORMAT ", %u nodes\n", seed, options->n);
+  world->direct = options->direct;
   world->promote_after = options->promote_after ? options->promote_after : PROMOTE_AFTER;
   world->any_starts = options->any_starts;
   world->started = g_get_monotonic_time ();
@@ -302,9 +304,11 @@ pl_world_start (PlWorld *world, guint i, PlRole role)
   PlNodeOptions options = { .role = role, .promote_after = world->promote_after, .may_start_ring = i == 0 || world->any_starts,
                             .cached = (const char *const *) member->cached, .find_turn = TRUE, .turn = member->turn };
   PlDocument *document = world->document ? world->document : pl_test_pki_document (world->pki);
+  g_autofree char *direct = world->direct && member->host ? g_strdup_printf ("%s:%u", member->host, PORT) : NULL;
   g_autoptr (GError) error = NULL;
   PlTransport *transport;
 
+  options.direct_response = direct;
   ck_assert_ptr_null (member->node);
   pl_vnet_revive (world->net, pl_world_id (world, i));
   member->trust = pl_document_trust_new (document, member->env, &error);

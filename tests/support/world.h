@@ -19,6 +19,7 @@ typedef struct {
   guint n_boot;     /* how many listen and are listed as bootstrap nodes, at least 1 */
   const char *dir;  /* stores on disk here, NULL: in memory */
   gboolean listen_all;  /* those that are not listed listen too, and remember peers over a restart */
+  gboolean direct;  /* with listen_all: they ask for direct responses and answer so (RFC 7263) */
   guint places;     /* of each registration; 0 as 1: no copies */
   gboolean any_starts;  /* every node may start the ring, not only the first */
   gint64 promote_after; /* role auto; 0: 10 s */
