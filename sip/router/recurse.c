@@ -52,6 +52,11 @@ on_resolved (gpointer user, PlResolveResult result, const PlResolved *nodes, gsi
   guint before = request->branches->len;
 
   request->resolving = NULL;
+  if (request->answered)
+    {
+      pl_request_check (request); /* somebody else took the call meanwhile */
+      return;
+    }
   for (gsize i = 0; result == PL_RESOLVE_FOUND && i < n && request->branches->len < PL_TARGETS_MAX; i++)
     {
       PlBranch *branch = pl_request_add_far (request, &nodes[i]);

@@ -245,6 +245,29 @@ START_TEST (best_of_several_answers_is_passed_on)
 }
 END_TEST
 
+START_TEST (call_that_is_taken_is_not_sent_on)
+{
+  PlFakeDaemon *carol;
+  Scene s;
+
+  scene_start (&s, "", NULL, "");
+  carol = pl_fake_daemon_new (s.w.net, "carol@example.com", "ddddddddddddddddddddddddddddddd4");
+  scene_call (&s, NULL);
+  expect_message (s.first, "INVITE");
+  expect_message (s.away, "INVITE");
+  pl_fake_net_set_delays (s.w.net, 100 * PL_USEC_PER_MSEC, 1000, 1000);
+  pl_phone_set_script (s.first, &(PlPhoneScript){ .contact = "sip:carol@example.com" });
+  ck_assert (pl_phone_answer (s.first, s.call, 302, NULL, NULL));
+  expect_message (s.first, "ACK");
+  pl_phone_idle (s.alice, 20);
+  ck_assert (pl_phone_answer (s.away, s.call, 200, NULL, s.answer));
+  expect_message (s.alice, "200 INVITE");
+  pl_phone_idle (s.alice, 150);
+  ck_assert_ptr_null (pl_fake_daemon_got (carol, 0));
+  scene_stop (&s);
+}
+END_TEST
+
 START_TEST (phones_are_told_why_they_stop_ringing) /* RFC 3326 */
 {
   Scene s;
@@ -321,6 +344,7 @@ main (void)
   tcase_add_loop_test (tcase, caller_who_wants_video_gets_the_device_that_has_it, 0, 2);
   tcase_add_loop_test (tcase, caller_who_wants_no_device_like_that_hears_480, 0, 2);
   tcase_add_loop_test (tcase, best_of_several_answers_is_passed_on, 0, G_N_ELEMENTS (answers));
+  tcase_add_test (tcase, call_that_is_taken_is_not_sent_on);
   tcase_add_test (tcase, phones_are_told_why_they_stop_ringing);
   tcase_add_test (tcase, caller_who_gives_up_says_why_in_its_own_words);
   tcase_add_test (tcase, request_that_comes_twice_by_two_ways_is_merged);

@@ -218,6 +218,7 @@ def flat(tap, folder, builddir):
             since = call(alice, bob)
         with tap.check('flat: BYE from the caller ends both'):
             hang_up(alice, bob, since)
+        redirected(tap, w, alice, bob)
         for victim in (alice, bob):
             survives_crash(tap, alice, bob, victim)
         for victim in (alice, bob):
@@ -231,6 +232,18 @@ def flat(tap, folder, builddir):
         w.stop_captures()
         judge_outside(tap, (alice, bob), tones(alice, bob))
         judge_links(tap, w)
+
+
+def redirected(tap, w, alice, bob):
+    with tap.check('alice dials gina, who redirects to bob: they talk, and `peerline calls` says where it went'):
+        gina = another_person(w, 'gina', 37)
+        gina.daemon.cli('redirect', gina.aor, bob.aor)
+        wait_until('alice\'s look-up of gina leads to bob',
+                   lambda: (alice.daemon.ask('lookup', gina.aor) or {}).get('redirects') == [bob.aor], 20)
+        since = call(alice, bob, 1.0, dialled=gina.aor)
+        newest, _ = call_phases(alice, gina)
+        assert newest['redirected'] == bob.aor and newest['state'] == 'established', newest
+        hang_up(bob, alice, since)
 
 
 def survives_crash(tap, alice, bob, victim):
