@@ -28,17 +28,23 @@ is_private (guint32 address)
          || address >> 22 == (0x64400000 >> 22);
 }
 
+/* Is this where a NAT or a relay of the sender is reached, and none of its own addresses? */
 static gboolean
-is_host_at (const PlSdpPart *part, const char *address)
+is_beyond (const PlSdpPart *part, const char *reached)
 {
+  gboolean beyond = FALSE;
+
   for (guint i = 0; i < part->candidates->len; i++)
     {
       const PlSdpCandidate *candidate = part->candidates->pdata[i];
 
-      if (candidate->valid && candidate->rank == 0 && g_str_equal (candidate->address, address))
-        return TRUE;
+      if (!candidate->valid || g_strcmp0 (candidate->address, reached) != 0)
+        continue;
+      if (candidate->rank == 0)
+        return FALSE;
+      beyond = TRUE;
     }
-  return FALSE;
+  return beyond;
 }
 
 /* A host candidate of a network that is not ours: the one nobody but its neighbours reach. */
@@ -91,7 +97,7 @@ pl_sdp_leave_out (const char *body, gsize len, const char *reached, gsize *out_l
   if (!sdp)
     return NULL;
   for (guint i = 0; i < sdp->media->len; i++)
-    if (read_ip4 (reached, &address) && !is_host_at (sdp->media->pdata[i], reached))
+    if (read_ip4 (reached, &address) && is_beyond (sdp->media->pdata[i], reached))
       prune_part (edits, sdp, sdp->media->pdata[i], address);
   return pl_sdp_edits_write (edits, out_len);
 }

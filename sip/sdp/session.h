@@ -39,9 +39,10 @@ char *pl_sdp_to_far (const char *body, gsize len, gsize *out_len, GError **error
 char *pl_sdp_to_phone (const char *body, gsize len, gsize *out_len, GError **error);
 /* From a link, toward the phone: without the candidates that cannot work, which some phones try
  * one by one for seconds. `reached`: the address at which our link reaches the sender's machine
- * (NULL: not known). ICE found it, so where it is none of the sender's own, no private address of
- * the sender is reached from here. What is of the same network as `reached`, what c= names, the
- * last IPv4 candidate of a component and whatever is not IPv4 stay. Caller frees. */
+ * (NULL: not known). ICE found it, so where it is that of a NAT or relay among the candidates and
+ * of no host, no private address of the sender is reached from here, and another way is. What is
+ * of the same network as `reached`, what c= names, the last IPv4 candidate of a component and
+ * whatever is not IPv4 stay. Caller frees. */
 char *pl_sdp_leave_out (const char *body, gsize len, const char *reached, gsize *out_len, GError **error);
 /* Does the answer keep what the offer promised, m-section by m-section? An active section
  * must have what the offered one has (ICE and DTLS-SRTP, or ICE and ZRTP); one offered on hold

@@ -18,12 +18,13 @@ typedef struct { const char *why, *reached, *in, *out; } Case; /* out NULL: as i
 
 static const Case cases[] = {
   { "behind another NAT", "203.0.113.9", HEAD M HOST NAT, HEAD M NAT },
-  { "behind a NAT with another address for each", "203.0.113.77", HEAD M HOST NAT, HEAD M NAT },
+  { "behind a NAT with another address for each: who knows", "203.0.113.77", HEAD M HOST NAT, NULL },
   { "every private range", "203.0.113.9", HEAD M CAND (1, "172.31.0.1", 1, "host") CAND (1, "192.168.1.2", 1, "host") CAND (1, "100.64.0.1", 1, "host") CAND (1, "169.254.1.1", 1, "host") HOST NAT, HEAD M NAT },
   { "beside the private ranges", "203.0.113.9", HEAD M CAND (1, "172.32.0.1", 1, "host") CAND (1, "192.169.1.2", 1, "host") CAND (1, "100.128.0.1", 1, "host") CAND (1, "11.0.0.1", 1, "host") NAT, NULL },
   { "a common network: the link goes to the host", "10.1.0.2", HEAD M HOST NAT, NULL },
   { "a VPN", "10.8.0.2", HEAD M CAND (1, "10.8.0.2", 6000, "host") HOST NAT, NULL },
-  { "a common network behind the first NAT", "192.168.7.2", HEAD M CAND (1, "192.168.7.9", 6000, "host") CAND (1, "10.1.0.2", 6000, "host") NAT, HEAD M CAND (1, "192.168.7.9", 6000, "host") NAT },
+  { "a common network behind the first NAT", "192.168.7.2", HEAD M CAND (1, "192.168.7.9", 6000, "host") CAND (1, "10.1.0.2", 6000, "host") CAND (1, "192.168.7.2", 6000, "srflx"),
+    HEAD M CAND (1, "192.168.7.9", 6000, "host") CAND (1, "192.168.7.2", 6000, "srflx") },
   { "not known", NULL, HEAD M HOST NAT, NULL },
   { "not an address", "-", HEAD M HOST NAT, NULL },
   { "the link is of another family", "2001:db8::2", HEAD M HOST NAT, NULL },
@@ -35,7 +36,7 @@ static const Case cases[] = {
   { "TCP is no other way", "203.0.113.9", HEAD M HOST "a=candidate:1 1 TCP 9 203.0.113.9 9 typ srflx\r\n", NULL },
   { "what c= names stays", "203.0.113.9", HEAD "m=audio 6000 X 0\r\nc=IN IP4 10.1.0.2\r\n" HOST CAND (1, "10.2.0.2", 1, "host") NAT, HEAD "m=audio 6000 X 0\r\nc=IN IP4 10.1.0.2\r\n" HOST NAT },
   { "what the session's c= names stays", "203.0.113.9", HEAD "c=IN IP4 10.1.0.2\r\nm=audio 6000 X 0\r\n" HOST NAT, NULL },
-  { "a relay is a way", "203.0.113.9", HEAD M CAND (1, "10.1.0.2", 6000, "host") CAND (1, "198.51.100.1", 7000, "relay"), HEAD M CAND (1, "198.51.100.1", 7000, "relay") },
+  { "a relay is a way", "198.51.100.1", HEAD M CAND (1, "10.1.0.2", 6000, "host") CAND (1, "198.51.100.1", 7000, "relay"), HEAD M CAND (1, "198.51.100.1", 7000, "relay") },
   { "each section by itself", "203.0.113.9", HEAD M HOST NAT M HOST, HEAD M NAT M HOST },
   { "no candidates", "203.0.113.9", HEAD M, NULL },
   { "one that cannot be read", "203.0.113.9", HEAD M "a=candidate:1 1 UDP\r\n" HOST NAT, HEAD M "a=candidate:1 1 UDP\r\n" NAT },
@@ -94,8 +95,10 @@ START_TEST (phones_behind_nats_keep_their_default)
       g_autoptr (GBytes) bytes = pl_test_data (file);
       const char *text = g_bytes_get_data (bytes, NULL), *body = g_strstr_len (text, g_bytes_get_size (bytes), "\r\n\r\n") + 4;
       gsize len, size = text + g_bytes_get_size (bytes) - body;
-      g_autofree char *out = pl_sdp_leave_out (body, size, "198.51.100.99", &len, NULL);
       g_autofree char *before = g_strndup (body, size);
+      const char *nat = strstr (before, "\nc=IN IP4 198.51.100.") + strlen ("\nc=IN IP4 ");
+      g_autofree char *reached = g_strndup (nat, strcspn (nat, "\r\n"));
+      g_autofree char *out = pl_sdp_leave_out (body, size, reached, &len, NULL);
 
       ck_assert_msg (strstr (before, " typ host") && !strstr (out, " typ host"), "%s: %s", kinds[i], out);
       ck_assert_ptr_nonnull (strstr (out, " typ srflx"));

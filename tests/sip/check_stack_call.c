@@ -301,6 +301,7 @@ END_TEST
 /* --- candidates that cannot work --- */
 
 #define PRIVATE "a=candidate:2 1 UDP 9 10.7.7.7 5000 typ host\r\n"
+#define NAT "a=candidate:3 1 UDP 8 203.0.113.5 5000 typ srflx raddr 10.7.7.7 rport 5000\r\n"
 
 static const struct { const char *path; gboolean kept; } paths[] = {
   { "udp 10.9.9.9:40000 203.0.113.5:6084", FALSE }, /* ICE found the NAT, not the host */
@@ -317,8 +318,8 @@ START_TEST (phones_see_no_candidate_that_cannot_work)
   Pair p;
 
   pair_start (&p, FALSE);
-  offer = g_strconcat (p.offer, PRIVATE, NULL);
-  answer = g_strconcat (p.answer, PRIVATE, NULL);
+  offer = g_strconcat (p.offer, PRIVATE NAT, NULL);
+  answer = g_strconcat (p.answer, PRIVATE NAT, NULL);
   pl_fake_net_set_path (p.w.net, paths[_i].path);
   pl_phone_set_script (p.bob, &(PlPhoneScript){ .ring = 180, .answer = 200, .sdp = answer });
   pl_phone_invite (p.alice, BOB, offer);
