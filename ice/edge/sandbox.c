@@ -23,6 +23,8 @@ static const int allowed[] = {
   SCMP_SYS (recvmmsg), SCMP_SYS (recvmsg), SCMP_SYS (restart_syscall), SCMP_SYS (rt_sigprocmask),
   SCMP_SYS (rt_sigreturn), SCMP_SYS (sched_yield), SCMP_SYS (sendmmsg), SCMP_SYS (sendmsg), SCMP_SYS (sendto),
   SCMP_SYS (setsockopt), SCMP_SYS (shutdown), SCMP_SYS (tgkill), SCMP_SYS (write), SCMP_SYS (writev),
+  /* GLib's thread may first run only now, and glibc aborts when it may not say so */
+  SCMP_SYS (rseq), SCMP_SYS (set_robust_list),
 };
 static const int deadly[] = { SCMP_SYS (execve), SCMP_SYS (execveat), SCMP_SYS (ptrace), SCMP_SYS (process_vm_writev) };
 
@@ -125,6 +127,8 @@ pl_edge_sandbox_leak (void)
     return "signal a process";
   if (syscall (SYS_clone, 0x11 /* SIGCHLD */, NULL, NULL, NULL, 0) >= 0 || errno != EPERM)
     return "start a process";
+  if (syscall (SYS_rseq, NULL, 0, 0, 0) == 0 || errno == EPERM || (syscall (SYS_set_robust_list, NULL, 0) != 0 && errno == EPERM))
+    return "not let a thread begin";
   if (syscall (SYS_mmap, NULL, 4096, 7, 0x22, -1, 0) != -1 || errno != EPERM)
     return "make code";
   return NULL;
