@@ -104,6 +104,8 @@ dup_measured (const PlSimResult *result)
   GArray *lines = g_array_new (FALSE, FALSE, sizeof (Line));
 
   add (lines, "memory_per_peer", "memory of each peer, bytes", COUNT, result->memory_per_peer);
+  add (lines, "memory_per_peer_before", "  when look-ups began", COUNT, result->memory_before);
+  add (lines, "memory_per_peer_halfway", "  halfway between", COUNT, result->memory_halfway);
   add (lines, "wall_seconds", "real time, s", FIXED1, result->wall_seconds);
   add (lines, "cpu_seconds", "time of the processor, s", FIXED1, result->cpu_seconds);
   add (lines, "events_per_s", "events a second of real time", COUNT, result->events_per_s);

@@ -23,6 +23,7 @@ typedef struct {
   void (*progress) (double share, const char *what);
   gint64 healed;               /* when the partition ended, 0: not (yet) */
   guint steps;
+  gsize memory;                /* in use before it began */
 } Run;
 
 /* --- samples --- */
@@ -236,12 +237,23 @@ count_links (Run *run)
   result->links_other /= MAX (peers, 1);
 }
 
+/* Under AddressSanitizer its own allocator counts. */
+extern gsize __sanitizer_get_current_allocated_bytes (void) __attribute__ ((weak));
+
 static gsize
 memory_in_use (void)
 {
   struct mallinfo2 info = mallinfo2 ();
 
+  if (__sanitizer_get_current_allocated_bytes)
+    return __sanitizer_get_current_allocated_bytes ();
   return info.uordblks + info.hblkhd;
+}
+
+static double
+memory_per_peer (Run *run)
+{
+  return (double) (memory_in_use () - run->memory) / MAX (pl_swarm_alive (run->swarm), 1);
 }
 
 static void
@@ -271,9 +283,12 @@ run_all (Run *run)
   run_for (run, options->settle, "settling");
   pl_load_count_traffic (run->load);
   pl_swarm_churn (run->swarm);
+  run->result->memory_before = memory_per_peer (run);
   pl_load_start (run->load, options->lookups, options->duration * PL_USEC_PER_SEC);
   rest = run_events (run, env);
-  run_for (run, rest, "looking up");
+  run_for (run, rest / 2, "looking up");
+  run->result->memory_halfway = memory_per_peer (run);
+  run_for (run, rest / 2, "looking up");
   measure_traffic (run);
   count_links (run);
   if (rest != options->duration)
@@ -290,12 +305,11 @@ PlSimResult *
 pl_sim_run (const PlSimOptions *options, void (*progress) (double share, const char *what))
 {
   gint64 started = g_get_monotonic_time (), cpu = pl_sim_cpu_time ();
-  gsize before = memory_in_use ();
   PlSimResult *result = result_new ();
   g_autoptr (GError) error = NULL;
   g_autoptr (PlSwarm) swarm = NULL;
   g_autoptr (PlLoad) load = NULL;
-  Run run = { options, result, NULL, NULL, progress, 0, 0 };
+  Run run = { options, result, NULL, NULL, progress, 0, 0, memory_in_use () };
 
   swarm = pl_swarm_new (options, result, &error);
   if (!swarm)
@@ -306,7 +320,7 @@ pl_sim_run (const PlSimOptions *options, void (*progress) (double share, const c
   pl_sim_stub_start (options->stub, charge, swarm);
   run_all (&run);
   result->alive = pl_swarm_alive (swarm);
-  result->memory_per_peer = (double) (memory_in_use () - before) / MAX (result->alive, 1);
+  result->memory_per_peer = memory_per_peer (&run);
   result->wall_seconds = (double) (g_get_monotonic_time () - started) / PL_USEC_PER_SEC;
   result->cpu_seconds = (double) (pl_sim_cpu_time () - cpu) / PL_USEC_PER_SEC;
   result->events_per_s = pl_universe_events (pl_swarm_universe (swarm)) / MAX (result->wall_seconds, 1e-6);

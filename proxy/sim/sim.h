@@ -60,7 +60,8 @@ typedef struct {
   double healed_seconds;        /* from the end of a partition until one ring; below 0: never */
   guint owners, owners_found;   /* look-ups of every owner at the end */
   GArray *ring;                 /* double, 0..1: places of the peers alive at the end */
-  double memory_per_peer, wall_seconds, cpu_seconds, events_per_s; /* of real time */
+  double memory_per_peer, memory_before, memory_halfway; /* at the end, when look-ups begin, and between */
+  double wall_seconds, cpu_seconds, events_per_s; /* of real time */
 } PlSimResult;
 
 PlSimResult *pl_sim_run (const PlSimOptions *options, void (*progress) (double share, const char *what));
