@@ -101,6 +101,19 @@ START_TEST (links_that_nobody_needs_end)
 }
 END_TEST
 
+/* Those that join at the same place wait for the data of one peer; each was given all of it. */
+START_TEST (a_crowd_that_comes_at_once_gets_a_ring)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (JsonObject) object = simulate ("--peers 60 --join-rate 40 --lookups 5 --settle 1 --duration 5 --stub-signatures --json", &text);
+
+  ck_assert_int_eq (json_object_get_int_member (object, "joined"), 60);
+  ck_assert_double_le (json_object_get_double_member (object, "join_seconds_p95"), 8);
+  ck_assert_double_le (json_object_get_double_member (object, "stable_seconds"), 30);
+  ck_assert_double_ge (json_object_get_double_member (object, "stable_seconds"), 0);
+}
+END_TEST
+
 START_TEST (same_seed_gives_the_same_result)
 {
   static const char *const options[] = {
@@ -203,6 +216,7 @@ main (void)
   tcase_add_test (tcase, json_has_every_key);
   tcase_add_test (tcase, traffic_is_told_by_kind_of_message);
   tcase_add_test (tcase, links_that_nobody_needs_end);
+  tcase_add_test (tcase, a_crowd_that_comes_at_once_gets_a_ring);
   tcase_add_test (tcase, same_seed_gives_the_same_result);
   tcase_add_test (tcase, those_that_come_instead_are_found);
   tcase_add_test (tcase, whoever_becomes_responsible_has_the_records);

@@ -73,6 +73,16 @@ is_wanted (PlChord *chord, const PlNodeId *id)
   return pl_ring_wants (chord->ring, id, PL_CHORD_CLIENT_LINKS, 0);
 }
 
+/* Others came to stand nearer. */
+static gboolean
+is_useless (gpointer key, gpointer value, gpointer user_data)
+{
+  PlChord *chord = user_data;
+  gint64 now = pl_env_now (chord->config.env);
+
+  return is_old (key, value, &now) && !is_wanted (chord, key);
+}
+
 /* One peer that lies must not keep us from those that others name. */
 static gboolean
 from_has_room (PlChord *chord, const PlNodeId *from, gboolean busy, guint max)
@@ -306,6 +316,7 @@ pl_chord_candidates_run (PlChord *chord)
     attempt_start (chord, candidate);
   if (wake != G_MAXINT64)
     pl_env_arm (chord->config.env, &chord->candidate_timer, wake, on_candidate_timer, chord);
+  g_hash_table_foreach_remove (chord->candidates, is_useless, chord);
 }
 
 guint

@@ -20,7 +20,8 @@ G_BEGIN_DECLS
 #define PL_CHORD_HOLD_DOWN (30 * PL_USEC_PER_SEC) /* before new replicas after a failure (10.7.1) */
 #define PL_CHORD_ASK_MAX (20 * PL_USEC_PER_SEC) /* a ping is over by then */
 #define PL_CHORD_ALIVE (200 * PL_USEC_PER_SEC) /* heard since then: a link that pulse.c keeps asked */
-#define PL_CHORD_COPIES_MAX 8        /* Stores under way at a time */
+#define PL_CHORD_COPIES_MAX 8        /* Stores under way at a time, */
+#define PL_CHORD_TRANSFERS_MAX 32    /* and when joining nodes wait for some of them */
 
 /* A directly connected node. */
 typedef struct {
@@ -71,7 +72,7 @@ typedef struct PlChord {
 
   /* replica.c */
   GHashTable *copies;       /* PlNodeId, the place -> Copies */
-  GQueue *jobs, *running;
+  GQueue *urgent, *jobs, *running; /* urgent: a node waits for them to join */
   PlTimer *sync_timer, *give_timer;
   gint64 sync_at;
   gint64 ring_changed;      /* when the neighbours last changed */

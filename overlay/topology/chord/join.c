@@ -17,7 +17,7 @@
 #define JOIN_SETTLE (20 * PL_USEC_PER_MSEC)
 #define JOIN_UPDATE_WAIT (2 * PL_USEC_PER_SEC)   /* for Updates of those attached to */
 #define JOIN_TIME_MAX (15 * PL_USEC_PER_SEC)     /* from Join to the Update that names us */
-#define JOIN_RETRY (2 * PL_USEC_PER_SEC)
+#define JOIN_RETRY (500 * PL_USEC_PER_MSEC)
 #define JOIN_RETRY_AUTO (60 * PL_USEC_PER_SEC)   /* some neighbour can't be reached: stay client */
 
 void
@@ -144,6 +144,8 @@ join_failed (gpointer data)
   pl_chord_join_check (chord);
 }
 
+static void join_now (gpointer data);
+
 static void
 on_join_answer (gpointer data, guint16 error_code, const PlNodeId *signer, GBytes *body)
 {
@@ -151,10 +153,10 @@ on_join_answer (gpointer data, guint16 error_code, const PlNodeId *signer, GByte
 
   if (error_code == 0 || chord->state != PL_TOPOLOGY_JOINING)
     return;
-  /* Not the right peer, or no answer: our neighbours need another look. */
+  /* Not the right peer, or no answer: our neighbours need another look. He told us who they are. */
   pl_chord_enter (chord, PL_TOPOLOGY_CLIENT);
   pl_chord_candidates_run (chord);
-  pl_env_arm (chord->config.env, &chord->join_timer, JOIN_RETRY, join_failed, chord);
+  pl_env_arm (chord->config.env, &chord->join_timer, JOIN_RETRY, join_now, chord);
 }
 
 static gboolean

@@ -60,6 +60,7 @@ pl_chord_replicas_init (PlChord *chord)
 {
   chord->copies = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, g_free);
   chord->jobs = g_queue_new ();
+  chord->urgent = g_queue_new ();
   chord->running = g_queue_new ();
 }
 
@@ -70,13 +71,15 @@ pl_chord_replicas_free (PlChord *chord)
 
   pl_timer_clear (&chord->sync_timer);
   pl_timer_clear (&chord->give_timer);
-  while ((job = g_queue_pop_head (chord->jobs)) || (job = g_queue_pop_head (chord->running)))
+  while ((job = g_queue_pop_head (chord->jobs)) || (job = g_queue_pop_head (chord->urgent))
+         || (job = g_queue_pop_head (chord->running)))
     {
       if (job->transfer && --job->transfer->pending == 0)
         g_free (job->transfer);
       job_free (job);
     }
   g_queue_free (chord->jobs);
+  g_queue_free (chord->urgent);
   g_queue_free (chord->running);
   g_hash_table_unref (chord->copies);
 }
@@ -91,7 +94,7 @@ pl_chord_replicas_forget (PlChord *chord)
 guint
 pl_chord_replicas_pending (PlChord *chord)
 {
-  return g_queue_get_length (chord->running) + g_queue_get_length (chord->jobs);
+  return g_queue_get_length (chord->running) + g_queue_get_length (chord->urgent) + g_queue_get_length (chord->jobs);
 }
 
 static Copies *
@@ -200,14 +203,25 @@ job_step (PlChord *chord, Job *job)
   chord->host.request (chord->user, &request, on_copy_stored, job, NULL);
 }
 
+static Job *
+next_job (PlChord *chord)
+{
+  guint running = g_queue_get_length (chord->running);
+  Job *job = running < PL_CHORD_TRANSFERS_MAX ? g_queue_pop_head (chord->urgent) : NULL;
+
+  if (!job && running < PL_CHORD_COPIES_MAX)
+    job = g_queue_pop_head (chord->jobs);
+  return job;
+}
+
 static void
 jobs_run (PlChord *chord)
 {
-  while (g_queue_get_length (chord->running) < PL_CHORD_COPIES_MAX && !g_queue_is_empty (chord->jobs))
-    {
-      Job *job = g_queue_pop_head (chord->jobs);
-      gsize max = MIN (TRANSFER_BYTES, chord->config.document->max_message_size / 2);
+  gsize max = MIN (TRANSFER_BYTES, chord->config.document->max_message_size / 2);
+  Job *job;
 
+  while ((job = next_job (chord)))
+    {
       g_queue_push_tail (chord->running, job);
       job->requests = pl_store_dup_transfers (chord->config.store, &job->resource, job->replica_number, max);
       if (job->requests && job->requests->len > 0)
@@ -218,19 +232,28 @@ jobs_run (PlChord *chord)
 }
 
 static Job *
-job_add (PlChord *chord, const PlResourceId *resource, const PlTopologyTarget *target, guint8 replica_number)
+job_queue (GQueue *queue, PlChord *chord, const PlResourceId *resource, const PlTopologyTarget *target)
 {
   Job *job;
 
-  if (g_queue_get_length (chord->jobs) >= JOBS_MAX)
+  if (g_queue_get_length (queue) >= JOBS_MAX)
     return NULL;
   job = g_new0 (Job, 1);
   job->chord = chord;
   job->resource = *resource;
   job->target = *target;
-  job->replica_number = replica_number;
-  g_queue_push_tail (chord->jobs, job);
+  job->replica_number = 1;
+  g_queue_push_tail (queue, job);
   return job;
+}
+
+static void
+job_add (PlChord *chord, const PlResourceId *resource, const PlTopologyTarget *target, guint8 replica_number)
+{
+  Job *job = job_queue (chord->jobs, chord, resource, target);
+
+  if (job)
+    job->replica_number = replica_number;
 }
 
 static void
@@ -249,6 +272,15 @@ copy_ours (PlChord *chord, const PlResourceId *resource, Copies *copies)
     }
 }
 
+/* Who joined was given what is his. */
+static gboolean
+owner_has_it (PlChord *chord, const Copies *copies)
+{
+  const PlNodeId *owner = pl_ring_first_from (chord->ring, &copies->place);
+
+  return owner && has_holder (copies, owner);
+}
+
 static void
 sync_one (PlChord *chord, const PlResourceId *resource)
 {
@@ -261,6 +293,8 @@ sync_one (PlChord *chord, const PlResourceId *resource)
   copies = copies_of (chord, &target.id);
   if (pl_ring_owns (chord->ring, &target.id))
     copy_ours (chord, resource, copies);
+  else if (copies->owned && owner_has_it (chord, copies))
+    copies->owned = FALSE;
   else if (copies->owned)
     job_add (chord, resource, &target, 1);
   else if (!pl_ring_keeps (chord->ring, &target.id) && now - chord->ring_changed > DROP_AFTER)
@@ -398,7 +432,20 @@ is_for (GQueue *jobs, const PlNodeId *node, gint64 since)
 gboolean
 pl_chord_replicas_transferring (PlChord *chord, const PlNodeId *node, gint64 since)
 {
-  return is_for (chord->running, node, since) || is_for (chord->jobs, node, since);
+  return is_for (chord->running, node, since) || is_for (chord->urgent, node, since);
+}
+
+/* Whoever joins between `after` and `node` and is given its data already: that is not `node`'s. */
+static void
+skip_joining (GQueue *jobs, PlNodeId *after, const PlNodeId *node)
+{
+  for (GList *l = jobs->head; l; l = l->next)
+    {
+      const Transfer *transfer = ((Job *) l->data)->transfer;
+
+      if (transfer && !pl_node_id_equal (&transfer->node, node) && pl_node_id_between (&transfer->node, after, node))
+        *after = transfer->node;
+    }
 }
 
 void
@@ -408,7 +455,10 @@ pl_chord_replicas_transfer (PlChord *chord, const PlNodeId *node, const PlNodeId
   g_autoptr (GArray) held = pl_store_dup_resources (chord->config.store);
   Transfer *transfer = g_new0 (Transfer, 1);
   PlTopologyTarget target = { .id = *node };
+  PlNodeId from = *after;
 
+  skip_joining (chord->running, &from, node);
+  skip_joining (chord->urgent, &from, node);
   transfer->node = *node;
   transfer->began = pl_env_now (chord->config.env);
   transfer->done = done;
@@ -419,9 +469,9 @@ pl_chord_replicas_transfer (PlChord *chord, const PlNodeId *node, const PlNodeId
       PlNodeId place;
       Job *job;
 
-      if (!pl_resource_id_to_node_id (resource, &place) || !pl_node_id_between (&place, after, node))
+      if (!pl_resource_id_to_node_id (resource, &place) || !pl_node_id_between (&place, &from, node))
         continue;
-      if ((job = job_add (chord, resource, &target, 1)))
+      if ((job = job_queue (chord->urgent, chord, resource, &target)))
         {
           job->transfer = transfer;
           transfer->pending++;
