@@ -4,10 +4,10 @@
 #include "overlay/link/carrier.h"
 
 struct PlCarrier {
-  PlCarrierFuncs funcs;
+  const PlCarrierFuncs *funcs;
   gpointer impl;
   PlCarrierInfo info;
-  PlCarrierHandlers handlers;
+  const PlCarrierHandlers *handlers; /* NULL: none */
   gpointer user;
   gboolean over;   /* closed by us or lost */
   guint refs;      /* the owner's, and one for each delivery under way */
@@ -26,10 +26,10 @@ pl_carrier_new (const PlCarrierFuncs *funcs, gpointer impl, const PlCarrierInfo 
   PlCarrier *carrier = g_new0 (PlCarrier, 1);
 
   carrier->refs = 1;
-  carrier->funcs = *funcs;
+  carrier->funcs = funcs;
   carrier->impl = impl;
   carrier->info = *info;
-  carrier->info.description = g_strdup (info->description ? info->description : "");
+  carrier->info.description = g_ref_string_new_intern (info->description ? info->description : "");
   if (info->cert)
     pl_cert_ref (info->cert);
   return carrier;
@@ -41,9 +41,9 @@ pl_carrier_free (PlCarrier *carrier)
   if (!carrier)
     return;
   pl_carrier_close (carrier);
-  carrier->funcs.free (carrier->impl);
+  carrier->funcs->free (carrier->impl);
   g_clear_pointer (&carrier->info.cert, pl_cert_unref);
-  g_clear_pointer (&carrier->info.description, g_free);
+  g_clear_pointer (&carrier->info.description, g_ref_string_release);
   carrier_unref (carrier);
 }
 
@@ -56,7 +56,7 @@ pl_carrier_info (const PlCarrier *carrier)
 void
 pl_carrier_set_handlers (PlCarrier *carrier, const PlCarrierHandlers *handlers, gpointer user)
 {
-  carrier->handlers = handlers ? *handlers : (PlCarrierHandlers){ NULL, NULL };
+  carrier->handlers = handlers;
   carrier->user = user;
 }
 
@@ -65,7 +65,7 @@ pl_carrier_send (PlCarrier *carrier, const guint8 *data, gsize len)
 {
   if (carrier->over || len == 0 || len > carrier->info.max_record)
     return FALSE;
-  return carrier->funcs.send (carrier->impl, data, len);
+  return carrier->funcs->send (carrier->impl, data, len);
 }
 
 void
@@ -74,7 +74,7 @@ pl_carrier_close (PlCarrier *carrier)
   if (carrier->over)
     return;
   carrier->over = TRUE;
-  carrier->funcs.close (carrier->impl);
+  carrier->funcs->close (carrier->impl);
 }
 
 gboolean
@@ -84,10 +84,10 @@ pl_carrier_deliver (PlCarrier *carrier, const guint8 *data, gsize len)
 
   if (carrier->over)
     return FALSE;
-  if (!carrier->handlers.record)
+  if (!carrier->handlers)
     return TRUE;
   carrier->refs++;
-  carrier->handlers.record (carrier->user, data, len);
+  carrier->handlers->record (carrier->user, data, len);
   over = carrier->over;
   carrier_unref (carrier);
   return !over;
@@ -96,8 +96,8 @@ pl_carrier_deliver (PlCarrier *carrier, const guint8 *data, gsize len)
 void
 pl_carrier_set_description (PlCarrier *carrier, const char *description)
 {
-  g_free (carrier->info.description);
-  carrier->info.description = g_strdup (description);
+  g_ref_string_release (carrier->info.description);
+  carrier->info.description = g_ref_string_new_intern (description);
 }
 
 void
@@ -106,6 +106,6 @@ pl_carrier_lost (PlCarrier *carrier, const GError *error)
   if (carrier->over)
     return;
   carrier->over = TRUE;
-  if (carrier->handlers.closed)
-    carrier->handlers.closed (carrier->user, error);
+  if (carrier->handlers)
+    carrier->handlers->closed (carrier->user, error);
 }

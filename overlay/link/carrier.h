@@ -39,13 +39,13 @@ typedef struct {
   gboolean segments;    /* both sides of an AppAttach said pl-sip-seg (doc/PROTOCOL) */
 } PlCarrierInfo;
 
-/* Takes `impl`; `info` and what it points to are copied or referenced. `info->cert` may be NULL
+/* Takes `impl`; `funcs` outlives the carrier; `info` and what it points to are copied or referenced. `info->cert` may be NULL
  * in tests only. */
 PlCarrier *pl_carrier_new (const PlCarrierFuncs *funcs, gpointer impl, const PlCarrierInfo *info);
 /* Closes first. May be called from its own handlers. */
 void pl_carrier_free (PlCarrier *carrier);
 const PlCarrierInfo *pl_carrier_info (const PlCarrier *carrier);
-/* NULL handlers: none. What arrives while there are none is dropped. */
+/* `handlers` has both and outlives the carrier; NULL: none. What arrives while there are none is dropped. */
 void pl_carrier_set_handlers (PlCarrier *carrier, const PlCarrierHandlers *handlers, gpointer user);
 gboolean pl_carrier_send (PlCarrier *carrier, const guint8 *data, gsize len);
 /* Nothing is sent or delivered any more; `closed` is not called. */

@@ -14,18 +14,17 @@ struct PlLink {
   PlEnv *env;
   PlCarrier *carrier;
   PlLinkOptions options;
-  PlLinkHandlers handlers;
+  const PlLinkHandlers *handlers;
   gpointer user;
   PlSender *sender;
-  gboolean is_stream;
   GByteArray *stream;          /* of a stream: bytes of a frame not yet whole, NULL when none */
   guint64 recent;              /* bit N: data frame `highest` - N was received */
   guint32 highest;
   guint32 last_sequence;       /* of the last data frame received */
   PlTimer *keepalive;
   gint64 since;
-  guint64 received, refused;
-  gboolean over;
+  guint32 received, refused;
+  guint is_stream : 1, over : 1;
   guint refs;                  /* ours, and one for each delivery under way */
 };
 
@@ -38,8 +37,7 @@ link_end (PlLink *link, const char *reason)
   pl_timer_clear (&link->keepalive);
   pl_carrier_close (link->carrier);
   pl_info ("link", "closed", "path", pl_link_description (link), "reason", reason, NULL);
-  if (link->handlers.closed)
-    link->handlers.closed (link->user, link, reason);
+  link->handlers->closed (link->user, link, reason);
 }
 
 static void on_keepalive (gpointer data);
@@ -148,8 +146,7 @@ deliver (PlLink *link, GBytes *message)
   gboolean over;
 
   link->refs++;
-  if (link->handlers.message)
-    link->handlers.message (link->user, link, g_bytes_get_data (message, NULL), g_bytes_get_size (message));
+  link->handlers->message (link->user, link, g_bytes_get_data (message, NULL), g_bytes_get_size (message));
   over = link->over;
   link_unref (link);
   return !over;
@@ -278,7 +275,7 @@ pl_link_new (PlEnv *env, PlCarrier *carrier, const PlLinkOptions *options, const
   link->env = env;
   link->carrier = carrier;
   link->options = *options;
-  link->handlers = *handlers;
+  link->handlers = handlers;
   link->user = user;
   link->since = pl_env_now (env);
   link->sender = pl_sender_new (env, &sender_funcs, link, info->reliable, info->rtt);

@@ -39,7 +39,7 @@ typedef struct {
   guint queued;            /* messages that wait */
 } PlLinkStats;
 
-/* Takes the carrier. */
+/* Takes the carrier; `handlers` has both and outlives the link. */
 PlLink *pl_link_new (PlEnv *env, PlCarrier *carrier, const PlLinkOptions *options,
                      const PlLinkHandlers *handlers, gpointer user);
 /* Closes the carrier; no handler is called. */

@@ -4,6 +4,7 @@
 #include "overlay/link/sender.h"
 
 #define UNHEALTHY_SENDINGS 4                     /* the first and three retransmissions */
+#define RTT_MAX (60 * PL_USEC_PER_SEC)            /* a longer one is no round trip */
 #define RTO_GRANULARITY PL_USEC_PER_MSEC         /* rounded up to a millisecond (6.6.3.1) */
 
 typedef struct {
@@ -16,20 +17,20 @@ typedef struct {
   struct { guint32 sequence; gint64 at; } sent[PL_SENDER_SENDINGS_MAX];
 } Item;
 
+/* There is one for each link: small. */
 struct PlSender {
   PlEnv *env;
-  PlSenderFuncs funcs;
+  const PlSenderFuncs *funcs;
   gpointer user;
-  gboolean reliable;
   GQueue waiting, flight;  /* of Item; flight in the order of first sendings */
-  gsize bytes;
+  guint32 bytes;
   guint32 next_sequence;
   double window, threshold;
-  gint64 srtt, rttvar, rto;
+  gint32 srtt, rttvar, rto; /* microseconds, up to RTT_MAX */
+  guint reliable : 1, healthy : 1, failed : 1;
   gint64 last_ack, last_cut;
-  gboolean healthy, failed;
   PlTimer *timer, *pause;
-  guint64 sent, retransmitted;
+  guint32 sent, retransmitted;
 };
 
 static void sender_pump (PlSender *sender);
@@ -49,7 +50,7 @@ sample_rtt (PlSender *sender, gint64 rtt)
 {
   gint64 rto;
 
-  rtt = MAX (rtt, 1);
+  rtt = CLAMP (rtt, 1, RTT_MAX);
   if (sender->srtt == 0)
     {
       sender->srtt = rtt;
@@ -102,7 +103,7 @@ transmit (PlSender *sender, Item *item)
   sender->sent++;
   if (item->sendings > 1)
     sender->retransmitted++;
-  sender->funcs.transmit (sender->user, sequence, item->payload, item->tag);
+  sender->funcs->transmit (sender->user, sequence, item->payload, item->tag);
 }
 
 static void
@@ -140,7 +141,7 @@ sender_fail (PlSender *sender)
   sender->healthy = FALSE;
   pl_timer_clear (&sender->timer);
   pl_timer_clear (&sender->pause);
-  sender->funcs.failed (sender->user);
+  sender->funcs->failed (sender->user);
 }
 
 /* A stream sends by itself what it lost: only the silence counts. */
@@ -247,7 +248,7 @@ pl_sender_new (PlEnv *env, const PlSenderFuncs *funcs, gpointer user, gboolean r
   PlSender *sender = g_new0 (PlSender, 1);
 
   sender->env = env;
-  sender->funcs = *funcs;
+  sender->funcs = funcs;
   sender->user = user;
   sender->reliable = reliable;
   sender->window = PL_SENDER_WINDOW_INITIAL;
@@ -305,7 +306,7 @@ pl_sender_ack (PlSender *sender, guint32 sequence)
   if (!g_queue_is_empty (&sender->waiting) && !sender->pause)
     pl_env_arm (sender->env, &sender->pause, PL_SENDER_ACK_PAUSE, on_pause_over, sender);
   rearm (sender);
-  sender->funcs.delivered (sender->user, item->tag);
+  sender->funcs->delivered (sender->user, item->tag);
   item_free (item);
   return TRUE;
 }

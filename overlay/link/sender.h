@@ -48,7 +48,7 @@ typedef struct {
   guint window;
 } PlSenderStats;
 
-/* `rtt`: first sample in microseconds, 0 for none. `reliable`: the path loses nothing, so that
+/* `funcs` outlives the sender. `rtt`: first sample in microseconds, 0 for none. `reliable`: the path loses nothing, so that
  * nothing is sent again and only silence is watched (6.6.5). */
 PlSender *pl_sender_new (PlEnv *env, const PlSenderFuncs *funcs, gpointer user, gboolean reliable, gint64 rtt);
 void pl_sender_free (PlSender *sender);

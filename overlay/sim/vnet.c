@@ -22,8 +22,8 @@ struct PlVNet {
   PlVNetConditions conditions;
   GHashTable *listeners;    /* "host:port" -> VHost */
   GHashTable *attachments;  /* token -> PlAttachment */
-  GHashTable *ends;         /* id -> VEnd */
   GHashTable *lan;          /* "host:port" -> VHost: all that have multicast groups are on one LAN */
+  VEnd *ends;               /* all there are, newest first */
   GHashTable *dead;         /* PlNodeId */
   VEvent *events;           /* all under way */
   guint64 next_id;
@@ -67,11 +67,14 @@ struct PlAttachment {
   gpointer user;
 };
 
+/* Counted: by its carrier, by the far end and by each record under way to it. */
 struct VEnd {
   PlVNet *net;
-  PlCarrier *carrier;
-  guint64 id, peer;
-  PlNodeId self, far;
+  PlCarrier *carrier;       /* NULL: gone */
+  VEnd *peer;
+  VEnd *previous, *next;
+  PlNodeId self;
+  guint refs;
   gboolean reliable;
   gint64 last_arrival;      /* streams keep their order */
 };
@@ -85,7 +88,7 @@ struct VEvent {
 
 typedef struct {
   VEvent event;
-  guint64 end;
+  VEnd *end;
   gsize len;                /* 0: the far side closed */
   guint8 data[];
 } VRecord;
@@ -111,9 +114,17 @@ event_unlink (VEvent *event)
     event->next->previous = event->previous;
 }
 
+static void
+end_unref (VEnd *end)
+{
+  if (--end->refs == 0)
+    g_free (end);
+}
+
 static void finish_dial (VEvent *event);
 static void deliver_datagram (VEvent *event);
 static void datagram_clear (VEvent *event);
+static void deliver_record (VEvent *event);
 
 static void
 event_free (VEvent *event)
@@ -123,6 +134,8 @@ event_free (VEvent *event)
     g_free (((VDial *) event)->target);
   if (event->func == deliver_datagram)
     datagram_clear (event);
+  if (event->func == deliver_record)
+    end_unref (((VRecord *) event)->end);
   g_free (event);
 }
 
@@ -187,9 +200,9 @@ static void
 deliver_record (VEvent *event)
 {
   VRecord *record = (VRecord *) event;
-  VEnd *end = g_hash_table_lookup (event->net->ends, &record->end);
+  VEnd *end = record->end;
 
-  if (!end || is_dead (event->net, &end->self))
+  if (!end->carrier || is_dead (event->net, &end->self))
     return;
   if (record->len == 0)
     pl_carrier_lost (end->carrier, NULL);
@@ -212,6 +225,7 @@ send_event (VEnd *end, const guint8 *data, gsize len)
     delay = MAX (delay, end->last_arrival - now);
   end->last_arrival = MAX (end->last_arrival, now + delay);
   record->end = end->peer;
+  end->peer->refs++;
   record->len = len;
   if (len > 0)
     memcpy (record->data, data, len);
@@ -226,6 +240,18 @@ send_copies (VEnd *end, const guint8 *data, gsize len)
   send_event (end, data, len);
 }
 
+static const PlNodeId *
+far_of (const VEnd *end)
+{
+  return &pl_carrier_info (end->carrier)->node;
+}
+
+static gboolean
+is_passable (const VEnd *end)
+{
+  return !is_dead (end->net, &end->self) && !is_dead (end->net, far_of (end)) && !is_cut (end->net, &end->self, far_of (end));
+}
+
 static gboolean
 end_send (gpointer impl, const guint8 *data, gsize len)
 {
@@ -234,7 +260,7 @@ end_send (gpointer impl, const guint8 *data, gsize len)
 
   net->records++;
   net->bytes += len;
-  if (is_dead (net, &end->self) || is_dead (net, &end->far) || is_cut (net, &end->self, &end->far))
+  if (!is_passable (end))
     return TRUE;
   if (!end->reliable && chance (net, net->conditions.loss))
     return TRUE;
@@ -243,7 +269,7 @@ end_send (gpointer impl, const guint8 *data, gsize len)
       g_autoptr (GByteArray) record = g_byte_array_sized_new (len);
 
       g_byte_array_append (record, data, len);
-      if (net->tap (net->tap_user, &end->self, &end->far, record))
+      if (net->tap (net->tap_user, &end->self, far_of (end), record))
         send_copies (end, record->data, record->len);
     }
   else
@@ -256,7 +282,7 @@ end_close (gpointer impl)
 {
   VEnd *end = impl;
 
-  if (!is_dead (end->net, &end->self) && !is_dead (end->net, &end->far) && !is_cut (end->net, &end->self, &end->far))
+  if (is_passable (end))
     send_event (end, NULL, 0);
 }
 
@@ -265,8 +291,15 @@ end_free (gpointer impl)
 {
   VEnd *end = impl;
 
-  g_hash_table_remove (end->net->ends, &end->id);
-  g_free (end);
+  if (end->previous)
+    end->previous->next = end->next;
+  else
+    end->net->ends = end->next;
+  if (end->next)
+    end->next->previous = end->previous;
+  end->carrier = NULL;
+  end_unref (end->peer);
+  end_unref (end);
 }
 
 static const PlCarrierFuncs end_funcs = { end_send, end_close, end_free };
@@ -279,11 +312,13 @@ end_new (VHost *host, VHost *far, gboolean reliable)
   PlCarrierInfo info = { 0 };
 
   end->net = net;
-  end->id = ++net->next_id;
+  end->refs = 2;
   end->self = host->node;
-  end->far = far->node;
   end->reliable = reliable;
-  g_hash_table_insert (net->ends, &end->id, end);
+  end->next = net->ends;
+  if (end->next)
+    end->next->previous = end;
+  net->ends = end;
   info.cert = pl_identity_cert (far->identity);
   info.node = far->node;
   info.reliable = reliable;
@@ -418,8 +453,8 @@ finish_pair (PlAttachment *a, PlAttachment *b)
   gpointer user_a = a->user;
   guint64 token_b = b->token;
 
-  end_a->peer = end_b->id;
-  end_b->peer = end_a->id;
+  end_a->peer = end_b;
+  end_b->peer = end_a;
   handlers_a.connected (user_a, a, end_a->carrier);
   attachment_free (a);
   b = g_hash_table_lookup (net->attachments, &token_b);
@@ -527,8 +562,8 @@ finish_dial (VEvent *event)
     {
       end = end_new (host, far, TRUE);
       far_end = end_new (far, host, TRUE);
-      end->peer = far_end->id;
-      far_end->peer = end->id;
+      end->peer = far_end;
+      far_end->peer = end;
       far->accept (far->accept_user, far_end->carrier);
       dial->handlers.connected (dial->user, end->carrier);
     }
@@ -732,7 +767,6 @@ pl_vnet_new (PlUniverse *universe)
   net->conditions.delay_max = 40 * PL_USEC_PER_MSEC;
   net->listeners = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   net->attachments = g_hash_table_new (g_int64_hash, g_int64_equal);
-  net->ends = g_hash_table_new (g_int64_hash, g_int64_equal);
   net->lan = g_hash_table_new (g_str_hash, g_str_equal);
   net->dead = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, NULL);
   return net;
@@ -752,7 +786,6 @@ pl_vnet_free (PlVNet *net)
     }
   g_hash_table_unref (net->listeners);
   g_hash_table_unref (net->attachments);
-  g_hash_table_unref (net->ends);
   g_hash_table_unref (net->lan);
   g_hash_table_unref (net->dead);
   g_free (net);
@@ -800,21 +833,13 @@ pl_vnet_revive (PlVNet *net, const PlNodeId *node)
 gboolean
 pl_vnet_inject (PlVNet *net, const PlNodeId *from, const PlNodeId *to, const guint8 *data, gsize len)
 {
-  GHashTableIter iter;
-  gpointer value;
-  VEnd *newest = NULL;
-
-  g_hash_table_iter_init (&iter, net->ends);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      VEnd *end = value;
-
-      if (pl_node_id_equal (&end->self, to) && pl_node_id_equal (&end->far, from) && (!newest || end->id > newest->id))
-        newest = end;
-    }
-  if (newest)
-    pl_carrier_deliver (newest->carrier, data, len);
-  return newest != NULL;
+  for (VEnd *end = net->ends; end; end = end->next)
+    if (pl_node_id_equal (&end->self, to) && pl_node_id_equal (far_of (end), from))
+      {
+        pl_carrier_deliver (end->carrier, data, len);
+        return TRUE;
+      }
+  return FALSE;
 }
 
 guint64

@@ -34,7 +34,7 @@ add_nothing (GArray *values, PlDataModel model, guint32 index, GBytes *key)
 static void
 get_single (PlStore *store, const PlKindData *kind, GArray *values)
 {
-  if (kind && kind->entries->len)
+  if (kind && kind->n_entries)
     add_entry (store, values, pl_kind_data_entry (kind, 0));
   else
     add_nothing (values, PL_DATA_SINGLE, 0, NULL);
@@ -46,7 +46,7 @@ get_keys (PlStore *store, const PlKindData *kind, const PlStoredDataSpecifier *s
   guint n_keys = specifier->keys ? specifier->keys->len : 0;
   guint made_up = 0;
 
-  for (guint i = 0; n_keys == 0 && kind && i < kind->entries->len; i++)
+  for (guint i = 0; n_keys == 0 && kind && i < kind->n_entries; i++)
     add_entry (store, values, pl_kind_data_entry (kind, i));
   for (guint i = 0; i < n_keys; i++)
     {

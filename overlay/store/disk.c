@@ -74,7 +74,7 @@ save_kind (Saver *saver, const PlKindData *kind)
   pl_writer_u8 (&saver->writer, (guint8) kind->model);
   pl_writer_u64 (&saver->writer, kind->generation);
   pl_writer_open (&saver->writer, 4);
-  for (guint i = 0; i < kind->entries->len; i++)
+  for (guint i = 0; i < kind->n_entries; i++)
     {
       const PlEntry *entry = pl_kind_data_entry (kind, i);
       const PlRecord *record = entry->record;
@@ -102,7 +102,7 @@ save_resources (Saver *saver)
 
       pl_writer_resource_id (&saver->writer, &resource->id);
       pl_writer_open (&saver->writer, 4);
-      for (guint i = 0; i < resource->kinds->len; i++)
+      for (guint i = 0; i < resource->n_kinds; i++)
         save_kind (saver, pl_resource_nth_kind (resource, i));
       pl_writer_close (&saver->writer);
     }
@@ -207,7 +207,7 @@ load_entry (Loader *loader, PlReader *reader, PlKindData *kind)
     return;
   cert = place < loader->certs->len ? g_ptr_array_index (loader->certs, place) : NULL;
   life = life_left (loader, end);
-  if (cert && life > 0 && kind->entries->len < PL_STORE_COUNT_MAX)
+  if (cert && life > 0 && kind->n_entries < PL_STORE_COUNT_MAX)
     pl_kind_data_put (kind, pl_entry_make (loader->store, &data, cert, &signer, life));
 }
 
@@ -234,7 +234,7 @@ load_kind (Loader *loader, PlReader *reader, PlResource *resource)
     load_entry (loader, &list, kind);
   pl_reader_close (&list);
   if (!wanted)
-    g_array_set_size (resource->kinds, resource->kinds->len - 1);
+    pl_resource_remove_kind (resource, resource->n_kinds - 1);
 }
 
 static void

@@ -16,7 +16,7 @@ count_existing (const PlKindData *kind)
 {
   guint n = 0;
 
-  for (guint i = 0; i < kind->entries->len; i++)
+  for (guint i = 0; i < kind->n_entries; i++)
     n += pl_kind_data_entry (kind, i)->record->data.value.value.exists ? 1 : 0;
   return n;
 }
@@ -26,7 +26,7 @@ count_existing (const PlKindData *kind)
 static gboolean
 holds_same (const PlKindData *kind, const PlStoredData *data)
 {
-  for (guint i = 0; i < kind->entries->len; i++)
+  for (guint i = 0; i < kind->n_entries; i++)
     if (pl_entry_same (pl_kind_data_entry (kind, i), data))
       return TRUE;
   return FALSE;
@@ -65,7 +65,7 @@ within_limits (const PlKindData *kind, const PlKind *def, const PlStoredData *da
     return FALSE;
   if (data->value.value.exists && existing >= max)
     return FALSE;
-  return old >= 0 || kind->entries->len < PL_STORE_COUNT_MAX;
+  return old >= 0 || kind->n_entries < PL_STORE_COUNT_MAX;
 }
 
 /* How a value compares with what is in its place: 0 goes on, an error code, or -1: leave it. */

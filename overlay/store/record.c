@@ -196,12 +196,6 @@ pl_entry_make (PlStore *store, const PlStoredData *data, PlCert *cert, const PlN
   return (PlEntry) { record, pl_env_now (store->env) + life };
 }
 
-static void
-entry_clear (gpointer entry)
-{
-  record_unref (((PlEntry *) entry)->record);
-}
-
 gboolean
 pl_entry_same (const PlEntry *entry, const PlStoredData *data)
 {
@@ -228,26 +222,51 @@ pl_store_life_of (PlStore *store, guint32 lifetime, const PlCert *cert)
 
 /* --- kinds --- */
 
-static void
-kind_data_clear (gpointer kind)
-{
-  g_array_unref (((PlKindData *) kind)->entries);
-}
-
 PlKindData *
 pl_resource_add_kind (PlResource *resource, guint32 kind, PlDataModel model)
 {
-  PlKindData data = { kind, model, 0, g_array_new (FALSE, FALSE, sizeof (PlEntry)) };
+  resource->kinds = g_renew (PlKindData, resource->kinds, resource->n_kinds + 1);
+  resource->kinds[resource->n_kinds] = (PlKindData) { .kind = kind, .model = model };
+  return &resource->kinds[resource->n_kinds++];
+}
 
-  g_array_set_clear_func (data.entries, entry_clear);
-  g_array_append_val (resource->kinds, data);
-  return pl_resource_nth_kind (resource, resource->kinds->len - 1);
+static void
+kind_data_clear (PlKindData *kind)
+{
+  for (guint i = 0; i < kind->n_entries; i++)
+    record_unref (kind->entries[i].record);
+  g_free (kind->entries);
+}
+
+void
+pl_resource_remove_kind (PlResource *resource, guint i)
+{
+  kind_data_clear (&resource->kinds[i]);
+  resource->n_kinds--;
+  memmove (&resource->kinds[i], &resource->kinds[i + 1], (resource->n_kinds - i) * sizeof (PlKindData));
+}
+
+void
+pl_kind_data_remove (PlKindData *kind, guint i)
+{
+  record_unref (kind->entries[i].record);
+  kind->n_entries--;
+  memmove (&kind->entries[i], &kind->entries[i + 1], (kind->n_entries - i) * sizeof (PlEntry));
+}
+
+static void
+insert_entry (PlKindData *kind, guint i, PlEntry entry)
+{
+  kind->entries = g_renew (PlEntry, kind->entries, kind->n_entries + 1);
+  memmove (&kind->entries[i + 1], &kind->entries[i], (kind->n_entries - i) * sizeof (PlEntry));
+  kind->entries[i] = entry;
+  kind->n_entries++;
 }
 
 int
 pl_kind_data_find (const PlKindData *kind, const PlStoredDataValue *value)
 {
-  for (guint i = 0; i < kind->entries->len; i++)
+  for (guint i = 0; i < kind->n_entries; i++)
     if (pl_stored_data_value_same_entry (&pl_kind_data_entry (kind, i)->record->data.value, value))
       return (int) i;
   return -1;
@@ -267,19 +286,19 @@ pl_kind_data_put (PlKindData *kind, PlEntry entry)
   guint i = 0;
 
   if (at >= 0)
-    g_array_remove_index (kind->entries, (guint) at);
-  i = at >= 0 ? (guint) at : kind->entries->len;
+    pl_kind_data_remove (kind, (guint) at);
+  i = at >= 0 ? (guint) at : kind->n_entries;
   while (kind->model == PL_DATA_ARRAY && i > 0 && index_at (kind, i - 1) > value->index)
     i--;
-  g_array_insert_val (kind->entries, i, entry);
+  insert_entry (kind, i, entry);
 }
 
 guint32
 pl_kind_data_end (const PlKindData *kind)
 {
-  if (kind->model != PL_DATA_ARRAY || kind->entries->len == 0)
+  if (kind->model != PL_DATA_ARRAY || kind->n_entries == 0)
     return 0;
-  return index_at (kind, kind->entries->len - 1) + 1;
+  return index_at (kind, kind->n_entries - 1) + 1;
 }
 
 /* --- resources --- */
@@ -290,8 +309,6 @@ pl_resource_new (const PlResourceId *id)
   PlResource *resource = g_malloc0 (G_STRUCT_OFFSET (PlResource, id.b) + id->len);
 
   memcpy (&resource->id, id, G_STRUCT_OFFSET (PlResourceId, b) + id->len);
-  resource->kinds = g_array_new (FALSE, FALSE, sizeof (PlKindData));
-  g_array_set_clear_func (resource->kinds, kind_data_clear);
   return resource;
 }
 
@@ -311,15 +328,16 @@ pl_resource_copy (const PlResource *resource)
     return NULL;
   copy = pl_resource_new (&resource->id);
   copy->bytes = resource->bytes;
-  for (guint i = 0; i < resource->kinds->len; i++)
+  for (guint i = 0; i < resource->n_kinds; i++)
     {
       const PlKindData *from = pl_resource_nth_kind (resource, i);
       PlKindData *to = pl_resource_add_kind (copy, from->kind, from->model);
 
       to->generation = from->generation;
-      g_array_append_vals (to->entries, from->entries->data, from->entries->len);
-      for (guint j = 0; j < to->entries->len; j++)
-        pl_kind_data_entry (to, j)->record->refs++;
+      to->entries = g_memdup2 (from->entries, from->n_entries * sizeof (PlEntry));
+      to->n_entries = from->n_entries;
+      for (guint j = 0; j < to->n_entries; j++)
+        to->entries[j].record->refs++;
     }
   return copy;
 }
@@ -329,14 +347,16 @@ pl_resource_free (PlResource *resource)
 {
   if (!resource)
     return;
-  g_array_unref (resource->kinds);
+  for (guint i = 0; i < resource->n_kinds; i++)
+    kind_data_clear (&resource->kinds[i]);
+  g_free (resource->kinds);
   g_free (resource);
 }
 
 PlKindData *
 pl_resource_kind (const PlResource *resource, guint32 kind)
 {
-  for (guint i = 0; resource && i < resource->kinds->len; i++)
+  for (guint i = 0; resource && i < resource->n_kinds; i++)
     if (pl_resource_nth_kind (resource, i)->kind == kind)
       return pl_resource_nth_kind (resource, i);
   return NULL;
@@ -349,20 +369,20 @@ pl_resource_expire (PlResource *resource, gint64 now)
 {
   gboolean any = FALSE;
 
-  for (guint i = resource->kinds->len; i > 0; i--)
+  for (guint i = resource->n_kinds; i > 0; i--)
     {
       PlKindData *data = pl_resource_nth_kind (resource, i - 1);
-      guint before = data->entries->len;
+      guint before = data->n_entries;
 
       for (guint j = before; j > 0; j--)
         if (pl_kind_data_entry (data, j - 1)->expires <= now)
-          g_array_remove_index (data->entries, j - 1);
-      if (data->entries->len == before)
+          pl_kind_data_remove (data, j - 1);
+      if (data->n_entries == before)
         continue;
       any = TRUE;
       data->generation++;
-      if (data->entries->len == 0)
-        g_array_remove_index (resource->kinds, i - 1);
+      if (data->n_entries == 0)
+        pl_resource_remove_kind (resource, i - 1);
     }
   return any;
 }

@@ -48,11 +48,14 @@ typedef struct {
   guint32 kind;
   PlDataModel model;
   guint64 generation;
-  GArray *entries;     /* PlEntry; arrays by index, dictionaries by age of the key */
+  guint n_entries;
+  PlEntry *entries;    /* arrays by index, dictionaries by age of the key */
 } PlKindData;
 
+/* There are many, and most have one entry of one Kind: arrays of just the size. */
 typedef struct {
-  GArray *kinds;       /* PlKindData */
+  PlKindData *kinds;
+  guint n_kinds;
   gsize bytes;
   PlResourceId id;     /* last: there is memory for those of its bytes that it has */
 } PlResource;
@@ -88,6 +91,8 @@ guint32 pl_entry_life (PlStore *store, const PlEntry *entry);
 gint64 pl_store_life_of (PlStore *store, guint32 lifetime, const PlCert *cert);
 
 PlKindData *pl_resource_add_kind (PlResource *resource, guint32 kind, PlDataModel model);
+void pl_resource_remove_kind (PlResource *resource, guint i);
+void pl_kind_data_remove (PlKindData *kind, guint i);
 /* The entry in the place of `value` (append: none), or -1. */
 int pl_kind_data_find (const PlKindData *kind, const PlStoredDataValue *value);
 /* Puts `entry` (taken) in its place, instead of what is there. */
@@ -95,7 +100,7 @@ void pl_kind_data_put (PlKindData *kind, PlEntry entry);
 static inline const PlEntry *
 pl_kind_data_entry (const PlKindData *kind, guint i)
 {
-  return &g_array_index (kind->entries, PlEntry, i);
+  return &kind->entries[i];
 }
 guint32 pl_kind_data_end (const PlKindData *kind); /* one past the last index */
 
@@ -106,7 +111,7 @@ PlKindData *pl_resource_kind (const PlResource *resource, guint32 kind); /* NULL
 static inline PlKindData *
 pl_resource_nth_kind (const PlResource *resource, guint i)
 {
-  return &g_array_index (resource->kinds, PlKindData, i);
+  return &resource->kinds[i];
 }
 void pl_resource_dup_id (const PlResource *resource, PlResourceId *id);
 /* Drops what is over; TRUE when something was. */

@@ -26,11 +26,11 @@ first_expiry (const PlResource *resource)
 {
   gint64 first = G_MAXINT64;
 
-  for (guint i = 0; i < resource->kinds->len; i++)
+  for (guint i = 0; i < resource->n_kinds; i++)
     {
       const PlKindData *kind = pl_resource_nth_kind (resource, i);
 
-      for (guint j = 0; j < kind->entries->len; j++)
+      for (guint j = 0; j < kind->n_entries; j++)
         first = MIN (first, pl_kind_data_entry (kind, j)->expires);
     }
   return first;
@@ -41,11 +41,11 @@ count_bytes (const PlResource *resource)
 {
   gsize bytes = 0;
 
-  for (guint i = 0; i < resource->kinds->len; i++)
+  for (guint i = 0; i < resource->n_kinds; i++)
     {
       const PlKindData *kind = pl_resource_nth_kind (resource, i);
 
-      for (guint j = 0; j < kind->entries->len; j++)
+      for (guint j = 0; j < kind->n_entries; j++)
         bytes += pl_kind_data_entry (kind, j)->record->bytes;
     }
   return bytes;
@@ -88,7 +88,7 @@ pl_store_sweep (PlStore *store)
           store->bytes += resource->bytes;
           pl_store_changed (store);
         }
-      if (resource->kinds->len == 0)
+      if (resource->n_kinds == 0)
         g_hash_table_iter_remove (&iter);
       else
         first = MIN (first, first_expiry (resource));
@@ -110,7 +110,7 @@ pl_store_resource (PlStore *store, const PlResourceId *id)
   resource->bytes = count_bytes (resource);
   store->bytes += resource->bytes;
   pl_store_changed (store);
-  if (resource->kinds->len > 0)
+  if (resource->n_kinds > 0)
     return resource;
   drop (store, resource);
   return NULL;
@@ -122,9 +122,9 @@ pl_store_commit (PlStore *store, PlResource *resource)
   PlResource *old = g_hash_table_lookup (store->resources, &resource->id);
   gsize old_bytes = old ? old->bytes : 0;
 
-  for (guint i = resource->kinds->len; i > 0; i--)
-    if (pl_resource_nth_kind (resource, i - 1)->entries->len == 0)
-      g_array_remove_index (resource->kinds, i - 1);
+  for (guint i = resource->n_kinds; i > 0; i--)
+    if (pl_resource_nth_kind (resource, i - 1)->n_entries == 0)
+      pl_resource_remove_kind (resource, i - 1);
   resource->bytes = count_bytes (resource);
   if (resource->bytes > PL_STORE_BYTES_MAX
       || (resource->bytes > old_bytes && store->bytes - old_bytes > PL_STORE_BYTES_MAX - resource->bytes)
@@ -136,7 +136,7 @@ pl_store_commit (PlStore *store, PlResource *resource)
   if (old)
     drop (store, old);
   pl_store_changed (store);
-  if (resource->kinds->len == 0)
+  if (resource->n_kinds == 0)
     {
       pl_resource_free (resource);
       return TRUE;
@@ -189,22 +189,22 @@ prune (PlStore *store, PlResource *resource)
 {
   gboolean any = FALSE;
 
-  for (guint i = resource->kinds->len; i > 0; i--)
+  for (guint i = resource->n_kinds; i > 0; i--)
     {
       PlKindData *data = pl_resource_nth_kind (resource, i - 1);
       const PlKind *kind = pl_document_kind (store->document, data->kind);
-      guint before = data->entries->len;
+      guint before = data->n_entries;
 
       for (guint j = before; j > 0; j--)
         if (!kind || kind->model != data->model
             || pl_trust_has_bad (store->trust, pl_kind_data_entry (data, j - 1)->record->cert))
-          g_array_remove_index (data->entries, j - 1);
-      if (data->entries->len == before)
+          pl_kind_data_remove (data, j - 1);
+      if (data->n_entries == before)
         continue;
       any = TRUE;
       data->generation++;
-      if (data->entries->len == 0)
-        g_array_remove_index (resource->kinds, i - 1);
+      if (data->n_entries == 0)
+        pl_resource_remove_kind (resource, i - 1);
     }
   return any;
 }
@@ -227,7 +227,7 @@ pl_store_set_document (PlStore *store, const PlDocument *document)
       resource->bytes = count_bytes (resource);
       store->bytes += resource->bytes;
       pl_store_changed (store);
-      if (resource->kinds->len == 0)
+      if (resource->n_kinds == 0)
         g_hash_table_iter_remove (&iter);
     }
 }
@@ -252,7 +252,7 @@ pl_store_n_values (PlStore *store, guint32 kind)
     {
       PlKindData *data = pl_resource_kind (value, kind);
 
-      n += data ? data->entries->len : 0;
+      n += data ? data->n_entries : 0;
     }
   return n;
 }

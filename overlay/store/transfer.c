@@ -43,11 +43,11 @@ pl_store_dup_certs (PlStore *store, const PlResourceId *id)
   const PlResource *resource = pl_store_resource (store, id);
   GPtrArray *certs = certs_new ();
 
-  for (guint i = 0; resource && i < resource->kinds->len; i++)
+  for (guint i = 0; resource && i < resource->n_kinds; i++)
     {
       const PlKindData *kind = pl_resource_nth_kind (resource, i);
 
-      for (guint j = 0; j < kind->entries->len; j++)
+      for (guint j = 0; j < kind->n_entries; j++)
         add_cert (certs, pl_kind_data_entry (kind, j)->record->cert);
     }
   return certs;
@@ -146,11 +146,11 @@ pl_store_dup_transfers (PlStore *store, const PlResourceId *id, guint8 replica_n
   Transfer transfer = { NULL, pl_store_resource (store, id), replica_number, max_bytes, 0 };
 
   transfer.requests = g_ptr_array_new_with_free_func (request_free);
-  for (guint i = 0; transfer.resource && i < transfer.resource->kinds->len; i++)
+  for (guint i = 0; transfer.resource && i < transfer.resource->n_kinds; i++)
     {
       const PlKindData *kind = pl_resource_nth_kind (transfer.resource, i);
 
-      for (guint j = 0; j < kind->entries->len; j++)
+      for (guint j = 0; j < kind->n_entries; j++)
         add_value (&transfer, store, kind, pl_kind_data_entry (kind, j));
     }
   return transfer.requests;

@@ -59,7 +59,7 @@ struct PlTrans {
   GHashTable *requests;     /* &id -> PlTransaction */
   GHashTable *open;         /* set of Open */
   PlAnswers *answers;
-  guint64 sent[CODES], received[CODES];
+  guint32 sent[CODES], received[CODES];
   GQueue *failed;           /* PlTransaction that could not even be made */
   PlTimer *failed_timer;
 };

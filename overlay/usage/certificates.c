@@ -17,7 +17,6 @@
 typedef struct {
   PlCertificates *owner;
   guint32 kind;
-  PlResourceId resource;
   gboolean wanted;       /* there is a user name to store it under */
   gboolean stored;
   gboolean full;         /* an append was refused as too large */
@@ -35,6 +34,18 @@ struct PlCertificates {
 };
 
 static void look (gpointer data);
+
+/* By Node-ID at its hash, so that nobody keeps its own (8). */
+static void
+place_resource (const Place *place, PlResourceId *resource)
+{
+  const PlNodeId *node = pl_identity_node_id (place->owner->identity);
+
+  if (place->kind == PL_KIND_CERTIFICATE_BY_NODE)
+    pl_resource_id_from_name (resource, node->b, sizeof node->b);
+  else
+    pl_aor_resource (pl_cert_aor (pl_identity_cert (place->owner->identity)), resource);
+}
 
 static gint64
 jitter (Place *place, gint64 span)
@@ -192,6 +203,7 @@ on_looked (gpointer user, const GPtrArray *all, const GError *error)
   guint32 lifetime = lifetime_of (owner);
   PlStoredDataValue value = { PL_DATA_ARRAY, 0, NULL, { TRUE, NULL } };
   const PlFetched *ours;
+  PlResourceId resource;
 
   place->call = NULL;
   if (error)
@@ -211,7 +223,8 @@ on_looked (gpointer user, const GPtrArray *all, const GError *error)
                                  ((PlFetched *) g_ptr_array_index (values, i))->data->storage_time);
   value.index = pick_slot (place, values);
   value.value.value = pl_cert_der (pl_identity_cert (owner->identity));
-  place->call = owner->net.funcs->store (owner->net.impl, &place->resource, place->kind, &value, lifetime, on_stored,
+  place_resource (place, &resource);
+  place->call = owner->net.funcs->store (owner->net.impl, &resource, place->kind, &value, lifetime, on_stored,
                                          place);
 }
 
@@ -220,10 +233,12 @@ look (gpointer data)
 {
   Place *place = data;
   PlCertificates *owner = place->owner;
+  PlResourceId resource;
 
   if (!owner->online || place->call)
     return;
-  place->call = owner->net.funcs->fetch (owner->net.impl, &place->resource, place->kind, on_looked, place);
+  place_resource (place, &resource);
+  place->call = owner->net.funcs->fetch (owner->net.impl, &resource, place->kind, on_looked, place);
 }
 
 /* --- public --- */
@@ -239,7 +254,6 @@ PlCertificates *
 pl_certificates_new (PlEnv *env, PlUsageNet net, PlIdentity *identity)
 {
   PlCertificates *certificates = g_new0 (PlCertificates, 1);
-  const PlNodeId *node = pl_identity_node_id (identity);
   const char *aor = pl_cert_aor (pl_identity_cert (identity));
 
   certificates->env = env;
@@ -247,11 +261,7 @@ pl_certificates_new (PlEnv *env, PlUsageNet net, PlIdentity *identity)
   certificates->identity = pl_identity_ref (identity);
   place_init (certificates, &certificates->places[0], PL_KIND_CERTIFICATE_BY_NODE);
   place_init (certificates, &certificates->places[1], PL_KIND_CERTIFICATE_BY_USER);
-  /* At the hash of the Node-ID, so that nobody keeps its own (8). */
-  pl_resource_id_from_name (&certificates->places[0].resource, node->b, sizeof node->b);
   certificates->places[0].wanted = TRUE;
-  if (aor)
-    pl_aor_resource (aor, &certificates->places[1].resource);
   certificates->places[1].wanted = aor != NULL;
   return certificates;
 }

@@ -32,7 +32,6 @@ typedef struct {
   char *aor;
   char *key;              /* in the table */
   guint place;
-  PlResourceId resource;
   RegistrationState state;
   gboolean again;         /* our place changed while a call was under way */
   guint failures;
@@ -132,8 +131,10 @@ send_value (Registration *registration, gboolean exists, PlStoreFunc func)
   g_autoptr (GBytes) key = g_bytes_new (owner->self.b, sizeof owner->self.b);
   g_autoptr (GBytes) bytes = exists ? value_bytes (registration) : NULL;
   PlStoredDataValue value = { PL_DATA_DICTIONARY, 0, key, { exists, bytes } };
+  PlResourceId resource;
 
-  registration->call = owner->net.funcs->store (owner->net.impl, &registration->resource, kind_of (registration), &value,
+  pl_aor_place (registration->aor, registration->place, &resource);
+  registration->call = owner->net.funcs->store (owner->net.impl, &resource, kind_of (registration), &value,
                                                 PL_REGISTRATION_LIFETIME, func, registration);
 }
 
@@ -182,6 +183,7 @@ on_learned (gpointer user, const GPtrArray *values, const GError *error)
 static void
 on_stored (gpointer user, const GError *error)
 {
+  PlResourceId resource;
   Registration *registration = user;
   PlRegistrations *owner = registration->owner;
 
@@ -207,8 +209,8 @@ on_stored (gpointer user, const GError *error)
       return;
     }
   registration->state = REGISTRATION_LEARNING;
-  registration->call = owner->net.funcs->fetch (owner->net.impl, &registration->resource, kind_of (registration), on_learned,
-                                                registration);
+  pl_aor_place (registration->aor, registration->place, &resource);
+  registration->call = owner->net.funcs->fetch (owner->net.impl, &resource, kind_of (registration), on_learned, registration);
 }
 
 static char *
@@ -226,7 +228,6 @@ add_place (PlRegistrations *registrations, const char *aor, guint place)
   registration->aor = g_strdup (aor);
   registration->key = key_of (aor, place);
   registration->place = place;
-  pl_aor_place (aor, place, &registration->resource);
   g_hash_table_insert (registrations->table, registration->key, registration);
   wait_for (registration, 0);
 }
