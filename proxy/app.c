@@ -424,11 +424,17 @@ edge_turn (gpointer user, const char *own)
   return (const char *const *) ((PlApp *) user)->config->turn;
 }
 
+static gboolean
+edge_allowed (gpointer user, const char *own)
+{
+  return pl_settings_allow_edge (((PlApp *) user)->config, own);
+}
+
 static void
 open_edges (PlApp *app)
 {
   g_autofree char *folder = g_build_filename (app->paths->runtime, "edges", NULL);
-  PlEdgesOptions options = { .folder = folder, .stun = edge_stun, .turn = edge_turn, .user = app };
+  PlEdgesOptions options = { .folder = folder, .stun = edge_stun, .turn = edge_turn, .allowed = edge_allowed, .user = app };
 
   app->edges = pl_edges_new (app->loop, &options);
 }

@@ -14,6 +14,7 @@
 #define DEFAULT_PROMOTE_AFTER (30 * 60)
 #define DEFAULT_TURN_LIFETIME (12 * 3600)
 #define TURN_SECRET_MAX 1024 /* bytes */
+#define MEDIA_OF "media " /* a group for one identity */
 #define PROMOTE_AFTER_MAX (7 * 24 * 3600)
 
 G_DEFINE_QUARK (pl-settings-error-quark, pl_settings_error)
@@ -307,6 +308,18 @@ check_turn (Loader *loader)
   config->turn_offer.secret = config->turn_secret;
 }
 
+/* "[media]" is for all identities, "[media alice@example.org]" for one. */
+static void
+read_edge (Loader *loader, const char *group, const char *key)
+{
+  g_autofree char *text = get_text (loader, group, key);
+  char *aor = g_str_has_prefix (group, MEDIA_OF) ? pl_aor_canonical (group + strlen (MEDIA_OF)) : g_strdup ("");
+
+  if (!g_str_equal (text, "auto") && !g_str_equal (text, "never"))
+    problem (loader, group, key, "must be auto or never");
+  g_hash_table_insert (loader->config->edge, aor, GINT_TO_POINTER (g_str_equal (text, "auto")));
+}
+
 static void
 read_log_level (Loader *loader, const char *group, const char *key)
 {
@@ -335,8 +348,17 @@ static const Key keys[] = {
   { "turn", "lifetime", read_turn_lifetime },
   { "diagnostics", "answer", read_answer },
   { "diagnostics", "trusted", read_trusted },
+  { "media", "edge", read_edge },
   { "log", "level", read_log_level },
 };
+
+static gboolean
+is_group (const char *group, const char *name)
+{
+  g_autofree char *aor = g_str_has_prefix (group, MEDIA_OF) ? pl_aor_canonical (group + strlen (MEDIA_OF)) : NULL;
+
+  return g_str_equal (aor ? "media" : group, name);
+}
 
 static void
 read_group (Loader *loader, const char *group)
@@ -348,7 +370,7 @@ read_group (Loader *loader, const char *group)
       const Key *found = NULL;
 
       for (guint k = 0; k < G_N_ELEMENTS (keys) && !found; k++)
-        if (g_str_equal (keys[k].group, group) && g_str_equal (keys[k].key, present[i]))
+        if (is_group (group, keys[k].group) && g_str_equal (keys[k].key, present[i]))
           found = &keys[k];
       if (found)
         found->read (loader, group, present[i]);
@@ -367,11 +389,11 @@ read_groups (Loader *loader)
       gboolean known = FALSE;
 
       for (guint k = 0; k < G_N_ELEMENTS (keys); k++)
-        known = known || g_str_equal (keys[k].group, groups[i]);
+        known = known || is_group (groups[i], keys[k].group);
       if (known)
         read_group (loader, groups[i]);
       else
-        problem (loader, groups[i], NULL, "there is no such group; known are [sip], [overlay], [turn], [diagnostics] and [log]");
+        problem (loader, groups[i], NULL, "there is no such group; known are [sip], [overlay], [turn], [diagnostics], [media] and [log]");
     }
 }
 
@@ -390,6 +412,7 @@ pl_settings_new (void)
   config->diagnostics.everybody = PL_DIAGNOSTICS_EVERYBODY;
   config->diagnostics.trusted = G_MAXUINT64;
   config->turn_offer.lifetime = DEFAULT_TURN_LIFETIME;
+  config->edge = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   config->log_level = PL_LOG_NOTICE;
   return config;
 }
@@ -404,6 +427,7 @@ pl_settings_free (PlSettings *config)
   g_strfreev (config->turn);
   g_strfreev (config->diagnostics_for);
   pl_secret_free (config->turn_secret);
+  g_hash_table_unref (config->edge);
   g_free (config->overlay_listen);
   g_free (config);
 }
@@ -440,4 +464,14 @@ pl_settings_load (const char *path, GError **error)
       return NULL;
     }
   return g_steal_pointer (&config);
+}
+
+gboolean
+pl_settings_allow_edge (const PlSettings *config, const char *aor)
+{
+  gpointer allowed;
+
+  if (g_hash_table_lookup_extended (config->edge, aor, NULL, &allowed) || g_hash_table_lookup_extended (config->edge, "", NULL, &allowed))
+    return GPOINTER_TO_INT (allowed);
+  return TRUE;
 }

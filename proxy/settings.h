@@ -21,6 +21,7 @@ typedef struct {
   char **diagnostics_for;     /* AoRs and Node-IDs that are told more */
   PlTurnOfferOptions turn_offer; /* the TURN server beside this peer; address.type 0: none */
   PlSecret *turn_secret;        /* that of turn_offer */
+  GHashTable *edge;           /* AoR, or "" for all others -> GINT_TO_POINTER: may its calls use media edges? */
   PlLogLevel log_level;
 } PlSettings;
 
@@ -32,6 +33,8 @@ PlSettings *pl_settings_new (void);
 /* A missing file is no error. The message of an error holds one line per problem. */
 PlSettings *pl_settings_load (const char *path, GError **error);
 void pl_settings_free (PlSettings *config);
+/* May calls of this identity use media edges? */
+gboolean pl_settings_allow_edge (const PlSettings *config, const char *aor);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlSettings, pl_settings_free)
 
 G_END_DECLS

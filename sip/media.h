@@ -59,6 +59,8 @@ typedef struct {
   /* `opened` follows. `controlling`: ours is the offer (RFC 8445 6.1.1). `ipv6`: the phone is
    * on ::1, else on 127.0.0.1. Nothing when it is open already. */
   void (*open) (PlMediaEdge *edge, guint section, gboolean controlling, gboolean ipv6);
+  /* An open section gets other credentials (RFC 8839 4.4.1.1.1), its port stays: `opened` follows. */
+  void (*restart) (PlMediaEdge *edge, guint section, gboolean controlling);
   /* NULL before opened. Lent until the section or the edge ends. */
   const PlMediaSection *(*section) (PlMediaEdge *edge, guint section);
   /* Again after each change. */

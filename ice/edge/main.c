@@ -11,6 +11,7 @@
 #include "ice/edge/sandbox.h"
 #include "ice/edge/srtp.h"
 
+#include <errno.h>
 #include <glib-unix.h>
 #include <link.h>
 #include <stdio.h>
@@ -66,6 +67,9 @@ on_message (int fd, GIOCondition condition, gpointer data)
   char message[PL_EDGE_MESSAGE_MAX];
   ssize_t n = recv (fd, message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
 
+  /* A daemon that left something of ours unread: what it said last is still to come. */
+  if (n < 0 && (errno == ECONNRESET || errno == EAGAIN || errno == EINTR))
+    return G_SOURCE_CONTINUE;
   if (n <= 0)
     {
       drop_daemon (edge);

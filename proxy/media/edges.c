@@ -422,20 +422,34 @@ append_list (GString *out, const char *name, const char *const *values)
 }
 
 static void
-media_open (PlMediaEdge *edge, guint section, gboolean controlling, gboolean ipv6)
+ask (PlMediaEdge *edge, const char *verb, guint section, gboolean controlling, gboolean ipv6)
 {
   PlEdgesOptions *options = &edge->edges->options;
   g_autoptr (GString) out = g_string_new (NULL);
 
-  g_return_if_fail (section < PL_MEDIA_SECTIONS_MAX);
-  if (edge->sections[section].asked)
-    return;
-  edge->sections[section].asked = TRUE;
-  g_string_append_printf (out, "open %u\ncontrolling %s\nipv6 %s", section, controlling ? "yes" : "no", ipv6 ? "yes" : "no");
+  g_string_append_printf (out, "%s %u\ncontrolling %s\nipv6 %s", verb, section, controlling ? "yes" : "no", ipv6 ? "yes" : "no");
   append_list (out, "stun", options->stun ? options->stun (options->user, edge->own) : NULL);
   append_list (out, "turn", options->turn ? options->turn (options->user, edge->own) : NULL);
   tell (edge, out->str);
   pl_env_arm (pl_loop_env (edge->edges->loop), &edge->patience, START_TIME, on_patience, edge);
+}
+
+static void
+media_open (PlMediaEdge *edge, guint section, gboolean controlling, gboolean ipv6)
+{
+  g_return_if_fail (section < PL_MEDIA_SECTIONS_MAX);
+  if (edge->sections[section].asked)
+    return;
+  edge->sections[section].asked = TRUE;
+  ask (edge, "open", section, controlling, ipv6);
+}
+
+static void
+media_restart (PlMediaEdge *edge, guint section, gboolean controlling)
+{
+  g_return_if_fail (section < PL_MEDIA_SECTIONS_MAX);
+  section_clear (g_steal_pointer (&edge->sections[section].opened));
+  ask (edge, "restart", section, controlling, FALSE);
 }
 
 static const PlMediaSection *
@@ -469,7 +483,7 @@ media_set_far (PlMediaEdge *edge, guint section, const PlMediaFar *far)
 }
 
 static const PlMediaFuncs funcs = {
-  media_allowed, media_start, media_find, media_set_handlers, media_open, media_section, media_set_phone, media_set_far,
+  media_allowed, media_start, media_find, media_set_handlers, media_open, media_restart, media_section, media_set_phone, media_set_far,
   media_end, media_leave,
 };
 

@@ -10,7 +10,6 @@
 /* A text that was bridged, so that its repeats are bridged alike. */
 typedef struct {
   GBytes *in, *out;
-  GBytes *offer;          /* it answers; NULL: it is one */
 } Passed;
 
 struct PlAid {
@@ -24,6 +23,8 @@ struct PlAid {
   GBytes *phone_text;     /* latest of the phone */
   Passed to_far, to_phone;
   GPtrArray *fars;        /* PlBridgeFar that the edge was told; NULL: none yet */
+  char *far_tag;          /* To tag of the dialog whose answer that was; NULL: none yet */
+  gboolean unheeded;      /* the answer at hand is of another one */
   PlAidFunc func;         /* who waits */
   gpointer user;
   PlFarewell *farewell;   /* how to end the call, once it stands */
@@ -55,7 +56,6 @@ passed_clear (Passed *passed)
 {
   g_clear_pointer (&passed->in, g_bytes_unref);
   g_clear_pointer (&passed->out, g_bytes_unref);
-  g_clear_pointer (&passed->offer, g_bytes_unref);
 }
 
 void
@@ -71,6 +71,7 @@ pl_aid_free (gpointer data)
   g_clear_pointer (&aid->fars, g_ptr_array_unref);
   g_clear_pointer (&aid->farewell, pl_farewell_free);
   g_free (aid->name);
+  g_free (aid->far_tag);
   g_free (aid->call_id);
   g_free (aid->from);
   g_free (aid);
@@ -286,6 +287,18 @@ ask_for_phone (PlAid *aid, const sip_payload_t *body, GError **error)
   return TRUE;
 }
 
+/* An offer that begins ICE anew is answered by other credentials (RFC 8839, 4.4.1.1.1). */
+static void
+ask_again (PlAid *aid, guint section, const PlBridgeFar *far)
+{
+  const PlBridgeFar *before = aid->fars && section < aid->fars->len ? aid->fars->pdata[section] : NULL;
+
+  if (section < PL_MEDIA_SECTIONS_MAX && aid->asked & 1u << section && before && before->ufrag && pl_bridge_restarts_ice (before, far))
+    media (aid)->restart (aid->edge, section, far->lite);
+  else
+    ask (aid, section, far->lite);
+}
+
 static gboolean
 ask_for_far (PlAid *aid, const sip_payload_t *body, GError **error)
 {
@@ -295,7 +308,7 @@ ask_for_far (PlAid *aid, const sip_payload_t *body, GError **error)
     return FALSE;
   for (guint i = 0; i < fars->len; i++)
     if (((PlBridgeFar *) fars->pdata[i])->offered)
-      ask (aid, i, ((PlBridgeFar *) fars->pdata[i])->lite);
+      ask_again (aid, i, fars->pdata[i]);
   return TRUE;
 }
 
@@ -330,16 +343,22 @@ dup_registration (PlRouter *router, const char *flow)
   return NULL;
 }
 
+static GBytes *
+said_bytes (const sip_t *said)
+{
+  return g_bytes_new (said->sip_payload->pl_data, said->sip_payload->pl_len);
+}
+
 void
-pl_aid_note (PlRouter *router, const char *flow, gboolean lacks)
+pl_aid_note (PlRouter *router, const char *flow, gboolean lacks, const sip_t *said)
 {
   char *key = dup_registration (router, flow);
 
   if (key && lacks && g_hash_table_size (router->lacking) >= PL_BINDINGS_MAX)
     g_hash_table_remove_all (router->lacking);
-  if (key && lacks)
-    g_hash_table_add (router->lacking, g_steal_pointer (&key));
-  else if (key)
+  if (key && lacks && !(g_hash_table_contains (router->lacking, key) && !said))
+    g_hash_table_insert (router->lacking, g_steal_pointer (&key), said ? said_bytes (said) : g_bytes_new (NULL, 0));
+  else if (key && !lacks)
     g_hash_table_remove (router->lacking, key);
   g_free (key);
 }
@@ -350,6 +369,16 @@ pl_aid_lacks (PlRouter *router, const char *flow)
   g_autofree char *key = dup_registration (router, flow);
 
   return key && g_hash_table_contains (router->lacking, key);
+}
+
+/* What the phone said last; NULL: nothing. */
+static GBytes *
+dup_last_text (PlRouter *router, const char *flow)
+{
+  g_autofree char *key = dup_registration (router, flow);
+  GBytes *text = key ? g_hash_table_lookup (router->lacking, key) : NULL;
+
+  return text && g_bytes_get_size (text) > 0 ? g_bytes_ref (text) : NULL;
 }
 
 /* --- asking a phone again --- */
@@ -383,6 +412,8 @@ pl_branch_try_aid (PlBranch *branch)
       || !pl_aid_allowed (request->router, request->source.far_own))
     return FALSE;
   branch->aid = pl_aid_new (request, request->source.far_own, strchr (branch->flow, '[') != NULL, &error);
+  if (branch->aid)
+    branch->aid->phone_text = dup_last_text (request->router, branch->flow);
   result = branch->aid ? pl_aid_prepare (branch->aid, request->sip, FALSE, on_branch_aid, branch, &error) : PL_STEP_DONE;
   if (result == PL_STEP_DONE)
     {
@@ -390,7 +421,7 @@ pl_branch_try_aid (PlBranch *branch)
       pl_branch_drop_aid (branch);
       return FALSE;
     }
-  pl_aid_note (request->router, branch->flow, TRUE);
+  pl_aid_note (request->router, branch->flow, TRUE, NULL);
   branch->done = FALSE;
   branch->retried = TRUE;
   if (result == PL_STEP_CONTINUE)
@@ -516,15 +547,21 @@ bridge_to_phone (PlAid *aid, const PlBridgeText *text, const PlBridgeText *offer
     return NULL;
   fill_legs (aid, &legs);
   out = pl_bridge_to_phone (text, role, offer ? offer : last.text ? &last : NULL, legs.legs, PL_MEDIA_SECTIONS_MAX, len, error);
-  if (out && offer)
+  if (out && offer && !aid->unheeded)
     tell_fars (aid, fars);
   return g_steal_pointer (&out);
 }
 
-static gboolean
-same_bytes (GBytes *a, GBytes *b)
+void
+pl_aid_heed (PlAid *aid, const sip_t *answer)
 {
-  return a == b || (a && b && g_bytes_equal (a, b));
+  const char *tag = answer->sip_to ? answer->sip_to->a_tag : NULL;
+
+  aid->unheeded = answer->sip_status->st_status < 200 && aid->far_tag && g_strcmp0 (aid->far_tag, tag) != 0;
+  if (aid->unheeded)
+    return;
+  g_free (aid->far_tag);
+  aid->far_tag = g_strdup (tag);
 }
 
 GBytes *
@@ -543,14 +580,11 @@ pl_aid_bridge (PlAid *aid, gboolean to_far, GBytes *body, GBytes *offer, GError 
   gsize len;
   char *out;
 
-  if (passed->in && g_bytes_equal (passed->in, body) && same_bytes (passed->offer, offer))
-    return g_bytes_ref (passed->out);
   out = (to_far ? bridge_to_far : bridge_to_phone) (aid, &text, offer ? &asked : NULL, &len, error);
   if (!out)
     return NULL;
   passed_clear (passed);
   passed->in = g_bytes_ref (body);
-  passed->offer = offer ? g_bytes_ref (offer) : NULL;
   passed->out = g_bytes_new_take (out, len);
   return g_bytes_ref (passed->out);
 }

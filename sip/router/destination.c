@@ -394,7 +394,7 @@ aid_offer (PlRequest *request, const char *warning)
   if (pl_source_is_far (&request->source) || request->in_dialog || !pl_media_has_sdp (request->sip)
       || request->sip->sip_request->rq_method != sip_method_invite || !pl_aid_allowed (request->router, request->from_aor))
     return refuse_offer (request, warning);
-  pl_aid_note (request->router, request->source.flow, TRUE);
+  pl_aid_note (request->router, request->source.flow, TRUE, request->sip);
   request->aid = pl_aid_new (request, request->from_aor, strstr (body, "IP6 ") != NULL, &error);
   return request->aid ? prepare_aid (request) : refuse_offer (request, error->message);
 }
@@ -414,7 +414,7 @@ pl_step_media (PlRequest *request)
   if (!pl_media_check (request->sip, &verdict))
     return aid_offer (request, verdict.warning);
   if (verdict.media == PL_MEDIA_DIRECT && !pl_source_is_far (&request->source))
-    pl_aid_note (request->router, request->source.flow, FALSE);
+    pl_aid_note (request->router, request->source.flow, FALSE, NULL);
   if (call && verdict.has_sdp && !request->in_dialog)
     pl_calls_set_media (request->router->parts.calls, call, pl_media_of_call (verdict.media));
   return PL_STEP_CONTINUE;

@@ -125,8 +125,11 @@ pl_media_bridge (PlAid *aid, msg_t *msg, sip_t *sip, gboolean to_far, const sip_
   g_autoptr (GBytes) body = body_bytes (sip);
   g_autoptr (GBytes) asked = offer && body_kind (offer) == BODY_SDP ? body_bytes (offer) : NULL;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) text = pl_aid_bridge (aid, to_far, body, asked, &error);
+  g_autoptr (GBytes) text = NULL;
 
+  if (!to_far && sip->sip_status)
+    pl_aid_heed (aid, sip);
+  text = pl_aid_bridge (aid, to_far, body, asked, &error);
   if (text)
     return replace_body (msg, sip, g_bytes_get_data (text, NULL), g_bytes_get_size (text));
   pl_info (PL_ROUTER_ROOM, "the media edge cannot carry this", "call", sip->sip_call_id ? sip->sip_call_id->i_id : "", "reason",

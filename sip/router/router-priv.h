@@ -51,7 +51,8 @@ struct PlRouter {
   nta_agent_t *agent;
   GPtrArray *requests;    /* PlRequest */
   GPtrArray *aids;        /* PlAid */
-  GHashTable *lacking;    /* flow and registration of phones that needed an edge last time */
+  GHashTable *lacking;    /* flow and registration of phones that needed an edge last time -> GBytes: SDP of
+                           * theirs, to be offered the same profile; empty: not known */
   GHashTable *quotas;     /* far flow name -> Quota */
   GQueue killed;          /* Killed, oldest first */
   guint started[32];      /* transactions begun, by second */
@@ -201,6 +202,9 @@ void pl_aid_forget (PlAid *aid, gpointer user);
 /* What the other side is told in place of `body`, which answers `offer` (NULL: is an offer).
  * Tells the edge. NULL and error: it cannot be carried. */
 GBytes *pl_aid_bridge (PlAid *aid, gboolean to_far, GBytes *body, GBytes *offer, GError **error);
+/* Before an answer of the far side is bridged: of several dialogs the first one's early answer
+ * counts, and in the end the one that is taken up (RFC 3261, 13.2.2.4). */
+void pl_aid_heed (PlAid *aid, const sip_t *answer);
 /* The same for a repeat of the last; NULL when it is none. */
 GBytes *pl_aid_repeat (PlAid *aid, gboolean to_far, GBytes *body);
 /* The call stands; `farewell` (taken) ends it when the edge fails. */
@@ -210,9 +214,9 @@ gboolean pl_aid_is_established (const PlAid *aid);
 void pl_aid_end (PlAid *aid);
 /* Leaves the edge to a daemon after us. */
 void pl_aid_free (gpointer aid);
-/* What the phone on this flow can do itself, as its last offer or answer showed; good until it
- * registers anew. */
-void pl_aid_note (PlRouter *router, const char *flow, gboolean lacks);
+/* What the phone on this flow can do itself, as its last offer or answer (`said`, may be NULL)
+ * showed; good until it registers anew. */
+void pl_aid_note (PlRouter *router, const char *flow, gboolean lacks, const sip_t *said);
 gboolean pl_aid_lacks (PlRouter *router, const char *flow);
 /* For a branch whose phone could not take what was offered: asks it again with an edge. FALSE:
  * that cannot be. */

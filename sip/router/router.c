@@ -669,7 +669,7 @@ pl_router_new (const PlRouterParts *parts)
 
   router->parts = *parts;
   router->requests = g_ptr_array_new_with_free_func (request_free);
-  router->lacking = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  router->lacking = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
   router->aids = g_ptr_array_new_with_free_func (pl_aid_free);
   router->quotas = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_queue_init (&router->killed);
@@ -681,6 +681,8 @@ pl_router_free (PlRouter *router)
 {
   if (!router)
     return;
+  while (router->requests->len > 0) /* one by one: each looks through the others */
+    g_ptr_array_remove_index_fast (router->requests, router->requests->len - 1);
   g_ptr_array_unref (router->requests);
   g_ptr_array_unref (router->aids);
   g_hash_table_unref (router->lacking);

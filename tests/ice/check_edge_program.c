@@ -110,7 +110,8 @@ end_edge (Edge *edge)
 
   ck_assert_int_eq (waitpid (edge->pid, &status, 0), edge->pid);
   close (edge->listener);
-  close (edge->control);
+  if (edge->control >= 0)
+    close (edge->control);
   close (edge->phone);
   g_free (edge->opened);
   return status;
@@ -315,6 +316,22 @@ START_TEST (program_refuses_messages_it_cannot_follow)
 }
 END_TEST
 
+START_TEST (program_ends_though_its_daemon_did_not_listen_any_more)
+{
+  Edge edge;
+  struct pollfd poller;
+
+  start_edge (&edge);
+  tell (&edge, "openly 0");
+  poller = (struct pollfd) { edge.control, POLLIN, 0 };
+  ck_assert_int_eq (poll (&poller, 1, WAIT), 1);
+  tell (&edge, "quit");
+  close (edge.control);
+  edge.control = -1;
+  ck_assert_int_eq (end_edge (&edge), 0);
+}
+END_TEST
+
 START_TEST (program_shuts_itself_in)
 {
   g_autofree char *out = NULL, *err = NULL;
@@ -352,6 +369,7 @@ main (void)
   tcase_add_test (program, program_restarts_ice_and_keeps_its_port_and_its_keys);
   tcase_add_test (program, program_is_small_while_it_carries_a_call);
   tcase_add_test (program, program_refuses_messages_it_cannot_follow);
+  tcase_add_test (program, program_ends_though_its_daemon_did_not_listen_any_more);
   tcase_add_test (program, program_shuts_itself_in);
   tcase_add_test (program, program_wants_a_daemon);
   suite_add_tcase (suite, program);

@@ -126,6 +126,24 @@ START_TEST (settings_reads_every_key)
 }
 END_TEST
 
+START_TEST (settings_of_one_identity_go_before_those_of_all)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PlSettings) config = load ("[media]\nedge=never\n[media Alice@Example.org]\nedge=auto\n", &error);
+  g_autoptr (PlSettings) defaults = pl_settings_new ();
+
+  ck_assert_ptr_nonnull (config);
+  ck_assert (pl_settings_allow_edge (config, "alice@example.org"));
+  ck_assert (!pl_settings_allow_edge (config, "bob@example.org"));
+  ck_assert (pl_settings_allow_edge (defaults, "bob@example.org"));
+  ck_assert_ptr_null (load ("[media]\nedge=perhaps\n", &error));
+  ck_assert_ptr_nonnull (strstr (error->message, ":2: [media] edge: must be auto or never"));
+  g_clear_error (&error);
+  ck_assert_ptr_null (load ("[media nobody]\nedge=auto\n", &error));
+  ck_assert_ptr_nonnull (strstr (error->message, "[media nobody] there is no such group"));
+}
+END_TEST
+
 START_TEST (settings_tells_all_problems_with_their_lines)
 {
   g_autoptr (GError) error = NULL;
@@ -174,6 +192,7 @@ main (void)
   tcase_add_test (config, settings_reads_every_key);
   tcase_add_test (config, settings_read_the_turn_server_beside_this_peer);
   tcase_add_loop_test (config, settings_tell_what_is_wrong_with_the_turn_server, 0, G_N_ELEMENTS (turn_problems));
+  tcase_add_test (config, settings_of_one_identity_go_before_those_of_all);
   tcase_add_test (config, settings_tells_all_problems_with_their_lines);
   tcase_add_test (config, settings_refuses_what_is_no_key_file);
   tcase_add_test (config, settings_refuses_a_file_of_a_size_no_person_writes);

@@ -259,6 +259,90 @@ START_TEST (hold_keeps_the_edge_and_its_ports)
 }
 END_TEST
 
+START_TEST (far_side_that_restarts_ice_gets_other_credentials) /* RFC 8839, 4.4.1.1.1 */
+{
+  Pair p;
+  g_autofree char *again = pl_phone_make_sdp (3, FALSE);
+
+  pair_start (&p);
+  call_from_plain (&p);
+  pl_phone_set_script (p.alice, &(PlPhoneScript){ .answer = 200, .sdp = plain_again });
+  ck_assert (pl_phone_in_dialog (p.bob, p.call, "INVITE", NULL, again));
+  expect_contains (expect_message (p.alice, "INVITE"), "m=audio 42000 RTP/AVP");
+  expect_contains (expect_message (p.bob, "200 INVITE"), "a=ice-ufrag:edge-again\r\n");
+  ck_assert_str_eq (pl_fake_media_far (p.w.a.media, 0), "host3");
+  expect_edges (&p, 1, 0);
+  pair_stop (&p);
+}
+END_TEST
+
+START_TEST (early_media_come_through_the_edge_before_the_answer)
+{
+  Pair p;
+
+  pair_start (&p);
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .ring = 180 });
+  p.call = pl_phone_invite (p.alice, BOB, plain);
+  expect_message (p.alice, "180 INVITE");
+  ck_assert (pl_phone_answer (p.bob, p.call, 183, NULL, p.answer));
+  expect_contains (expect_message (p.alice, "183 INVITE"), "m=audio 42000 RTP/AVP");
+  ck_assert_str_eq (pl_fake_media_far (p.w.a.media, 0), "host2");
+  ck_assert (pl_phone_answer (p.bob, p.call, 200, NULL, p.answer));
+  expect_contains (expect_message (p.alice, "200 INVITE"), "m=audio 42000 RTP/AVP");
+  ck_assert_uint_eq (pl_fake_media_fars (p.w.a.media, 0), 1);
+  expect_call (&p.w.a, "established", "secured");
+  pair_stop (&p);
+}
+END_TEST
+
+/* One offer, two of Bob's phones: the first early answer is used, and then the one that wins. */
+START_TEST (edge_turns_to_the_phone_that_answers)
+{
+  Pair p;
+  PlPhone *second;
+  g_autofree char *other = pl_phone_make_sdp (3, TRUE);
+
+  pair_start (&p);
+  second = side_phone (&p.w, &p.w.b, BOB, FALSE);
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .ring = 180 });
+  pl_phone_set_script (second, &(PlPhoneScript){ .ring = 180 });
+  p.call = pl_phone_invite (p.alice, BOB, plain);
+  expect_message (p.bob, "INVITE");
+  expect_message (second, "INVITE");
+  pl_phone_answer (p.bob, p.call, 183, NULL, p.answer);
+  expect_message (p.alice, "183 INVITE");
+  pl_phone_answer (second, p.call, 183, NULL, other);
+  ck_assert (pl_phone_wait (p.alice, "183 INVITE", 2, WAIT));
+  ck_assert_str_eq (pl_fake_media_far (p.w.a.media, 0), "host2");
+  pl_phone_answer (second, p.call, 200, NULL, other);
+  expect_message (p.alice, "200 INVITE");
+  ck_assert_str_eq (pl_fake_media_far (p.w.a.media, 0), "host3");
+  expect_edges (&p, 1, 0);
+  pl_phone_free (second);
+  pair_stop (&p);
+}
+END_TEST
+
+START_TEST (phone_with_keys_of_its_own_has_an_edge_with_keys)
+{
+  static const char sdes[] = "v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 7078 RTP/SAVP 0\r\n"
+                             "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
+  Pair p;
+
+  pair_start (&p);
+  p.call = pl_phone_invite (p.alice, BOB, sdes);
+  expect_contains (expect_message (p.alice, "200 INVITE"), "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" PL_FAKE_MEDIA_KEY);
+  expect_lacks (pl_phone_last (p.bob, "INVITE")->body, "crypto");
+  expect_edges (&p, 1, 0);
+  hang_up (&p);
+  /* called, it is offered what it said before */
+  pl_phone_invite (p.bob, ALICE, p.secure);
+  expect_contains (expect_message (p.alice, "INVITE"), "RTP/SAVP 0");
+  expect_contains (pl_phone_last (p.alice, "INVITE")->body, "inline:" PL_FAKE_MEDIA_KEY);
+  pair_stop (&p);
+}
+END_TEST
+
 /* _i: 0 before the edge is open, 1 while it rings, 2 busy. */
 START_TEST (edge_ends_with_a_call_that_comes_to_nothing)
 {
@@ -418,6 +502,10 @@ suite (void)
   tcase_add_test (c, two_phones_without_ice_have_an_edge_each);
   tcase_add_test (c, phones_that_can_have_no_edge);
   tcase_add_test (c, hold_keeps_the_edge_and_its_ports);
+  tcase_add_test (c, far_side_that_restarts_ice_gets_other_credentials);
+  tcase_add_test (c, early_media_come_through_the_edge_before_the_answer);
+  tcase_add_test (c, edge_turns_to_the_phone_that_answers);
+  tcase_add_test (c, phone_with_keys_of_its_own_has_an_edge_with_keys);
   tcase_add_loop_test (c, edge_ends_with_a_call_that_comes_to_nothing, 0, 3);
   tcase_add_test (c, edge_of_a_phone_that_was_called_ends_with_a_cancel);
   tcase_add_test (c, edges_of_the_phones_that_lost_end);

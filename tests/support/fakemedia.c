@@ -121,6 +121,8 @@ fake_open (PlMediaEdge *edge, guint n, gboolean controlling, gboolean ipv6)
   static char ufrag[] = "edge", password[] = "edgeedgeedgeedgeedgeedge", fingerprint[] = "sha-256 " FINGERPRINT;
   static char candidate[] = "1 2130706431 host 192.0.2.99 50000";
   static char *candidates[] = { candidate, NULL };
+  static char key[] = "AES_CM_128_HMAC_SHA1_80 " PL_FAKE_MEDIA_KEY;
+  static char *keys[] = { key, NULL };
   Section *section = &edge->sections[n];
 
   if (section->asked)
@@ -128,7 +130,17 @@ fake_open (PlMediaEdge *edge, guint n, gboolean controlling, gboolean ipv6)
   section->asked = TRUE;
   section->controlling = controlling;
   section->section = (PlMediaSection) { .port = 42000 + 2 * n, .ufrag = ufrag, .password = password, .fingerprint = fingerprint,
-                                        .candidates = candidates };
+                                        .candidates = candidates, .crypto = keys };
+  pl_env_arm (edge->media->env, &edge->opening, edge->media->delay, on_opening, edge);
+}
+
+static void
+fake_restart (PlMediaEdge *edge, guint n, gboolean controlling)
+{
+  static char ufrag[] = "edge-again";
+
+  edge->sections[n].open = FALSE;
+  edge->sections[n].section.ufrag = ufrag;
   pl_env_arm (edge->media->env, &edge->opening, edge->media->delay, on_opening, edge);
 }
 
@@ -185,7 +197,7 @@ fake_leave (PlMediaEdge *edge)
 }
 
 static const PlMediaFuncs funcs = {
-  fake_allowed, fake_start, fake_find, fake_set_handlers, fake_open, fake_section, fake_set_phone, fake_set_far, fake_end, fake_leave,
+  fake_allowed, fake_start, fake_find, fake_set_handlers, fake_open, fake_restart, fake_section, fake_set_phone, fake_set_far, fake_end, fake_leave,
 };
 
 PlFakeMedia *

@@ -44,8 +44,7 @@ nat_policy_ref=lab
 
 [nat_policy_0]
 ref=lab
-{stun}protocols={protocols}
-
+{stun}{protocols}
 '''
 # Recordings have the rate of the codec: only those of 8000 Hz, the tone comes through.
 CODEC = '''
@@ -65,7 +64,7 @@ class Linphone:
     account is what `peerline phone linphone` printed, read by linphone itself."""
 
     def __init__(self, machine, name, aor, folder, proxy='sip:127.0.0.1:5080', tone=500, stun=None,
-                 transport='udp', port='-1', six=0, display='', provisioning=None):
+                 transport='udp', port='-1', six=0, display='', provisioning=None, media='dtls', nat='ice'):
         self.machine, self.name, self.aor, self.folder, self.tone = machine, name, aor, folder, tone
         self.process, self.calls = None, 0
         recordings, share = os.path.join(folder, 'recordings'), os.path.join(folder, '.local', 'share', 'linphone')
@@ -74,14 +73,15 @@ class Linphone:
         audio.write_tone(os.path.join(folder, 'tone.wav'), tone, 120)
         ports = f'sip_port={port}\nsip_tcp_port={port}\nsip_tls_port=0\n' if port else ''
         account, uri = ACCOUNT.format(aor=aor, proxy=proxy, transport=transport, display=display,
-                                      stun=f'stun_server={stun}\n' if stun else '', protocols='stun,ice' if stun else 'ice'), ''
+                                      stun=f'stun_server={stun}\n' if stun else '', 
+                                      protocols='' if not nat else 'protocols=stun,ice\n' if stun else 'protocols=ice\n'), ''
         if provisioning:
             account, uri = '', f'config-uri=file://{folder}/provisioning.xml\n'
             with open(os.path.join(folder, 'provisioning.xml'), 'w') as f:
                 f.write(provisioning)
         with open(os.path.join(folder, 'linphonerc'), 'w') as f:
             f.write(CONFIG.format(port=ports, name=name, aor=aor, six=six, account=account, uri=uri,
-                                  encryption='' if provisioning else 'media_encryption=dtls\n',
+                                  encryption='' if provisioning else f'media_encryption={media}\n',
                                   folder=folder, uuid=os.urandom(4).hex() + '-6fd9-0074-bc64-0c3caec335dd'))
             for n, (codec, rate, channels, enabled) in enumerate(CODECS):
                 f.write(CODEC.format(n=n, name=codec, rate=rate, channels=channels, enabled=enabled))

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import statistics
 import time
@@ -126,10 +127,7 @@ def plain_phones(tap, folder, builddir):
         alice, bob = two_people(tap, w, w.network.nat_host('alice', 10), w.network.nat_host('bob', 20))
         for plain in ((alice,), (bob,), (alice, bob)):
             for who, tone in ((alice, 500), (bob, 800)):
-                who.stop_phone()
-                who.start_phone(tone, **(PLAIN if who in plain else {}))
-                who.phone.registered()
-                who.registered()
+                new_phone(w, who, tone, **(PLAIN if who in plain else {}))
             names = ' and '.join(who.name for who in plain)
             for caller, callee in ((alice, bob), (bob, alice)):
                 with tap.check(f'plain RTP at {names}: {caller.name} dials {callee.name}, both hear the other\'s tone'):
@@ -141,6 +139,68 @@ def plain_phones(tap, folder, builddir):
                     no_edges(alice, bob)
         w.stop_captures()
         judge_outside(tap, (alice, bob), tones(alice, bob))
+
+
+def new_phone(w, who, tone, kind=Baresip, **kw):
+    """Another phone for the same person, registered."""
+    who.stop_phone()
+    if kind is Baresip:
+        who.start_phone(tone, **kw)
+    else:
+        who.phone = kind(who.machine, who.name, who.aor, os.path.join(w.folder, f'linphone-{who.name}'), tone=tone, **kw).start()
+        w.started.append(who.phone)
+    who.phone.registered()
+    who.registered()
+
+
+def edge_lives(tap, folder, builddir):
+    """Other phones, and what may become of an edge."""
+    with world(tap, folder, builddir, 'edges and what becomes of them') as w:
+        alice, bob = two_people(tap, w, w.network.public_host('alice', 31, '4'), w.network.public_host('bob', 32, '4'))
+        phones = [('baresip with SDES', Baresip, {'media': 'srtp-mand', 'nat': None})]
+        if shutil.which('linphonec'):
+            phones += [('linphone with default settings', Linphone, {'media': 'none', 'nat': None}), ('linphone with SDES', Linphone, {'media': 'srtp', 'nat': None}),
+                       ('linphone with DTLS-SRTP and no ICE', Linphone, {'media': 'dtls', 'nat': None})]
+        for name, kind, settings in phones:
+            with tap.check(f'{name} registers'):
+                new_phone(w, alice, 500, kind, **settings)
+            for caller, callee in ((alice, bob), (bob, alice)):
+                with tap.check(f'{name}: {caller.name} dials {callee.name}, one edge, both hear the other\'s tone'):
+                    since = call(caller, callee, 1.0)
+                    assert len(edges_of(alice)) == 1 and not edges_of(bob), f'{edges_of(alice)} {edges_of(bob)}'
+                    hang_up(caller, callee, since)
+                    no_edges(alice, bob)
+        new_phone(w, alice, 500, **PLAIN)
+        edge_is_killed(tap, alice, bob)
+        daemon_is_killed(tap, w, alice, bob)
+        w.stop_captures()
+        judge_outside(tap, (alice, bob), tones(alice, bob))
+
+
+def edge_is_killed(tap, alice, bob):
+    with tap.check('kill -9 of an edge: its call ends, both phones are told, and the next call stands'):
+        since = call(alice, bob, 1.0)
+        os.kill(edges_of(alice).pop(), signal.SIGKILL)
+        for who in (alice, bob):
+            who.phone.wait('CALL_CLOSED', since[who], 5)
+        assert alice.daemon.process.poll() is None
+        hang_up(bob, alice, call(bob, alice, 1.0))
+        no_edges(alice, bob)
+
+
+def daemon_is_killed(tap, w, alice, bob):
+    with tap.check('kill -9 of the daemon in mid-call: the edge goes on, and ends with the BYE after the restart'):
+        since = call(alice, bob, 1.0)
+        before = edges_of(alice)
+        alice.daemon.kill()
+        hear(alice, bob, 3.0)
+        alice.daemon.start()
+        w.connected(alice)
+        assert edges_of(alice) == before, f'{before} became {edges_of(alice)}'
+        heard = {who: who.phone.heard(other.phone.tone) for who, other in ((alice, bob), (bob, alice))}
+        hear(alice, bob, max(heard.values()) + 1.0)
+        hang_up(alice, bob, since)
+        no_edges(alice, bob)
 
 
 # --- the network goes away ---
@@ -572,5 +632,5 @@ def control(tap, folder, builddir):
         network.remove()
 
 
-ALL = {'control': control, 'nat': behind_nat, 'edge': plain_phones, 'turn': symmetric, 'lan': lan, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage}
+ALL = {'control': control, 'nat': behind_nat, 'edge': plain_phones, 'edge-lives': edge_lives, 'turn': symmetric, 'lan': lan, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage}
 BY_NAME = {'turn-voices': symmetric_voices}     # takes long and shows little more
