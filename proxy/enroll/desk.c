@@ -31,12 +31,15 @@ struct PlDesk {
   const PlPolicy *policy;
   PlDeskMail mail;
   gpointer mail_data;
+  PlDeskJudge judge;
+  gpointer judge_data;
 };
 
 /* What was read of a request. */
 typedef struct {
   const PlAsk *ask;
   char *aor, *csr, *key_id;
+  guint node_ids;
   gint64 now;
 } Visit;
 
@@ -54,8 +57,7 @@ pl_desk_new (PlEnv *env, PlStore *store, PlAuthority *authority, const char *ove
 {
   PlDesk *desk = g_new0 (PlDesk, 1);
 
-  pl_authority_set_lifetime (authority, policy->lifetime);
-  *desk = (PlDesk) { env, store, authority, overlay, policy, NULL, NULL };
+  *desk = (PlDesk) { .env = env, .store = store, .authority = authority, .overlay = overlay, .policy = policy };
   return desk;
 }
 
@@ -70,6 +72,24 @@ pl_desk_set_mail (PlDesk *desk, PlDeskMail mail, gpointer data)
 {
   desk->mail = mail;
   desk->mail_data = data;
+}
+
+void
+pl_desk_set_judge (PlDesk *desk, PlDeskJudge judge, gpointer data)
+{
+  desk->judge = judge;
+  desk->judge_data = data;
+}
+
+static const PlGrant *
+grant_of (PlDesk *desk, const char *aor)
+{
+  GArray *grants = desk->policy->grants;
+
+  for (guint i = 0; grants && i < grants->len; i++)
+    if (g_pattern_match_simple (g_array_index (grants, PlGrant, i).pattern, aor))
+      return &g_array_index (grants, PlGrant, i);
+  return &desk->policy->grant;
 }
 
 /* --- codes --- */
@@ -186,12 +206,25 @@ check_code (PlDesk *desk, Visit *visit, const PlCode *code, gboolean *right, GEr
 
 /* --- certificates --- */
 
+/* With the Node-IDs it had, and as many more as are wanted. */
+static char *
+make_certificate (PlDesk *desk, Visit *visit, const PlIssued *last)
+{
+  g_autoptr (PlCert) old = last ? pl_cert_new_from_pem (last->pem, NULL) : NULL;
+  PlNodeId kept[PL_AUTHORITY_NODE_IDS_MAX];
+  guint n = 0;
+
+  for (; old && n < MIN (pl_cert_n_node_ids (old), G_N_ELEMENTS (kept)); n++)
+    kept[n] = *pl_cert_node_id (old, n);
+  pl_authority_set_lifetime (desk->authority, grant_of (desk, visit->aor)->lifetime);
+  return pl_authority_issue_several (desk->authority, visit->csr, visit->aor, kept, n, MAX (n, visit->node_ids), NULL);
+}
+
 static char *
 issue (PlDesk *desk, Visit *visit, const PlIssued *last, const char **token, GError **error)
 {
   int devices = pl_store_count_devices (desk->store, visit->aor, visit->now, error);
   gboolean renewal = last && last->expires > visit->now;
-  PlNodeId id;
   g_autofree char *pem = NULL;
   g_autoptr (PlCert) cert = NULL;
   g_autofree char *node = NULL;
@@ -199,9 +232,9 @@ issue (PlDesk *desk, Visit *visit, const PlIssued *last, const char **token, GEr
 
   if (devices < 0)
     return NULL;
-  if (!renewal && (guint) devices >= desk->policy->devices)
+  if (!renewal && (guint) devices >= grant_of (desk, visit->aor)->devices)
     return *token = NO_NODES, NULL;
-  pem = pl_authority_issue (desk->authority, visit->csr, visit->aor, last && pl_node_id_parse (last->node_id, &id) ? &id : NULL, NULL);
+  pem = make_certificate (desk, visit, last);
   cert = pem ? pl_cert_new_from_pem (pem, NULL) : NULL;
   if (!cert)
     return *token = BAD_CSR, NULL;
@@ -293,6 +326,18 @@ name_allowed (PlDesk *desk, const char *aor)
   return !policy->allow || !policy->allow[0] || matches (policy->allow, aor);
 }
 
+/* How many are wanted; none said is one. */
+static gboolean
+read_node_ids (const char *text, guint most, guint *n)
+{
+  guint64 number = 1;
+
+  if (text && *text && !g_ascii_string_to_unsigned (text, 10, 1, most, &number, NULL))
+    return FALSE;
+  *n = number;
+  return TRUE;
+}
+
 /* NULL when all is well, else the token. */
 static const char *
 read_ask (PlDesk *desk, Visit *visit)
@@ -310,8 +355,10 @@ read_ask (PlDesk *desk, Visit *visit)
   visit->aor = ask->username ? pl_aor_canonical (ask->username) : NULL;
   if (!visit->aor || (wish && !g_str_equal (wish, visit->aor)) || !name_allowed (desk, visit->aor))
     return NO_NAME;
-  if (ask->nodeids && *ask->nodeids && !g_str_equal (ask->nodeids, "1"))
+  if (!read_node_ids (ask->nodeids, grant_of (desk, visit->aor)->node_ids, &visit->node_ids))
     return NO_NODES;
+  if (desk->judge && !desk->judge (visit->aor, ask->client, visit->key_id, desk->judge_data))
+    return NO_NAME;
   return NULL;
 }
 

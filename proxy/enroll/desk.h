@@ -14,10 +14,18 @@ G_BEGIN_DECLS
 #define PL_CODE_TRIES 5
 #define PL_CODE_RESEND 60 /* s: who asks again sooner has a mail under way */
 
+/* What addresses of a pattern get. */
+typedef struct {
+  char *pattern;               /* NULL: all others */
+  guint devices;               /* keys of one address with a valid certificate */
+  guint node_ids;              /* of one certificate, 1 to PL_AUTHORITY_NODE_IDS_MAX */
+  gint64 lifetime;             /* s, of a certificate */
+} PlGrant;
+
 typedef struct {
   char **allow, **deny;        /* patterns as *@example.org; nothing allowed: everybody is */
-  guint devices;               /* keys of one address with a valid certificate */
-  gint64 lifetime;             /* s, of a certificate */
+  PlGrant grant;               /* of whom none of `grants` is for */
+  GArray *grants;              /* PlGrant, the first that fits counts; may be NULL */
   guint code_seconds;          /* a code is good for so long */
   guint mails_per_address, mails_per_client; /* an hour */
 } PlPolicy;
@@ -31,6 +39,10 @@ typedef struct {
 /* Sends a mail without waiting for it. */
 typedef void (*PlDeskMail) (const char *to, const char *code, const char *link, const char *fingerprint, gpointer data);
 
+/* Whether somebody may have a certificate at all: another judge, asked each time. `key`: fingerprint in
+ * hexadecimal. */
+typedef gboolean (*PlDeskJudge) (const char *aor, const char *client, const char *key, gpointer data);
+
 typedef struct PlDesk PlDesk;
 
 /* All is borrowed and outlives the desk. */
@@ -38,6 +50,7 @@ PlDesk *pl_desk_new (PlEnv *env, PlStore *store, PlAuthority *authority, const c
 void pl_desk_free (PlDesk *desk);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlDesk, pl_desk_free)
 void pl_desk_set_mail (PlDesk *desk, PlDeskMail mail, gpointer data);
+void pl_desk_set_judge (PlDesk *desk, PlDeskJudge judge, gpointer data);
 
 /* The certificate (PEM), recorded before it is returned; or NULL with *token, one of the RFC's, or
  * with `error` when the database fails. */

@@ -87,6 +87,24 @@ send_mail (const char *to, const char *code, const char *link, const char *finge
   pl_mailer_send (post->mailer, to, "Your peerline code", body);
 }
 
+/* Whether the program lets somebody in: run with the address, the client's IP address and the key, its exit
+ * code 0 is yes. It has so long: the desk waits. */
+#define HOOK_SECONDS "5"
+
+static gboolean
+ask_hook (const char *aor, const char *client, const char *key, gpointer data)
+{
+  const PlSite *site = data;
+  const char *argv[] = { "timeout", "-k", "1", HOOK_SECONDS, site->hook, aor, client, key, NULL };
+  g_autoptr (GError) error = NULL;
+  int status = 1;
+
+  if (g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, NULL, &status, &error))
+    return g_spawn_check_wait_status (status, NULL);
+  g_printerr ("peerline-enroll: hook %s: %s\n", site->hook, error->message);
+  return FALSE;
+}
+
 static gboolean
 on_signal (gpointer data)
 {
@@ -125,6 +143,8 @@ run_serve (PlEnv *env, GError **error)
   post = (Post) { site, mailer };
   desk = pl_desk_new (env, store, authority, site->overlay, &site->policy);
   pl_desk_set_mail (desk, send_mail, &post);
+  if (site->hook)
+    pl_desk_set_judge (desk, ask_hook, site);
   server = pl_server_new (site, desk, error);
   if (!server)
     return FALSE;
@@ -132,7 +152,15 @@ run_serve (PlEnv *env, GError **error)
   return TRUE;
 }
 
-/* --- list, revoke --- */
+/* --- list, show, stats, revoke --- */
+
+static const char *
+state_of (const PlIssued *issued, gint64 now)
+{
+  if (issued->revoked)
+    return "revoked";
+  return issued->expires > now ? "valid" : "expired";
+}
 
 static gboolean
 run_list (PlEnv *env, GError **error)
@@ -148,21 +176,94 @@ run_list (PlEnv *env, GError **error)
       g_autoptr (GDateTime) when = g_date_time_new_from_unix_utc (issued->expires);
       g_autofree char *date = g_date_time_format (when, "%Y-%m-%d");
 
-      printf ("%s %s %s %s %.8s\n", issued->node_id, issued->revoked ? "revoked" : issued->expires > now ? "valid" : "expired", date,
+      printf ("%s %s %s %s %.8s\n", issued->node_id, state_of (issued, now), date,
               issued->aor, issued->key_id);
     }
   return list != NULL;
 }
 
+static gboolean
+is_about (const PlIssued *issued, const char *word, const char *aor)
+{
+  return g_ascii_strcasecmp (issued->node_id, word) == 0 || g_strcmp0 (issued->aor, aor) == 0;
+}
+
+static void
+show (const PlIssued *issued, gint64 now)
+{
+  g_autoptr (PlCert) cert = pl_cert_new_from_pem (issued->pem, NULL);
+  g_autoptr (GDateTime) from = g_date_time_new_from_unix_utc (issued->issued), until = g_date_time_new_from_unix_utc (issued->expires);
+  g_autofree char *begin = g_date_time_format (from, "%F %R UTC"), *end = g_date_time_format (until, "%F %R UTC");
+
+  printf ("address  %s\nstate    %s\nkey      %s\nissued   %s\nexpires  %s\n", issued->aor, state_of (issued, now), issued->key_id, begin, end);
+  for (guint i = 0; cert && i < pl_cert_n_node_ids (cert); i++)
+    {
+      g_autofree char *hex = pl_node_id_dup_hex (pl_cert_node_id (cert, i));
+
+      printf ("node     %s\n", hex);
+    }
+}
+
+static gboolean
+run_show (PlEnv *env, GError **error)
+{
+  g_autoptr (PlSite) site = words[1] && !words[2] ? load_site (error) : NULL;
+  g_autoptr (PlStore) store = site ? pl_site_open_store (site, error) : NULL;
+  g_autoptr (GPtrArray) list = store ? pl_store_list (store, NULL, error) : NULL;
+  g_autofree char *aor = list ? pl_aor_canonical (words[1]) : NULL;
+  guint n = 0;
+
+  if (!words[1] || words[2])
+    return usage (error, "show NODE-ID|ADDRESS");
+  for (guint i = 0; list && i < list->len; i++)
+    if (is_about (g_ptr_array_index (list, i), words[1], aor))
+      {
+        printf ("%s", n++ ? "\n" : "");
+        show (g_ptr_array_index (list, i), pl_env_wall (env) / PL_USEC_PER_SEC);
+      }
+  if (list && n == 0)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "no certificate was issued to '%s': 'peerline-enroll list' shows them", words[1]);
+  return n > 0;
+}
+
+static gboolean
+run_stats (PlEnv *env, GError **error)
+{
+  static const char *const states[] = { "valid", "expired", "revoked" };
+  g_autoptr (PlSite) site = load_site (error);
+  g_autoptr (PlStore) store = site ? pl_site_open_store (site, error) : NULL;
+  g_autoptr (GPtrArray) list = store ? pl_store_list (store, NULL, error) : NULL;
+  g_autoptr (GHashTable) addresses = g_hash_table_new (g_str_hash, g_str_equal);
+  guint counts[G_N_ELEMENTS (states)] = { 0 };
+
+  for (guint i = 0; list && i < list->len; i++)
+    {
+      const PlIssued *issued = g_ptr_array_index (list, i);
+
+      g_hash_table_add (addresses, issued->aor);
+      for (guint k = 0; k < G_N_ELEMENTS (states); k++)
+        counts[k] += g_str_equal (state_of (issued, pl_env_wall (env) / PL_USEC_PER_SEC), states[k]);
+    }
+  if (!list)
+    return FALSE;
+  printf ("addresses %u\nkeys %u\n", g_hash_table_size (addresses), list->len);
+  for (guint k = 0; k < G_N_ELEMENTS (states); k++)
+    printf ("%s %u\n", states[k], counts[k]);
+  return TRUE;
+}
+
 /* The record first: whoever is marked there gets no certificate even if the document fails. */
 static gboolean
-shut_out (const PlSite *site, PlStore *store, const char *node_id, GError **error)
+shut_out (const PlSite *site, PlStore *store, const PlIssued *issued, GError **error)
 {
-  PlNodeId id;
+  g_autoptr (PlCert) cert = pl_cert_new_from_pem (issued->pem, error);
 
-  if (!pl_node_id_parse (node_id, &id))
-    return usage (error, "revoke NODE-ID|ADDRESS");
-  return pl_store_revoke (store, node_id, error) && pl_site_ban (site, &id, error);
+  if (!cert || !pl_store_revoke (store, issued->node_id, error))
+    return FALSE;
+  for (guint i = 0; i < pl_cert_n_node_ids (cert); i++)
+    if (!pl_site_ban (site, pl_cert_node_id (cert, i), error))
+      return FALSE;
+  return TRUE;
 }
 
 static gboolean
@@ -180,9 +281,9 @@ run_revoke (PlEnv *env, GError **error)
     {
       const PlIssued *issued = g_ptr_array_index (list, i);
 
-      if (g_ascii_strcasecmp (issued->node_id, words[1]) != 0 && g_strcmp0 (issued->aor, aor) != 0)
+      if (!is_about (issued, words[1], aor))
         continue;
-      if (!shut_out (site, store, issued->node_id, error))
+      if (!shut_out (site, store, issued, error))
         return FALSE;
       done++;
     }
@@ -206,7 +307,8 @@ static const GOptionEntry options[] = {
 };
 
 static const struct { const char *name; gboolean (*run) (PlEnv *env, GError **error); } commands[] = {
-  { "init", run_init }, { "serve", run_serve }, { "list", run_list }, { "revoke", run_revoke },
+  { "init", run_init }, { "serve", run_serve }, { "list", run_list }, { "show", run_show }, { "stats", run_stats },
+  { "revoke", run_revoke },
 };
 
 static gboolean
@@ -215,13 +317,13 @@ run (PlEnv *env, GError **error)
   for (guint i = 0; words && i < G_N_ELEMENTS (commands); i++)
     if (g_str_equal (words[0], commands[i].name))
       return commands[i].run (env, error);
-  return usage (error, "init|serve|list|revoke [OPTION...]; see --help");
+  return usage (error, "init|serve|list|show|stats|revoke [OPTION...]; see --help");
 }
 
 int
 main (int argc, char **argv)
 {
-  g_autoptr (GOptionContext) context = g_option_context_new ("init|serve|list|revoke");
+  g_autoptr (GOptionContext) context = g_option_context_new ("init|serve|list|show|stats|revoke");
   g_autoptr (GError) error = NULL;
   g_autoptr (PlLoop) loop = NULL;
   int code = 2;

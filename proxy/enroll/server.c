@@ -10,11 +10,15 @@
 
 #define FIELD_MAX 1024       /* bytes of a form's text */
 #define PARTS_MAX 16
+#define CONNECTIONS_MAX 256  /* at once; more are turned away */
 
 struct PlServer {
   const PlSite *site;
   PlDesk *desk;
   SoupServer *soup;
+  GSocketService *service;
+  GTlsCertificate *tls;
+  guint *connections;  /* a count of its own references: connections may outlive us */
 };
 
 static void
@@ -195,6 +199,12 @@ on_confirm (SoupServer *soup, SoupServerMessage *msg, const char *path, GHashTab
 
 /* --- the server --- */
 
+static void
+on_nothing (SoupServer *soup, SoupServerMessage *msg, const char *path, GHashTable *query, gpointer data)
+{
+  soup_server_message_set_status (msg, SOUP_STATUS_NOT_FOUND, NULL);
+}
+
 static const struct { const char *path; SoupServerCallback handler; } places[] = {
   { "/.well-known/reload-config", on_document }, { "/enroll", on_enroll }, { "/confirm", on_confirm },
 };
@@ -227,6 +237,36 @@ parse_listen (const char *text, GError **error)
   return address;
 }
 
+static void
+on_connection_gone (gpointer data, GObject *gone)
+{
+  guint *connections = data;
+
+  (*connections)--;
+  g_rc_box_release (connections);
+}
+
+/* The time a connection may say nothing is the socket's, which libsoup does not set. */
+static gboolean
+on_connection (GSocketService *service, GSocketConnection *connection, GObject *source, gpointer data)
+{
+  PlServer *self = data;
+  g_autoptr (GSocketAddress) local = g_socket_connection_get_local_address (connection, NULL);
+  g_autoptr (GSocketAddress) remote = g_socket_connection_get_remote_address (connection, NULL);
+  g_autoptr (GIOStream) tls = NULL;
+
+  if (!local || !remote || *self->connections >= CONNECTIONS_MAX)
+    return TRUE;
+  g_socket_set_timeout (g_socket_connection_get_socket (connection), self->site->idle_seconds);
+  tls = g_tls_server_connection_new (G_IO_STREAM (connection), self->tls, NULL);
+  if (!tls)
+    return TRUE;
+  (*self->connections)++;
+  g_object_weak_ref (G_OBJECT (connection), on_connection_gone, g_rc_box_acquire (self->connections));
+  soup_server_accept_iostream (self->soup, tls, local, remote, NULL);
+  return TRUE;
+}
+
 PlServer *
 pl_server_new (const PlSite *site, PlDesk *desk, GError **error)
 {
@@ -238,15 +278,20 @@ pl_server_new (const PlSite *site, PlDesk *desk, GError **error)
     return NULL;
   self->site = site;
   self->desk = desk;
-  self->soup = soup_server_new ("tls-certificate", tls, "server-header", PACKAGE_NAME, NULL);
+  self->tls = g_object_ref (tls);
+  self->connections = g_rc_box_new0 (guint);
+  self->soup = soup_server_new ("server-header", PACKAGE_NAME, NULL);
   /* Of early handlers only that of the longest path is called. */
   soup_server_add_early_handler (self->soup, NULL, on_early, self, NULL);
+  soup_server_add_handler (self->soup, NULL, on_nothing, self, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (places); i++)
     {
       soup_server_add_early_handler (self->soup, places[i].path, on_early, self, NULL);
       soup_server_add_handler (self->soup, places[i].path, places[i].handler, self, NULL);
     }
-  if (!soup_server_listen (self->soup, address, SOUP_SERVER_LISTEN_HTTPS, error))
+  self->service = g_socket_service_new ();
+  g_signal_connect (self->service, "incoming", G_CALLBACK (on_connection), self);
+  if (!g_socket_listener_add_address (G_SOCKET_LISTENER (self->service), address, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL, NULL, error))
     return NULL;
   return g_steal_pointer (&self);
 }
@@ -254,6 +299,14 @@ pl_server_new (const PlSite *site, PlDesk *desk, GError **error)
 void
 pl_server_free (PlServer *server)
 {
+  if (server->service)
+    g_socket_listener_close (G_SOCKET_LISTENER (server->service));
+  g_clear_object (&server->service);
+  if (server->soup)
+    soup_server_disconnect (server->soup);
   g_clear_object (&server->soup);
+  g_clear_object (&server->tls);
+  if (server->connections)
+    g_rc_box_release (server->connections);
   g_free (server);
 }

@@ -12,6 +12,8 @@
 #define CONF_MAX 65536
 #define DEVICES 5
 #define LIFETIME "365d"
+#define LIFETIME_SECONDS ((gint64) 365 * 86400)
+#define IDLE_SECONDS 30
 #define LIFETIME_MIN (10 * 60) /* s */
 #define CODE_MINUTES 15
 #define MAILS_PER_ADDRESS 3
@@ -140,22 +142,22 @@ pl_site_init (PlEnv *env, const PlSite *site, char **bootstrap, GError **error)
 /* --- load --- */
 
 static guint
-read_number (GKeyFile *file, const char *key, guint otherwise)
+read_number (GKeyFile *file, const char *group, const char *key, guint otherwise)
 {
   g_autoptr (GError) why = NULL;
-  int number = g_key_file_get_integer (file, "policy", key, &why);
+  int number = g_key_file_get_integer (file, group, key, &why);
 
   return why || number < 0 ? otherwise : (guint) number;
 }
 
-/* "90d", "12h", "30m". */
+/* "90d", "12h", "30m"; `otherwise` when nothing is said. */
 static gboolean
-read_lifetime (GKeyFile *file, gint64 *seconds, GError **error)
+read_lifetime (GKeyFile *file, const char *group, const char *otherwise, gint64 *seconds, GError **error)
 {
   static const struct { char unit; gint64 seconds; } units[] = { { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 } };
-  g_autofree char *text = g_key_file_get_string (file, "policy", "lifetime", NULL);
+  g_autofree char *text = g_key_file_get_string (file, group, "lifetime", NULL);
   char *end = NULL;
-  guint64 n = g_ascii_strtoull (text ? text : LIFETIME, &end, 10);
+  guint64 n = g_ascii_strtoull (text ? text : otherwise, &end, 10);
 
   *seconds = 0;
   for (guint i = 0; i < G_N_ELEMENTS (units); i++)
@@ -167,15 +169,56 @@ read_lifetime (GKeyFile *file, gint64 *seconds, GError **error)
   return FALSE;
 }
 
+/* What `group` says, and `from` for the rest. */
+static gboolean
+read_grant (GKeyFile *file, const char *group, const PlGrant *from, PlGrant *grant, GError **error)
+{
+  g_autofree char *lifetime = g_strdup_printf ("%" G_GINT64_FORMAT "m", from->lifetime / 60);
+
+  grant->devices = read_number (file, group, "devices", from->devices);
+  grant->node_ids = CLAMP (read_number (file, group, "node-ids", from->node_ids), 1, PL_AUTHORITY_NODE_IDS_MAX);
+  return read_lifetime (file, group, lifetime, &grant->lifetime, error);
+}
+
+static void
+grant_clear (gpointer data)
+{
+  g_free (((PlGrant *) data)->pattern);
+}
+
+/* Groups [address PATTERN], in their order. */
+static gboolean
+read_grants (GKeyFile *file, PlPolicy *policy, GError **error)
+{
+  g_auto (GStrv) groups = g_key_file_get_groups (file, NULL);
+  static const PlGrant first = { NULL, DEVICES, 1, LIFETIME_SECONDS };
+
+  policy->grants = g_array_new (FALSE, TRUE, sizeof (PlGrant));
+  g_array_set_clear_func (policy->grants, grant_clear);
+  if (!read_grant (file, "policy", &first, &policy->grant, error))
+    return FALSE;
+  for (guint i = 0; groups[i]; i++)
+    {
+      PlGrant grant = { NULL };
+
+      if (!g_str_has_prefix (groups[i], "address "))
+        continue;
+      if (!read_grant (file, groups[i], &policy->grant, &grant, error))
+        return FALSE;
+      grant.pattern = g_strdup (groups[i] + strlen ("address "));
+      g_array_append_val (policy->grants, grant);
+    }
+  return TRUE;
+}
+
 static void
 read_policy (GKeyFile *file, PlPolicy *policy)
 {
   policy->allow = g_key_file_get_string_list (file, "policy", "allow", NULL, NULL);
   policy->deny = g_key_file_get_string_list (file, "policy", "deny", NULL, NULL);
-  policy->devices = read_number (file, "devices", DEVICES);
-  policy->code_seconds = read_number (file, "code-minutes", CODE_MINUTES) * 60;
-  policy->mails_per_address = read_number (file, "mails-per-address", MAILS_PER_ADDRESS);
-  policy->mails_per_client = read_number (file, "mails-per-client", MAILS_PER_CLIENT);
+  policy->code_seconds = read_number (file, "policy", "code-minutes", CODE_MINUTES) * 60;
+  policy->mails_per_address = read_number (file, "policy", "mails-per-address", MAILS_PER_ADDRESS);
+  policy->mails_per_client = read_number (file, "policy", "mails-per-client", MAILS_PER_CLIENT);
 }
 
 static gboolean
@@ -204,12 +247,14 @@ pl_site_load (const char *dir, GError **error)
   site->listen = g_key_file_get_string (file, "server", "listen", NULL);
   site->certificate = g_key_file_get_string (file, "server", "certificate", NULL);
   site->key = g_key_file_get_string (file, "server", "key", NULL);
+  site->hook = g_key_file_get_string (file, "policy", "hook", NULL);
+  site->idle_seconds = MAX (read_number (file, "server", "idle-seconds", IDLE_SECONDS), 1);
   site->smtp = g_key_file_get_string (file, "mail", "smtp", NULL);
   site->from = g_key_file_get_string (file, "mail", "from", NULL);
   site->user = g_key_file_get_string (file, "mail", "user", NULL);
   site->password = g_key_file_get_string (file, "mail", "password", NULL);
   read_policy (file, &site->policy);
-  return check_whole (site, error) && read_lifetime (file, &site->policy.lifetime, error) ? g_steal_pointer (&site) : NULL;
+  return check_whole (site, error) && read_grants (file, &site->policy, error) ? g_steal_pointer (&site) : NULL;
 }
 
 void
@@ -223,6 +268,8 @@ pl_site_free (PlSite *site)
   g_free (site->listen);
   g_free (site->certificate);
   g_free (site->key);
+  g_free (site->hook);
+  g_clear_pointer (&site->policy.grants, g_array_unref);
   g_free (site->smtp);
   g_free (site->from);
   g_free (site->user);

@@ -17,6 +17,8 @@ typedef struct {
   char *url;                  /* https://HOST[:PORT], without a slash at the end */
   char *listen;               /* ADDRESS:PORT */
   char *certificate, *key;    /* PEM files of the HTTPS server */
+  char *hook;                 /* program that may refuse somebody; NULL: none */
+  guint idle_seconds;         /* an HTTPS connection may say nothing for so long */
   char *smtp, *from, *user, *password;
   PlPolicy policy;
 } PlSite;

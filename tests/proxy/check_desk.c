@@ -39,7 +39,7 @@ setup (void)
   universe = pl_universe_new (1);
   store = pl_store_open (path, NULL);
   authority = pl_authority_new (pl_universe_env (universe), NAME, NULL);
-  policy = (PlPolicy) { .devices = 5, .lifetime = 365 * 86400, .code_seconds = CODE_SECONDS, .mails_per_address = 3, .mails_per_client = 4 };
+  policy = (PlPolicy) { .grant = { .devices = 5, .node_ids = 1, .lifetime = 365 * 86400 }, .code_seconds = CODE_SECONDS, .mails_per_address = 3, .mails_per_client = 4 };
   desk = pl_desk_new (pl_universe_env (universe), store, authority, NAME, &policy);
   pl_desk_set_mail (desk, on_mail, NULL);
   mails = 0;

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Enrollment by e-mail (RFC 6940 11.3; S0-11, S0-14, S2-01, S2-32, S2-33): a real server, a real mail
 server, the real command line, all on loopback."""
+import concurrent.futures
 import email
 import http.client
 import os
+import random
 import re
 import signal
+import socket
 import socketserver
 import ssl
 import subprocess
@@ -103,9 +106,9 @@ class Server:
         if running:
             self.stop()
         with open(self.dir + '/enroll.conf', encoding='utf-8') as f:
-            lines = [line for line in f if not line.startswith('lifetime')]
+            lines = [line for line in f if not line.startswith('lifetime') or '10d' in line]
         with open(self.dir + '/enroll.conf', 'w', encoding='utf-8') as f:
-            f.writelines(lines + [f'lifetime={text}\n'])
+            f.write(''.join(lines).replace('[policy]\n', f'[policy]\nlifetime={text}\n', 1))
         if running:
             self.start()
 
@@ -159,11 +162,28 @@ def wrong(code):
     return code[:-1] + ('0' if code[-1] != '0' else '1')
 
 
+# More of them by hand: PEERLINE_ENROLL_KILLS=100 PEERLINE_ENROLLMENTS=1000 make check TESTS=tests/proxy/check_enroll.py
+KILLS, ENROLLMENTS = int(os.environ.get('PEERLINE_ENROLL_KILLS', 3)), int(os.environ.get('PEERLINE_ENROLLMENTS', 20))
+POLICY = """
+[policy]
+deny=*@denied.example.org
+devices=2
+mails-per-address=2
+mails-per-client=100000
+hook=%s/hook
+[address *@many.example.org]
+devices=20
+node-ids=3
+lifetime=10d
+"""
+
+
 class Tests:
     def __init__(self, folder):
         self.folder, self.mail = folder, Mailbox()
-        self.server = Server(folder, self.mail.server_address[1],
-                             '\n[policy]\ndeny=*@denied.example.org\ndevices=2\nmails-per-address=2\nmails-per-client=100\n').start()
+        with open(os.open(folder + '/hook', os.O_WRONLY | os.O_CREAT, 0o700), 'w', encoding='utf-8') as f:
+            f.write('#!/bin/sh\ncase "$1" in stranger@*) exit 1;; slow@*) sleep 30;; esac\n[ "$2" = 127.0.0.1 ] && [ ${#3} = 64 ]\n')
+        self.server = Server(folder, self.mail.server_address[1], POLICY % folder).start()
 
     def from_the_address_to_a_running_daemon(self):
         """S0-03, S0-11, S0-14, S2-33: the code of the mail makes an identity that a daemon runs with."""
@@ -265,6 +285,66 @@ class Tests:
         self.mail.wait('gus@example.org')
         assert len(self.mail.of('fay@example.org')) == 2
 
+    def another_program_may_refuse_somebody(self):
+        """S2-89: asked each time, before a mail goes out; one that does not answer refuses."""
+        refused(self.server.post('stranger@example.org', csr(self.folder, 'stranger')), 'username_not_available')
+        refused(self.server.post('slow@example.org', csr(self.folder, 'slow')), 'username_not_available')
+        assert not self.mail.of('stranger@example.org') and not self.mail.of('slow@example.org')
+
+    def the_policy_says_what_an_address_gets(self):
+        """S2-88: Node-IDs, devices and lifetime by pattern."""
+        request, who = csr(self.folder, 'jo'), 'jo@many.example.org'
+        refused(self.server.post(who, request, nodeids='4'), 'Node-IDs_not_available')
+        refused(self.server.post(who, request, nodeids='3'))
+        der = self.server.post(who, request, self.mail.wait(who)[0], nodeids='3')[2]
+        assert names(der).count('reload://') == 3, names(der)
+        shown = self.server.run('show', who)
+        assert shown.count('node ') == 3 and 'state    valid' in shown, shown
+        stats = dict(line.split() for line in self.server.run('stats').splitlines())
+        assert int(stats['valid']) >= 1 and int(stats['keys']) >= int(stats['addresses']), stats
+        end = subprocess.run(['openssl', 'x509', '-inform', 'DER', '-noout', '-checkend', str(11 * 86400)], input=der, capture_output=True)
+        assert end.returncode == 1, 'it is good for longer than the policy says'
+        self.server.run('revoke', who)
+        document = self.server.http('GET', '/.well-known/reload-config')[2].decode()
+        assert all(f'<bad-node>{node}</bad-node>' in document for node in re.findall(r'reload://0110(\w{32})@', names(der)))
+
+    def connections_that_say_nothing_are_closed(self):
+        """S2-32."""
+        self.server.stop()
+        with open(self.server.dir + '/enroll.conf', encoding='utf-8') as f:
+            text = f.read()
+        with open(self.server.dir + '/enroll.conf', 'w', encoding='utf-8') as f:
+            f.write(text.replace('[server]', '[server]\nidle-seconds=1', 1))
+        self.server.start()
+        bare = socket.create_connection(('127.0.0.1', self.server.port), 10)
+        kept = self.server.trust.wrap_socket(socket.create_connection(('127.0.0.1', self.server.port), 10), server_hostname='localhost')
+        kept.sendall(b'GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n')
+        said = kept.recv(65536)
+        assert b'404' in said, said
+        for link in (bare, kept):
+            began = time.monotonic()
+            try:
+                while link.recv(65536):
+                    pass
+            except OSError:
+                pass
+            assert time.monotonic() - began < 8, 'it stays open'
+            link.close()
+
+    def twenty_clients_enroll_at_once(self):
+        who = [(f'c{i}@example.org', csr(self.folder, f'c{i}')) for i in range(ENROLLMENTS)]
+        began = time.monotonic()
+
+        def enroll(pair):
+            refused(self.server.post(*pair))
+            return self.server.post(*pair, self.mail.wait(pair[0])[0])[2]
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            certificates = list(pool.map(enroll, who))
+        print(f'# {ENROLLMENTS} enrollments in {time.monotonic() - began:.1f} s', flush=True)
+        nodes = {re.search(r'reload://0110(\w{32})@', names(der)).group(1) for der in certificates}
+        listed = self.server.run('list')
+        assert len(nodes) == ENROLLMENTS and all(listed.count(f' {user} ') == 1 for user, _ in who), listed
+
     def who_is_revoked_stays_out(self):
         """The document names the node, and its key gets no certificate any more."""
         request = csr(self.folder, 'hal')
@@ -282,10 +362,10 @@ class Tests:
         for user, request in who:
             self.server.post(user, request)
         codes = {user: self.mail.wait(user)[0] for user, _ in who}
-        got = {}
+        got, killed = {}, threading.Event()
 
         def client(user, request):
-            for _ in range(200):
+            for _ in range(100000):
                 try:
                     status, _, der = self.server.post(user, request, codes[user])
                 except (OSError, http.client.HTTPException):
@@ -293,18 +373,19 @@ class Tests:
                     continue
                 assert status == 200, der
                 got.setdefault(user, []).append(der)
-                if len(got[user]) == 6:
+                if killed.is_set() and len(got[user]) >= 6:
                     return
         threads = [threading.Thread(target=client, args=pair) for pair in who]
         for thread in threads:
             thread.start()
-        for _ in range(3):
-            time.sleep(0.05)
+        for _ in range(KILLS):
+            time.sleep(random.uniform(0.02, 0.12))
             self.server.stop(signal.SIGKILL)
             self.server.start()
+        killed.set()
         for thread in threads:
             thread.join(60)
-        assert all(len(got[user]) == 6 and len(set(got[user])) == 1 for user, _ in who), got
+        assert all(len(got[user]) >= 6 and len(set(got[user])) == 1 for user, _ in who), got
         listed = self.server.run('list')
         assert all(listed.count(f' {user} ') == 1 for user, _ in who), listed
         assert self.server.stop() == 0
@@ -312,7 +393,8 @@ class Tests:
     def all(self):
         cases = [self.from_the_address_to_a_running_daemon, self.a_running_daemon_renews_its_certificate, self.any_client_of_the_rfc_gets_one, self.the_fifth_wrong_try_ends_a_code,
                  self.only_the_button_confirms_a_link, self.each_error_has_the_name_of_the_rfc,
-                 self.an_address_has_so_many_devices_and_mails, self.who_is_revoked_stays_out, self.a_killed_server_neither_loses_nor_doubles]
+                 self.an_address_has_so_many_devices_and_mails, self.another_program_may_refuse_somebody,
+                 self.the_policy_says_what_an_address_gets, self.connections_that_say_nothing_are_closed, self.twenty_clients_enroll_at_once, self.who_is_revoked_stays_out, self.a_killed_server_neither_loses_nor_doubles]
         print(f'1..{len(cases)}')
         bad = 0
         for number, case in enumerate(cases, 1):
