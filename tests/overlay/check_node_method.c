@@ -161,6 +161,16 @@ START_TEST (a_store_elsewhere_is_refused) /* 171, 182 */
 }
 END_TEST
 
+START_TEST (a_find_elsewhere_is_not_found) /* 215 */
+{
+  g_autofree char *asker = pl_node_id_dup_hex (pl_world_id (world, ASKER));
+  g_autofree char *body = g_strconcat ("10", asker, "04" "00000001", NULL);
+
+  ask (PL_MESSAGE_FIND_REQ, body);
+  ck_assert_uint_eq (answer.error_code, PL_ERROR_NOT_FOUND);
+}
+END_TEST
+
 START_TEST (route_query_names_a_peer) /* 287 */
 {
   ask (PL_MESSAGE_ROUTE_QUERY_REQ, "00" "0110NODE" "0000");
@@ -206,6 +216,7 @@ main (void)
   tcase_add_test (tcase, unknown_kinds_are_named_in_the_error);
   tcase_add_test (tcase, what_is_not_there_is_an_empty_answer);
   tcase_add_test (tcase, a_store_elsewhere_is_refused);
+  tcase_add_test (tcase, a_find_elsewhere_is_not_found);
   tcase_add_test (tcase, route_query_names_a_peer);
   tcase_add_loop_test (tcase, malformed_and_unknown_requests_are_answered_with_an_error, 0, G_N_ELEMENTS (bad));
   return pl_test_run (suite, NULL);
