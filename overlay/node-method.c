@@ -192,14 +192,23 @@ on_find (PlNode *node, PlIncoming *incoming)
 static void
 on_topology (PlNode *node, PlIncoming *incoming)
 {
+  gboolean is_update = incoming->code == PL_MESSAGE_UPDATE_REQ;
+  g_autoptr (GArray) extensions = NULL;
   g_autoptr (GBytes) body = NULL;
   guint16 error = pl_topology_handle (node->topology, incoming->code, &incoming->signer, &incoming->from,
                                       incoming->body, &body);
 
   if (error)
-    refuse_info (node, incoming, error, NULL);
-  else
-    pl_trans_answer (node->trans, incoming, body, NULL);
+    {
+      refuse_info (node, incoming, error, NULL);
+      return;
+    }
+  if (is_update)
+    {
+      pl_topology_on_extensions (node->topology, &incoming->signer, incoming->extensions);
+      extensions = pl_topology_dup_extensions (node->topology);
+    }
+  pl_trans_answer_extended (node->trans, incoming, body, NULL, extensions);
 }
 
 typedef void (*Method) (PlNode *node, PlIncoming *incoming);

@@ -129,6 +129,8 @@ static const PlTransHandlers trans_handlers = {
 /* --- the topology's host --- */
 
 typedef struct {
+  PlNode *node;
+  guint16 code;
   PlTopologyDone done;
   gpointer data;
   GDestroyNotify destroy;
@@ -149,6 +151,8 @@ on_topology_answer (gpointer user, const PlTransAnswer *answer)
 {
   TopologyCall *call = user;
 
+  if (answer && call->code == PL_MESSAGE_UPDATE_REQ)
+    pl_topology_on_extensions (call->node->topology, &answer->signer, answer->extensions);
   if (!call->done)
     return;
   if (answer)
@@ -164,8 +168,12 @@ host_request (gpointer user, const PlTopologyRequest *request, PlTopologyDone do
   TopologyCall *call = g_new0 (TopologyCall, 1);
   PlTransRequest message = { .code = request->code, .body = request->body, .certs = request->certs,
                              .timeout = request->timeout };
+  g_autoptr (GArray) extensions = request->code == PL_MESSAGE_UPDATE_REQ ? pl_topology_dup_extensions (node->topology) : NULL;
   PlResourceId resource;
 
+  message.extensions = extensions;
+  call->node = node;
+  call->code = request->code;
   call->done = done;
   call->data = data;
   call->destroy = destroy;
@@ -358,7 +366,7 @@ make_layers (PlNode *node)
 
   node->forward = pl_forward_new (node->env, &forward, &forward_handlers, node);
   node->trans = pl_trans_new (node->env, node->document, node->identity, node->trust, &trans_handlers, node);
-  node->topology = pl_topology_new (pl_topology_find ("CHORD-RELOAD"), &topology, &topology_host, node);
+  node->topology = pl_topology_new (pl_topology_find (node->document->topology), &topology, &topology_host, node);
 }
 
 PlNode *
@@ -601,4 +609,16 @@ pl_node_dup_peers (PlNode *node)
       g_ptr_array_add (peers, info);
     }
   return peers;
+}
+
+gboolean
+pl_node_tuning (PlNode *node, double *size, gint64 *interval)
+{
+  PlTopologyTuning tuning;
+
+  if (!pl_topology_tuning (node->topology, &tuning))
+    return FALSE;
+  *size = tuning.size;
+  *interval = tuning.interval;
+  return TRUE;
 }

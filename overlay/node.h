@@ -150,6 +150,10 @@ void pl_peer_info_free (PlPeerInfo *info);
 /* GPtrArray of PlPeerInfo, freed with it. */
 GPtrArray *pl_node_dup_peers (PlNode *node);
 
+/* What self-tuning (RFC 7363) came to: peers of the overlay, microseconds between stabilisations.
+ * FALSE: not a peer, or of an overlay whose document does not have it. */
+gboolean pl_node_tuning (PlNode *node, double *size, gint64 *interval);
+
 /* Store and fetch for other usages and tests (RFC 6940 7.4; overlay/usage/usage.h). */
 void pl_node_store (PlNode *node, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value,
                     guint32 lifetime, PlStoreFunc func, gpointer user);

@@ -105,7 +105,7 @@ pl_document_new (const char *instance_name)
 
   document->has_sequence = TRUE;
   document->sequence = 1;
-  document->topology = g_strdup ("CHORD-RELOAD");
+  document->topology = g_strdup (PL_TOPOLOGY_CHORD);
   g_ptr_array_add (document->link_protocols, g_strdup ("TLS"));
   document->max_message_size = OWN_MESSAGE_SIZE;
   document->reliability_timer = OWN_RELIABILITY;
@@ -308,7 +308,7 @@ list_has (GPtrArray *list, const char *text)
 gboolean
 pl_document_check_supported (const PlDocument *document, GError **error)
 {
-  if (g_strcmp0 (document->topology, "CHORD-RELOAD") != 0)
+  if (g_strcmp0 (document->topology, PL_TOPOLOGY_CHORD) != 0 && g_strcmp0 (document->topology, PL_TOPOLOGY_SELF_TUNING) != 0)
     return unsupported (document, "topology plug-in", document->topology, error);
   if (document->node_id_length != PL_NODE_ID_LEN)
     return unsupported (document, "Node-IDs of another length", "", error);

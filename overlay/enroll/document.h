@@ -10,6 +10,10 @@
 
 G_BEGIN_DECLS
 
+/* Topology plug-ins: RFC 6940 section 10, and the same with RFC 7363. */
+#define PL_TOPOLOGY_CHORD "CHORD-RELOAD"
+#define PL_TOPOLOGY_SELF_TUNING "CHORD-SELF-TUNING"
+
 typedef enum { PL_ACCESS_USER_MATCH, PL_ACCESS_NODE_MATCH, PL_ACCESS_USER_NODE_MATCH, PL_ACCESS_NODE_MULTIPLE,
                PL_ACCESS_COPIES /* doc/PROTOCOL, of our own Kind only */ } PlAccess;
 
@@ -73,7 +77,7 @@ typedef struct PlDocument {
   GBytes *xml;                  /* the document as received, whole */
   GBytes *blob;                 /* "<configuration ...> .. </configuration>", a slice of it */
   GPtrArray *signatures;        /* char *, base64, the signature elements after it */
-  char *topology;               /* "CHORD-RELOAD" */
+  char *topology;               /* PL_TOPOLOGY_CHORD or PL_TOPOLOGY_SELF_TUNING */
   GPtrArray *link_protocols;    /* char *; never empty, default "TLS" */
   GPtrArray *mandatory_extensions; /* char *, namespaces */
   GPtrArray *kind_updates;      /* GBytes: kind-blocks that came later than the document (6.5.4) */

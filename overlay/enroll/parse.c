@@ -591,7 +591,7 @@ take_configuration (Parser *parser, xmlNodePtr node)
   for (xmlNodePtr child = node->children; child; child = child->next)
     take_element (parser, child);
   if (!document->topology)
-    document->topology = g_strdup ("CHORD-RELOAD");
+    document->topology = g_strdup (PL_TOPOLOGY_CHORD);
   if (document->link_protocols->len == 0)
     g_ptr_array_add (document->link_protocols, g_strdup ("TLS"));
   add_registered_kinds (document);

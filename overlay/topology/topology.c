@@ -5,7 +5,7 @@
 
 #include "overlay/topology/chord/chord.h"
 
-static const PlTopologyFuncs *const plugins[] = { &pl_chord_funcs };
+static const PlTopologyFuncs *const plugins[] = { &pl_chord_funcs, &pl_chord_tuned_funcs };
 
 const PlTopologyFuncs *
 pl_topology_find (const char *name)
@@ -145,4 +145,22 @@ void
 pl_topology_set_document (PlTopology *topology, const PlDocument *document)
 {
   topology->funcs->set_document (topology, document);
+}
+
+GArray *
+pl_topology_dup_extensions (PlTopology *topology)
+{
+  return topology->funcs->dup_extensions (topology);
+}
+
+void
+pl_topology_on_extensions (PlTopology *topology, const PlNodeId *signer, GArray *extensions)
+{
+  topology->funcs->on_extensions (topology, signer, extensions);
+}
+
+gboolean
+pl_topology_tuning (PlTopology *topology, PlTopologyTuning *out)
+{
+  return topology->funcs->tuning (topology, out);
 }

@@ -76,6 +76,12 @@ typedef struct {
   gboolean need_all;      /* join only when links to all neighbours stand (role auto) */
 } PlTopologyConfig;
 
+/* What self-tuning (RFC 7363) came to. */
+typedef struct {
+  double size;            /* peers of the overlay */
+  gint64 interval;        /* between stabilisations, microseconds */
+} PlTopologyTuning;
+
 typedef struct {
   const char *name;       /* topology-plugin of the configuration document */
   PlTopology *(*create) (const PlTopologyConfig *config, const PlTopologyHost *host, gpointer user);
@@ -99,6 +105,9 @@ typedef struct {
   guint (*share_ppb) (PlTopology *topology);
   void (*probe_partition) (PlTopology *topology, const PlNodeId *bootstrap);
   void (*set_document) (PlTopology *topology, const PlDocument *document);
+  GArray *(*dup_extensions) (PlTopology *topology);
+  void (*on_extensions) (PlTopology *topology, const PlNodeId *signer, GArray *extensions);
+  gboolean (*tuning) (PlTopology *topology, PlTopologyTuning *out);
 } PlTopologyFuncs;
 
 /* The first member of every plug-in's struct. */
@@ -149,7 +158,13 @@ gboolean pl_topology_is_peer (PlTopology *topology, const PlNodeId *id);
 guint pl_topology_share_ppb (PlTopology *topology);
 /* Is the overlay of this directly connected node another ring than ours? Merges (10.7.4.4). */
 void pl_topology_probe_partition (PlTopology *topology, const PlNodeId *bootstrap);
-/* Another document of the same overlay and plug-in, borrowed (11.1). */
+/* Another document of the same overlay, borrowed (11.1); it may turn self-tuning on or off. */
 void pl_topology_set_document (PlTopology *topology, const PlDocument *document);
+/* Of an Update or its answer: what we add (of PlMessageExtension, own; NULL: nothing), and what
+ * `signer` did (may be NULL), looked at before the body of an answer and after that of a request. */
+GArray *pl_topology_dup_extensions (PlTopology *topology);
+void pl_topology_on_extensions (PlTopology *topology, const PlNodeId *signer, GArray *extensions);
+/* FALSE: not a peer, or of an overlay that does not tune itself. */
+gboolean pl_topology_tuning (PlTopology *topology, PlTopologyTuning *out);
 
 G_END_DECLS

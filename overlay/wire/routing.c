@@ -174,6 +174,25 @@ pl_chord_update_clear (PlChordUpdate *update)
   g_clear_pointer (&update->fingers, g_array_unref);
 }
 
+/* --- self-tuning --- */
+
+gboolean
+pl_self_tuning_data_read (PlReader *reader, PlSelfTuningData *data)
+{
+  data->network_size = pl_reader_u32 (reader);
+  data->join_rate = pl_reader_u32 (reader);
+  data->leave_rate = pl_reader_u32 (reader);
+  return pl_reader_ok (reader);
+}
+
+void
+pl_self_tuning_data_write (PlWriter *writer, const PlSelfTuningData *data)
+{
+  pl_writer_u32 (writer, data->network_size);
+  pl_writer_u32 (writer, data->join_rate);
+  pl_writer_u32 (writer, data->leave_rate);
+}
+
 /* --- route query --- */
 
 gboolean

@@ -122,6 +122,19 @@ void pl_chord_update_write (PlWriter *writer, const PlChordUpdate *update);
 void pl_chord_update_clear (PlChordUpdate *update);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PlChordUpdate, pl_chord_update_clear)
 
+/* --- self-tuning (RFC 7363): an extension of Updates and their answers --- */
+
+#define PL_EXTENSION_SELF_TUNING 0x3
+
+typedef struct {
+  guint32 network_size;  /* peers */
+  guint32 join_rate;     /* peers a day, of the whole overlay */
+  guint32 leave_rate;
+} PlSelfTuningData;
+
+gboolean pl_self_tuning_data_read (PlReader *reader, PlSelfTuningData *data);
+void pl_self_tuning_data_write (PlWriter *writer, const PlSelfTuningData *data);
+
 /* --- route query (6.4.2.4, 10.8) --- */
 
 typedef struct {

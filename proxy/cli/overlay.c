@@ -20,7 +20,7 @@ static char **bootstrap_option, **stun_option, **group_option, **kind_option;
 static char **remove_bootstrap_option, **remove_stun_option, **remove_group_option, **bad_option, **good_option;
 static int expires_option = -1, turn_option = -1;
 static char *name_option, *mode_option;
-static gboolean force_option, no_ice_option;
+static gboolean force_option, no_ice_option, self_tuning_option;
 
 /* --- create --- */
 
@@ -309,6 +309,11 @@ run_create (PlCli *cli, GError **error)
 
   if (document)
     document->no_ice = no_ice_option;
+  if (document && self_tuning_option)
+    {
+      g_free (document->topology);
+      document->topology = g_strdup (PL_TOPOLOGY_SELF_TUNING);
+    }
   return document && set_mode (document, error) && check_new (cli, name, error) && add_hosts (document, error)
          && add_kinds (document, error) && add_groups (document, error) && set_turn (document, error)
          && make_overlay (cli, document, error);
@@ -649,6 +654,7 @@ static const GOptionEntry create_options[] = {
   { "multicast", 0, 0, G_OPTION_ARG_STRING_ARRAY, &group_option, GROUP_TEXT, "GROUP[:PORT]" },
   { "turn-density", 0, 0, G_OPTION_ARG_INT, &turn_option, TURN_TEXT, "N" },
   { "no-ice", 0, 0, G_OPTION_ARG_NONE, &no_ice_option, "Links go straight over TLS: for a LAN or servers, where no NAT is between", NULL },
+  { "self-tuning", 0, 0, G_OPTION_ARG_NONE, &self_tuning_option, "Peers look after their ring as often as its coming and going needs (RFC 7363)", NULL },
   { "kind", 0, 0, G_OPTION_ARG_STRING_ARRAY, &kind_option, "A private Kind, as 0xf0000001:SINGLE:USER-MATCH:1:1000 (repeat for more)", "ID:MODEL:POLICY:COUNT:SIZE" },
   { NULL }
 };

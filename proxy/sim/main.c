@@ -50,6 +50,7 @@ static const GOptionEntry entries[] = {
   { "partition", 0, 0, G_OPTION_ARG_DOUBLE, &options.partition, "cut half of the peers off for so long", "SECONDS" },
   { "massacre", 0, 0, G_OPTION_ARG_DOUBLE, &options.massacre, "peers that die at the same instant", "PERCENT" },
   { "event-at", 0, 0, G_OPTION_ARG_DOUBLE, &options.event_at, "when the partition or massacre comes (30)", "SECONDS" },
+  { "self-tuning", 0, 0, G_OPTION_ARG_NONE, &options.self_tuning, "peers tune stabilisation by what they see (RFC 7363)", NULL },
   { "stub-signatures", 0, 0, G_OPTION_ARG_NONE, &options.stub, "digests instead of signatures; the same virtual time", NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "print JSON", NULL },
   { "plot", 0, 0, G_OPTION_ARG_FILENAME, &options.plot, "draw the ring and the distributions", "FILE.svg" },

@@ -94,6 +94,11 @@ dup_lines (const PlSimOptions *options, PlSimResult *result)
   add (lines, "links_neighbour", "links of a peer, to neighbours", FIXED1, result->links_neighbour);
   add (lines, "links_finger", "  to fingers of its own", FIXED1, result->links_finger);
   add (lines, "links_other", "  others", FIXED1, result->links_other);
+  if (options->self_tuning)
+    {
+      add (lines, "tuned_size_mean", "peers that a peer thinks there are, mean", FIXED1, result->tuned_size);
+      add (lines, "tuned_interval_mean", "seconds between its stabilisations, mean", FIXED1, result->tuned_interval);
+    }
   add_event (lines, options, result);
   return lines;
 }

@@ -237,6 +237,26 @@ count_links (Run *run)
   result->links_other /= MAX (peers, 1);
 }
 
+static void
+look_at_tuning (Run *run)
+{
+  g_autoptr (GArray) sizes = pl_samples_new (), intervals = pl_samples_new ();
+
+  for (guint i = 0; i < pl_swarm_size (run->swarm); i++)
+    {
+      const PlSimPeer *peer = pl_swarm_peer (run->swarm, i);
+      double size;
+      gint64 interval;
+
+      if (!peer->node || !pl_node_tuning (peer->node, &size, &interval))
+        continue;
+      pl_samples_add (sizes, size);
+      pl_samples_add (intervals, (double) interval / PL_USEC_PER_SEC);
+    }
+  run->result->tuned_size = pl_samples_mean (sizes);
+  run->result->tuned_interval = pl_samples_mean (intervals);
+}
+
 /* Under AddressSanitizer its own allocator counts. */
 extern gsize __sanitizer_get_current_allocated_bytes (void) __attribute__ ((weak));
 
@@ -291,6 +311,7 @@ run_all (Run *run)
   run_for (run, rest / 2, "looking up");
   measure_traffic (run);
   count_links (run);
+  look_at_tuning (run);
   if (rest != options->duration)
     {
       pl_load_set_halves (run->load, FALSE);

@@ -24,6 +24,7 @@ typedef struct {
   gint finger_split;            /* PlNodeOptions.finger_split */
   gboolean direct;              /* PlNodeOptions.direct_response */
   gboolean strict_hops;         /* PlNodeOptions.strict_hops */
+  gboolean self_tuning;         /* RFC 7363 */
   gboolean stub, json;
   char *plot;
 } PlSimOptions;
@@ -57,6 +58,7 @@ typedef struct {
   double maintenance_bytes;     /* the same without Fetches */
   struct { double bytes, records; } by_kind[PL_SIM_KINDS]; /* the same, of each kind */
   double links_neighbour, links_finger, links_other; /* of a peer at the end, mean */
+  double tuned_size, tuned_interval; /* what peers think at the end, mean; seconds */
   double healed_seconds;        /* from the end of a partition until one ring; below 0: never */
   guint owners, owners_found;   /* look-ups of every owner at the end */
   GArray *ring;                 /* double, 0..1: places of the peers alive at the end */

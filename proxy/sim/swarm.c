@@ -48,6 +48,11 @@ document_new (PlAuthority *authority, const PlSimOptions *options)
 {
   PlDocument *document = pl_document_new (PL_SIM_OVERLAY);
 
+  if (options->self_tuning)
+    {
+      g_free (document->topology);
+      document->topology = g_strdup (PL_TOPOLOGY_SELF_TUNING);
+    }
   document->max_message_size = 16384;
   document->reliability_timer = 1000;
   document->chord_reactive = TRUE;

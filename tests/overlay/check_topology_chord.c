@@ -3,8 +3,10 @@
 
 #include "overlay/ident/aor.h"
 #include "overlay/topology/chord/ring.h"
+#include "overlay/topology/chord/tune.h"
 #include "overlay/topology/topology.h"
 #include "overlay/wire/body.h"
+#include "overlay/wire/message.h"
 #include "overlay/wire/routing.h"
 #include "base/universe.h"
 #include "tests/support/pki.h"
@@ -807,6 +809,63 @@ START_TEST (route_query_names_the_next_peer) /* 275, 287 */
 }
 END_TEST
 
+static void
+tell (const PlNodeId *from, guint32 size, guint32 leaves, guint cut)
+{
+  PlSelfTuningData data = { size, 0, leaves };
+  g_autoptr (GArray) list = pl_message_extension_list_new ();
+  g_autoptr (GBytes) whole = NULL, contents = NULL;
+  g_auto (PlWriter) writer;
+
+  pl_writer_init (&writer);
+  pl_self_tuning_data_write (&writer, &data);
+  whole = pl_writer_finish (&writer);
+  contents = g_bytes_new_from_bytes (whole, 0, g_bytes_get_size (whole) - cut);
+  pl_message_extension_list_add (list, PL_EXTENSION_SELF_TUNING, contents);
+  pl_topology_on_extensions (topology, from, list);
+}
+
+/* RFC 7363: stabilisation as often as what the others told needs, once the document says so. */
+START_TEST (tuned_ring_stabilises_as_often_as_others_say)
+{
+  PlDocument *document = pl_test_pki_document (pki);
+  PlNodeId peers[] = { node (0x60), node (0x70), node (0x80) };
+  g_autoptr (GArray) extensions = NULL;
+  PlTopologyTuning tuning;
+  guint before;
+
+  pl_topology_start_ring (topology);
+  for (guint i = 0; i < G_N_ELEMENTS (peers); i++)
+    {
+      pl_topology_link_up (topology, &peers[i]);
+      update_from (&peers[i], NULL, 0);
+    }
+  pl_universe_run (universe, 20 * PL_USEC_PER_SEC);
+  tell (&peers[0], 1000, 86400000, 0);
+  ck_assert (!pl_topology_tuning (topology, &tuning)); /* CHORD-RELOAD keeps what it has */
+  ck_assert_ptr_null (pl_topology_dup_extensions (topology));
+  g_free (document->topology);
+  document->topology = g_strdup (PL_TOPOLOGY_SELF_TUNING);
+  pl_topology_set_document (topology, document);
+  pl_universe_run (universe, 200000 * PL_USEC_PER_SEC); /* all have grown old */
+  ck_assert (pl_topology_tuning (topology, &tuning));
+  ck_assert_double_eq (tuning.size, 4);
+  ck_assert_int_eq (tuning.interval, document->chord_update_interval * PL_USEC_PER_SEC);
+  extensions = pl_topology_dup_extensions (topology);
+  ck_assert_ptr_nonnull (pl_message_extension_list_find (extensions, PL_EXTENSION_SELF_TUNING));
+  for (guint i = 0; i < G_N_ELEMENTS (peers); i++)
+    tell (&peers[i], 1000, 86400000, i == 0 ? 1 : 0); /* one is malformed */
+  pl_universe_run (universe, 2 * PL_USEC_PER_SEC);
+  ck_assert (pl_topology_tuning (topology, &tuning));
+  ck_assert_double_eq (tuning.size, 1000);
+  ck_assert_int_eq (tuning.interval, PL_TUNE_INTERVAL_MIN);
+  tell (&peers[1], 1000, 86400000, 0);
+  before = n_requests[PL_MESSAGE_UPDATE_REQ];
+  pl_universe_run (universe, 100 * PL_USEC_PER_SEC);
+  ck_assert_uint_ge (n_requests[PL_MESSAGE_UPDATE_REQ] - before, 3 * 5);
+}
+END_TEST
+
 START_TEST (malformed_bodies_are_refused)
 {
   PlNodeId a = node (0x90);
@@ -857,6 +916,7 @@ suite (void)
   tcase_add_test (c, route_query_names_the_next_peer);
   tcase_add_test (c, lost_neighbour_is_attached_to_again_only_when_it_answers);
   tcase_add_test (c, far_peers_are_told_without_lists);
+  tcase_add_test (c, tuned_ring_stabilises_as_often_as_others_say);
   tcase_add_test (c, malformed_bodies_are_refused);
   suite_add_tcase (s, c);
   return s;

@@ -195,6 +195,19 @@ START_TEST (cli_makes_an_overlay_without_ice) /* 125 */
   must ("overlay create %s --no-ice", OVERLAY);
   ck_assert (g_file_get_contents (path, &text, NULL, NULL));
   ck_assert_ptr_nonnull (strstr (text, "<no-ice>true</no-ice>"));
+  ck_assert_ptr_nonnull (strstr (text, "<topology-plugin>CHORD-RELOAD</topology-plugin>"));
+}
+END_TEST
+
+START_TEST (cli_makes_an_overlay_that_tunes_itself)
+{
+  g_autofree char *path = in_home ("data/overlays/" OVERLAY ".xml");
+  g_autofree char *text = NULL;
+
+  must ("overlay create %s --self-tuning", OVERLAY);
+  ck_assert (g_file_get_contents (path, &text, NULL, NULL));
+  ck_assert_ptr_nonnull (strstr (text, "<topology-plugin>CHORD-SELF-TUNING</topology-plugin>"));
+  must ("identity create alice@example.org --overlay %s", OVERLAY); /* the document is understood */
 }
 END_TEST
 
@@ -942,6 +955,7 @@ main (void)
   tcase_add_test (tcase, cli_makes_an_overlay_and_an_identity_whose_keys_are_private); /* S1-56 */
   tcase_add_test (tcase, cli_makes_an_overlay_without_ice);
   tcase_add_test (tcase, cli_makes_an_overlay_for_a_lan);
+  tcase_add_test (tcase, cli_makes_an_overlay_that_tunes_itself);
   tcase_add_test (tcase, cli_updates_the_document_of_its_own_overlay);
   tcase_add_test (tcase, cli_requests_signs_and_imports_over_two_homes);
   tcase_add_test (tcase, cli_gives_a_name_to_one_key_only_unless_forced);

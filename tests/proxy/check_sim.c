@@ -114,6 +114,27 @@ START_TEST (a_crowd_that_comes_at_once_gets_a_ring)
 }
 END_TEST
 
+/* RFC 7363: what peers think of their number follows a ring that is large, and then small; how often they
+ * stabilise, one where nobody and then everybody comes and goes. */
+START_TEST (tuned_peers_follow_the_size_and_the_churn_of_their_ring)
+{
+  g_autofree char *text = NULL;
+#define TUNED "--peers 64 --join-rate 32 --lookups 20 --self-tuning --stub-signatures --json "
+  g_autoptr (JsonObject) calm = simulate (TUNED "--settle 1200 --duration 20", &text);
+  g_autofree char *second = NULL, *third = NULL;
+  g_autoptr (JsonObject) busy = simulate (TUNED "--settle 20 --duration 120 --median-session 60", &second);
+  g_autoptr (JsonObject) shrunk = simulate (TUNED "--settle 60 --duration 150 --massacre 75 --event-at 5", &third);
+#undef TUNED
+
+  ck_assert_double_ge (json_object_get_double_member (calm, "tuned_size_mean"), 45);
+  ck_assert_double_le (json_object_get_double_member (calm, "tuned_size_mean"), 130);
+  ck_assert_double_le (json_object_get_double_member (shrunk, "tuned_size_mean"), 40);
+  ck_assert_double_ge (json_object_get_double_member (calm, "tuned_interval_mean"), 20);
+  ck_assert_double_le (json_object_get_double_member (busy, "tuned_interval_mean"), 16);
+  ck_assert_double_ge (json_object_get_double_member (shrunk, "lookup_success"), 0.9);
+}
+END_TEST
+
 START_TEST (same_seed_gives_the_same_result)
 {
   static const char *const options[] = {
@@ -217,6 +238,7 @@ main (void)
   tcase_add_test (tcase, traffic_is_told_by_kind_of_message);
   tcase_add_test (tcase, links_that_nobody_needs_end);
   tcase_add_test (tcase, a_crowd_that_comes_at_once_gets_a_ring);
+  tcase_add_test (tcase, tuned_peers_follow_the_size_and_the_churn_of_their_ring);
   tcase_add_test (tcase, same_seed_gives_the_same_result);
   tcase_add_test (tcase, those_that_come_instead_are_found);
   tcase_add_test (tcase, whoever_becomes_responsible_has_the_records);

@@ -6,6 +6,10 @@
 #include "config.h"
 
 #include "overlay/ident/aor.h"
+#include "overlay/wire/framing.h"
+#include "overlay/wire/message.h"
+#include "overlay/wire/routing.h"
+#include "tests/support/pki.h"
 #include "tests/support/test.h"
 #include "tests/support/world.h"
 
@@ -51,6 +55,60 @@ now (PlWorld *world)
 {
   return pl_universe_now (pl_world_universe (world));
 }
+
+typedef struct { guint requests, answers, others, size; } Told;
+
+static gboolean
+on_tuned_record (gpointer user, const PlNodeId *from, const PlNodeId *to, GByteArray *record)
+{
+  Told *told = user;
+  g_autoptr (GBytes) bytes = g_bytes_new (record->data + PL_FRAME_DATA_HEADER, record->len - MIN (record->len, PL_FRAME_DATA_HEADER));
+  g_auto (PlMessage) message = { 0 };
+  const PlMessageExtension *extension;
+  PlSelfTuningData data;
+  PlReader reader;
+
+  if (record->data[0] != PL_FRAME_DATA || pl_message_read (bytes, &message) != PL_WIRE_OK
+      || !(extension = pl_message_extension_list_find (message.extensions, PL_EXTENSION_SELF_TUNING)))
+    return TRUE;
+  ck_assert (!extension->critical);
+  pl_reader_init_bytes (&reader, extension->extension_contents);
+  ck_assert (pl_self_tuning_data_read (&reader, &data));
+  told->size = MAX (told->size, data.network_size);
+  told->requests += message.message_code == PL_MESSAGE_UPDATE_REQ;
+  told->answers += message.message_code == PL_MESSAGE_UPDATE_ANS;
+  told->others += message.message_code != PL_MESSAGE_UPDATE_REQ && message.message_code != PL_MESSAGE_UPDATE_ANS;
+  return TRUE;
+}
+
+/* RFC 7363: estimates travel in Updates and their answers, and all agree on what they are. */
+START_TEST (peers_of_a_tuned_overlay_tell_each_other_their_estimates)
+{
+  PlWorldOptions options = { .seed = 303, .n = 5, .n_boot = 1 };
+  g_autoptr (PlWorld) world = pl_world_new (&options);
+  PlDocument *document = pl_test_pki_document (pl_world_pki (world));
+  Told told = { 0 };
+  double size;
+  gint64 interval;
+
+  g_free (document->topology);
+  document->topology = g_strdup (PL_TOPOLOGY_SELF_TUNING);
+  pl_vnet_set_tap (pl_world_net (world), on_tuned_record, &told);
+  pl_world_grow (world, 5);
+  pl_world_run (world, 60 * SEC);
+  pl_vnet_set_tap (pl_world_net (world), NULL, NULL);
+  ck_assert_uint_gt (told.requests, 10);
+  ck_assert_uint_gt (told.answers, 10);
+  ck_assert_uint_eq (told.others, 0);
+  ck_assert_uint_eq (told.size, 5);
+  for (guint i = 0; i < 5; i++)
+    {
+      ck_assert (pl_node_tuning (pl_world_node (world, i), &size, &interval));
+      ck_assert_double_eq (size, 5);
+      ck_assert_int_le (interval, 60 * SEC); /* all are young */
+    }
+}
+END_TEST
 
 /* Who holds a copy answers while responsibility moves; nobody waits for the death to be sure. */
 START_TEST (first_look_up_after_the_peer_of_a_record_died_is_answered_at_once)
@@ -186,6 +244,7 @@ suite (void)
 
   tcase_set_timeout (t, 60);
   tcase_add_test (t, first_look_up_after_the_peer_of_a_record_died_is_answered_at_once);
+  tcase_add_test (t, peers_of_a_tuned_overlay_tell_each_other_their_estimates);
   tcase_add_test (t, records_follow_responsibility_while_many_join_at_once);
   tcase_add_test (t, halves_cut_off_for_ten_minutes_are_one_ring_within_five);
   suite_add_tcase (s, t);

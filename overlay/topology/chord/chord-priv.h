@@ -2,11 +2,13 @@
  *
  * The parts of the Chord plug-in share this state: chord.c (life, routing), candidate.c (who
  * could be a neighbour), join.c (finding a place), update.c (what peers tell each other),
- * finger.c, replica.c (copies of what is stored), leave.c.
+ * finger.c, replica.c (copies of what is stored), leave.c,
+ * selftune.c (RFC 7363).
  */
 #pragma once
 #include "overlay/topology/chord/chord.h"
 #include "overlay/topology/chord/ring.h"
+#include "overlay/topology/chord/tune.h"
 
 G_BEGIN_DECLS
 
@@ -33,6 +35,10 @@ typedef struct {
   gboolean ours;     /* we attached: it is ours to end when nobody needs it */
   gint64 up;         /* when the link came, or was replaced */
   gint64 told;       /* when it last got an Update from us */
+  gboolean has_born;
+  gint64 born;       /* when it came to the overlay, as its Updates say */
+  PlTune tune;       /* its estimates, told at: */
+  gint64 tune_at;    /* 0: never */
   gint64 asked;      /* when a ping went out that is not answered yet, 0: none */
 } PlChordLink;
 
@@ -61,6 +67,13 @@ typedef struct PlChord {
   /* update.c */
   GArray *announced;        /* PlNodeId: neighbours as last announced */
   PlTimer *announce_timer, *announce_clients_timer, *announce_far_timer, *stabilise_timer;
+
+  gint64 stabilise_at;
+
+  /* selftune.c */
+  PlTuneLosses losses;
+  PlTune tune;
+  gint64 tuned_at;          /* 0: never */
 
   /* finger.c */
   guint finger_next;        /* part of a range while a search runs, else 0 */
@@ -131,6 +144,8 @@ guint16 pl_chord_on_update (PlChord *chord, const PlNodeId *signer, const PlNode
 guint16 pl_chord_on_leave (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, GBytes *body, GBytes **answer);
 void pl_chord_leave_send (PlChord *chord, const PlNodeId *to, PlTopologyDone done);
 void pl_chord_stabilise_start (PlChord *chord);
+/* The interval may have become shorter. */
+void pl_chord_stabilise_sooner (PlChord *chord);
 void pl_chord_updates_clear (PlChord *chord);
 
 /* --- finger.c --- */
@@ -140,6 +155,16 @@ void pl_chord_fingers_clear (PlChord *chord);
 gboolean pl_chord_is_finger (PlChord *chord, const PlNodeId *id);
 /* A neighbour, or the best peer we know for one of the fingers. */
 gboolean pl_chord_needs (PlChord *chord, const PlNodeId *id);
+
+/* --- selftune.c --- */
+void pl_chord_tune_joined (PlChord *chord);
+/* Before it leaves the tables. */
+void pl_chord_tune_lost (PlChord *chord, const PlNodeId *id);
+gint64 pl_chord_stabilise_interval (PlChord *chord);
+guint pl_chord_finger_table_size (PlChord *chord);
+GArray *pl_chord_dup_extensions (PlTopology *topology);
+void pl_chord_on_extensions (PlTopology *topology, const PlNodeId *signer, GArray *extensions);
+gboolean pl_chord_tuning (PlTopology *topology, PlTopologyTuning *out);
 
 /* --- pulse.c --- */
 /* A neighbour of a peer, or one of those that a client stays attached to. */

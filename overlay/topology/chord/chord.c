@@ -188,6 +188,7 @@ chord_link_down (PlTopology *topology, const PlNodeId *id)
     return;
   was_near = link->peer && pl_chord_is_near (chord, &gone);
   was_finger = link->finger || (link->peer && pl_chord_needs (chord, &gone));
+  pl_chord_tune_lost (chord, &gone);
   g_hash_table_remove (chord->links, &gone);
   pl_chord_replicas_gone (chord, &gone);
   if (was_near && chord->state != PL_TOPOLOGY_LEAVING)
@@ -458,27 +459,31 @@ chord_set_document (PlTopology *topology, const PlDocument *document)
   ((PlChord *) topology)->config.document = document;
 }
 
-const PlTopologyFuncs pl_chord_funcs = {
-  .name = "CHORD-RELOAD",
-  .create = chord_create,
-  .free = chord_free,
-  .start_ring = chord_start_ring,
-  .set_peer = chord_set_peer,
-  .leave = pl_chord_leave,
-  .state = chord_state,
-  .link_up = chord_link_up,
-  .link_down = chord_link_down,
-  .handle = chord_handle,
-  .responsible = chord_responsible,
-  .hops = chord_hops,
-  .plausible = chord_plausible,
-  .replica_ok = chord_replica_ok,
-  .stored = chord_stored,
-  .replicas = chord_replicas,
-  .guest_of = chord_guest_of,
-  .role_of = chord_role_of,
-  .is_peer = chord_is_peer,
-  .share_ppb = chord_share_ppb,
-  .probe_partition = chord_probe_partition,
-  .set_document = chord_set_document,
-};
+#define CHORD_FUNCS \
+  .create = chord_create, \
+  .free = chord_free, \
+  .start_ring = chord_start_ring, \
+  .set_peer = chord_set_peer, \
+  .leave = pl_chord_leave, \
+  .state = chord_state, \
+  .link_up = chord_link_up, \
+  .link_down = chord_link_down, \
+  .handle = chord_handle, \
+  .responsible = chord_responsible, \
+  .hops = chord_hops, \
+  .plausible = chord_plausible, \
+  .replica_ok = chord_replica_ok, \
+  .stored = chord_stored, \
+  .replicas = chord_replicas, \
+  .guest_of = chord_guest_of, \
+  .role_of = chord_role_of, \
+  .is_peer = chord_is_peer, \
+  .share_ppb = chord_share_ppb, \
+  .probe_partition = chord_probe_partition, \
+  .set_document = chord_set_document, \
+  .dup_extensions = pl_chord_dup_extensions, \
+  .on_extensions = pl_chord_on_extensions, \
+  .tuning = pl_chord_tuning
+
+const PlTopologyFuncs pl_chord_funcs = { .name = PL_TOPOLOGY_CHORD, CHORD_FUNCS };
+const PlTopologyFuncs pl_chord_tuned_funcs = { .name = PL_TOPOLOGY_SELF_TUNING, CHORD_FUNCS };

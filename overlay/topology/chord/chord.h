@@ -8,6 +8,8 @@
 G_BEGIN_DECLS
 
 extern const PlTopologyFuncs pl_chord_funcs;
+/* The same under the name of RFC 7363: the document in force says whether it tunes itself. */
+extern const PlTopologyFuncs pl_chord_tuned_funcs;
 
 /* What a connected node told in its last Update is bounded by this many Node-IDs a list. */
 #define PL_CHORD_LIST_MAX 64

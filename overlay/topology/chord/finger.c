@@ -21,12 +21,6 @@ pl_chord_fingers_clear (PlChord *chord)
 }
 
 static guint
-table_size (const PlChord *chord)
-{
-  return chord->config.fingers ? MIN (chord->config.fingers, PL_CHORD_FINGERS_MAX) : PL_CHORD_FINGERS;
-}
-
-static guint
 split (const PlChord *chord)
 {
   return MIN (chord->config.finger_split, PL_CHORD_FINGER_SPLIT_MAX);
@@ -34,9 +28,9 @@ split (const PlChord *chord)
 
 /* Parts of finger ranges that are looked at, counted from 1. */
 static guint
-n_parts (const PlChord *chord)
+n_parts (PlChord *chord)
 {
-  return MIN (table_size (chord), 128 - split (chord)) << split (chord);
+  return MIN (pl_chord_finger_table_size (chord), 128 - split (chord)) << split (chord);
 }
 
 /* The range of finger i is [n + 2^(128-i), n + 2^(128-(i-1)) - 1]; its parts are of equal size,
@@ -67,9 +61,11 @@ pl_chord_is_finger (PlChord *chord, const PlNodeId *id)
 gboolean
 pl_chord_needs (PlChord *chord, const PlNodeId *id)
 {
+  guint parts = n_parts (chord);
+
   if (pl_ring_is_neighbour (chord->ring, id))
     return TRUE;
-  for (guint part = 1; part <= n_parts (chord); part++)
+  for (guint part = 1; part <= parts; part++)
     {
       PlNodeId place, upto;
       const PlNodeId *first;

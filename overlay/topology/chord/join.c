@@ -219,6 +219,7 @@ pl_chord_joined (PlChord *chord)
   pl_timer_clear (&chord->join_timer);
   pl_timer_clear (&chord->home_timer);
   chord->home = TRUE;
+  pl_chord_tune_joined (chord);
   pl_chord_enter (chord, PL_TOPOLOGY_JOINED);
   chord->host.range_changed (chord->user);
   pl_chord_changed (chord, FALSE);

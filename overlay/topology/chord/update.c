@@ -197,10 +197,19 @@ stabilise (gpointer data)
 void
 pl_chord_stabilise_start (PlChord *chord)
 {
-  gint64 interval = MAX (chord->config.document->chord_update_interval, 1) * PL_USEC_PER_SEC;
-  gint64 offset = pl_env_random_below (chord->config.env, interval / 2 + 1);
+  gint64 interval = pl_chord_stabilise_interval (chord);
+  gint64 delay = interval * 3 / 4 + pl_env_random_below (chord->config.env, interval / 2 + 1);
 
-  pl_env_arm (chord->config.env, &chord->stabilise_timer, interval * 3 / 4 + offset, stabilise, chord);
+  chord->stabilise_at = pl_env_now (chord->config.env) + delay;
+  pl_env_arm (chord->config.env, &chord->stabilise_timer, delay, stabilise, chord);
+}
+
+void
+pl_chord_stabilise_sooner (PlChord *chord)
+{
+  if (chord->stabilise_timer
+      && chord->stabilise_at - pl_env_now (chord->config.env) > pl_chord_stabilise_interval (chord) * 5 / 4)
+    pl_chord_stabilise_start (chord);
 }
 
 /* --- being told --- */
@@ -280,6 +289,8 @@ pl_chord_on_update (PlChord *chord, const PlNodeId *signer, const PlNodeId *link
   link->peer = TRUE;
   if ((link->has_before = update.predecessors && update.predecessors->len > 0))
     link->before = g_array_index (update.predecessors, PlNodeId, 0);
+  link->has_born = TRUE;
+  link->born = pl_env_now (chord->config.env) - update.uptime * PL_USEC_PER_SEC;
   if (pl_ring_add (chord->ring, &from))
     pl_chord_changed (chord, FALSE);
   named = consider (chord, update.predecessors, &from);
@@ -343,6 +354,7 @@ pl_chord_on_leave (PlChord *chord, const PlNodeId *signer, const PlNodeId *link_
   *answer = NULL;
   if (!link->peer) /* what a client names is nothing to us */
     return 0;
+  pl_chord_tune_lost (chord, &from);
   link->peer = FALSE;
   gone = pl_ring_remove (chord->ring, &from);
   pl_reader_init_bytes (&reader, leave.overlay_specific_data);
