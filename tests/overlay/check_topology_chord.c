@@ -462,7 +462,7 @@ START_TEST (lost_neighbour_is_attached_to_again_only_when_it_answers)
 }
 END_TEST
 
-/* 255, 265, 269: everybody hears of a change; those far away get no lists. */
+/* 255, 265, 269: everybody hears of a change; those far away get lists when our range is another. */
 START_TEST (far_peers_are_told_without_lists)
 {
   const guint8 first[] = { 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x4f, 0x4e, 0x4d, 0x4c, 0x4b, 0x4a, 0x90, 0xd0 };
@@ -485,6 +485,14 @@ START_TEST (far_peers_are_told_without_lists)
   pl_universe_run (universe, 60 * PL_USEC_PER_SEC);
   ck_assert_uint_eq (n_updates[PL_CHORD_UPDATE_PEER_READY], 2 + 1); /* 0x56 is the seventh now */
   ck_assert_uint_ge (n_updates[PL_CHORD_UPDATE_NEIGHBORS], 12 + 1);
+  memset (n_updates, 0, sizeof n_updates);
+  next = node (0x4f);
+  next.b[1] = 1; /* our predecessor now */
+  pl_topology_link_up (topology, &next);
+  update_from (&next, NULL, 0);
+  pl_universe_run (universe, 60 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_updates[PL_CHORD_UPDATE_PEER_READY], 0);
+  ck_assert_uint_ge (n_updates[PL_CHORD_UPDATE_NEIGHBORS], 16 + 1);
 }
 END_TEST
 
@@ -587,6 +595,15 @@ meet_nine_peers (void)
     }
 }
 
+static void
+ready_from (const PlNodeId *from)
+{
+  PlChordUpdate update = { .type = PL_CHORD_UPDATE_PEER_READY };
+  g_autoptr (GBytes) body = pl_body_write (pl_body_type (PL_MESSAGE_UPDATE_REQ), &update), answer = NULL;
+
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_UPDATE_REQ, from, from, body, &answer), 0);
+}
+
 /* Straight to whom a place belongs, when he said so and nobody we know lies between. */
 START_TEST (place_goes_to_the_peer_that_said_its_range_holds_it)
 {
@@ -600,6 +617,8 @@ START_TEST (place_goes_to_the_peer_that_said_its_range_holds_it)
   pl_topology_link_up (topology, &between);
   update_from (&between, NULL, 0);
   ck_assert_uint_eq (next_hop (0xa8), 0x90); /* it has not told its range */
+  ck_assert_uint_eq (next_hop (0xb8), 0xc0);
+  ready_from (&far); /* nothing about its range is new */
   ck_assert_uint_eq (next_hop (0xb8), 0xc0);
   update_from (&far, NULL, 0);
   ck_assert_uint_eq (next_hop (0xb8), 0xb0);

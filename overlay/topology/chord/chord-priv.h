@@ -34,6 +34,8 @@ typedef struct {
   gboolean finger;
   gboolean ours;     /* we attached: it is ours to end when nobody needs it */
   gint64 up;         /* when the link came, or was replaced */
+  PlNodeId said;     /* our predecessor, as it was told last */
+  gboolean has_said;
   gint64 told;       /* when it last got an Update from us */
   gboolean has_born;
   gint64 born;       /* when it came to the overlay, as its Updates say */

@@ -12,7 +12,8 @@
 #define ANNOUNCE_NEAR (100 * PL_USEC_PER_MSEC)
 #define ANNOUNCE_CLIENTS (2 * PL_USEC_PER_SEC)
 #define ANNOUNCE_FAR (10 * PL_USEC_PER_SEC)
-/* Lists help those who may take us for a neighbour; others are told that we are there (10.7). */
+/* Lists help those who may take us for a neighbour; others need them only for our range, and are told
+ * that we are there while it is the same (10.7). */
 #define CLOSE (2 * PL_RING_NEIGHBOURS)
 /* A peer that does not list us though it should is told about us, this often. */
 #define REMIND_EVERY (2 * PL_USEC_PER_SEC)
@@ -62,19 +63,33 @@ on_update_answer (gpointer data, guint16 error_code, const PlNodeId *signer, GBy
 {
 }
 
+/* `to` knows our predecessor; from now on it does. */
+static gboolean
+knows_range (PlChord *chord, PlChordLink *link)
+{
+  const PlNodeId *now = pl_ring_predecessor (chord->ring, 0);
+  gboolean known = now && link->has_said && pl_node_id_equal (&link->said, now);
+
+  if ((link->has_said = now != NULL))
+    link->said = *now;
+  return known;
+}
+
 void
 pl_chord_update_send (PlChord *chord, const PlNodeId *to, gboolean full)
 {
   PlChordLink *link = pl_chord_link (chord, to);
   g_auto (PlChordUpdate) update = { 0 };
   g_autoptr (GBytes) body = NULL;
+  gboolean known;
 
   if (!link)
     return;
+  known = knows_range (chord, link);
   update.uptime = (pl_env_now (chord->config.env) - chord->born) / PL_USEC_PER_SEC;
   if (full)
     update.type = PL_CHORD_UPDATE_FULL;
-  else if (!link->peer || pl_ring_wants (chord->ring, to, CLOSE, CLOSE))
+  else if (!known || !link->peer || pl_ring_wants (chord->ring, to, CLOSE, CLOSE))
     update.type = PL_CHORD_UPDATE_NEIGHBORS;
   else
     update.type = PL_CHORD_UPDATE_PEER_READY;
@@ -287,7 +302,8 @@ pl_chord_on_update (PlChord *chord, const PlNodeId *signer, const PlNodeId *link
       && update.type != PL_CHORD_UPDATE_FULL)
     return PL_ERROR_INVALID_MESSAGE;
   link->peer = TRUE;
-  if ((link->has_before = update.predecessors && update.predecessors->len > 0))
+  if (update.type != PL_CHORD_UPDATE_PEER_READY
+      && (link->has_before = update.predecessors && update.predecessors->len > 0))
     link->before = g_array_index (update.predecessors, PlNodeId, 0);
   link->has_born = TRUE;
   link->born = pl_env_now (chord->config.env) - update.uptime * PL_USEC_PER_SEC;
