@@ -505,6 +505,18 @@ pl_node_set_reluctant (PlNode *node, gboolean reluctant)
     promote_later (node);
 }
 
+gboolean
+pl_node_renew (PlNode *node, PlIdentity *renewed)
+{
+  if (!pl_identity_renew (node->identity, renewed))
+    return FALSE;
+  pl_transport_renewed (node->transport);
+  pl_forward_renewed (node->forward);
+  if (node->state == PL_NODE_CLIENT || node->state == PL_NODE_PEER)
+    set_online (node, TRUE); /* what we keep in the overlay is signed by it anew */
+  return TRUE;
+}
+
 PlNodeState
 pl_node_state (PlNode *node)
 {

@@ -79,6 +79,9 @@ void pl_node_stop (PlNode *node, void (*done) (gpointer data), gpointer data);
 /* Role auto: no peer while it is so (on battery, on a metered network); a peer hands over what it
  * keeps and becomes a client, registrations stay. */
 void pl_node_set_reluctant (PlNode *node, gboolean reluctant);
+/* Goes on with the certificate of `renewed` in place of the identity's (11.3): no link is closed, no
+ * place given up. FALSE: not the same key, user and Node-ID. */
+gboolean pl_node_renew (PlNode *node, PlIdentity *renewed);
 PlNodeState pl_node_state (PlNode *node);
 const PlNodeId *pl_node_id (PlNode *node);
 /* The one in force, borrowed until the next event. */

@@ -700,13 +700,22 @@ pl_membership_stop (PlMembership *membership, void (*done) (gpointer data), gpoi
   pl_node_stop (membership->node, done, data);
 }
 
-/* What is being written or spoilt does not replace what works. */
+/* What is being written or spoilt does not replace what works. A renewed certificate is taken over in
+ * place (11.3), one for another key is not. */
 static gboolean
 has_identity_of (PlMembership *membership, const PlHomeIdentity *home)
 {
   g_autoptr (PlIdentity) identity = pl_identity_load (home->key_path, home->cert_path, NULL);
+  PlCert *cert = identity ? pl_identity_cert (identity) : NULL;
 
-  return !identity || g_bytes_equal (pl_cert_der (pl_identity_cert (identity)), pl_cert_der (pl_identity_cert (membership->identity)));
+  if (!cert || g_bytes_equal (pl_cert_der (cert), pl_cert_der (pl_identity_cert (membership->identity))))
+    return TRUE;
+  if (pl_node_state (membership->node) == PL_NODE_LEFT || !pl_trust_check_cert (membership->trust, cert, NULL)
+      || !pl_node_renew (membership->node, identity))
+    return FALSE;
+  pl_notice ("membership", "goes on with its renewed certificate", "aor", membership->aor, "overlay", membership->overlay, NULL);
+  pl_renewal_set_cert (membership->renewal, cert);
+  return TRUE;
 }
 
 /* As with the identity, what can't be read does not replace what works. */

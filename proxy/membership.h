@@ -42,8 +42,8 @@ void pl_membership_start (PlMembership *membership);
 /* Clean leave; `done` within 3 s. */
 void pl_membership_stop (PlMembership *membership, void (*done) (gpointer data), gpointer data);
 
-/* FALSE when the certificate on disk is another, as after a renewal, or the document one that does
- * not follow from that in force. One that does is taken. */
+/* FALSE when the certificate on disk is for another key or Node-ID, or the document one that does not
+ * follow from that in force. A renewed certificate and a next document are taken. */
 gboolean pl_membership_is_current (PlMembership *membership, const PlHomeIdentity *home);
 const char *pl_membership_aor (PlMembership *membership);
 const char *pl_membership_overlay (PlMembership *membership);

@@ -74,6 +74,17 @@ pl_renewal_free (PlRenewal *renewal)
   g_free (renewal);
 }
 
+void
+pl_renewal_set_cert (PlRenewal *renewal, PlCert *cert)
+{
+  pl_cert_unref (renewal->cert);
+  renewal->cert = pl_cert_ref (cert);
+  renewal->retry = 0;
+  g_clear_pointer (&renewal->problem, g_free);
+  if (!renewal->asked) /* else pl_renewal_done does */
+    arm (renewal, PL_RENEWAL_SETTLE);
+}
+
 static char *
 describe (PlRenewal *renewal, const char *why)
 {
@@ -91,7 +102,7 @@ pl_renewal_done (PlRenewal *renewal, const char *why)
   g_return_if_fail (renewal->asked);
   renewal->asked = FALSE;
   renewal->retry = why && renewal->retry ? MIN (renewal->retry * 2, PL_RENEWAL_RETRY_MAX) : PL_RENEWAL_RETRY;
-  arm (renewal, renewal->retry); /* also when it is there: whoever takes it over makes another of us */
+  arm (renewal, renewal->retry); /* also when it is there: it may be taken over later */
   if (!why && !renewal->problem)
     return;
   g_free (renewal->problem);

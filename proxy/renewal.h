@@ -25,11 +25,13 @@ typedef struct {
   void (*changed) (gpointer user);
 } PlRenewalFuncs;
 
-/* `cert` is kept; who replaces it makes another PlRenewal. `funcs` is static. */
+/* `cert` is kept. `funcs` is static. */
 PlRenewal *pl_renewal_new (PlEnv *env, PlCert *cert, const PlRenewalFuncs *funcs, gpointer user);
 void pl_renewal_free (PlRenewal *renewal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlRenewal, pl_renewal_free)
 
+/* The one that came of it, or otherwise. */
+void pl_renewal_set_cert (PlRenewal *renewal, PlCert *cert);
 /* `why` in a line, NULL: the new one is on the disk. */
 void pl_renewal_done (PlRenewal *renewal, const char *why);
 /* NULL: none. */

@@ -44,6 +44,7 @@ struct PlForward {
   PlTimer *own_timer;
   gint64 errors_second;
   guint errors;
+  gboolean renewed;          /* config.cert is the one before ours */
 };
 
 /* One message on its way through this node. */
@@ -649,8 +650,15 @@ pl_forward_add (PlForward *forward, PlCarrier *carrier, gboolean spared)
 {
   PlCert *own = forward->config.cert;
 
+  spared = spared && !forward->renewed;
   /* With several Node-IDs the signature names certificate and Node-ID. */
   pl_table_add (forward->table, carrier, spared && own && pl_cert_n_node_ids (own) == 1 ? own : NULL);
+}
+
+void
+pl_forward_renewed (PlForward *forward)
+{
+  forward->renewed = TRUE;
 }
 
 void

@@ -58,6 +58,8 @@ PlForward *pl_forward_new (PlEnv *env, const PlForwardConfig *config, const PlFo
 void pl_forward_free (PlForward *forward);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlForward, pl_forward_free)
 
+/* Our certificate is another: links to come have not shown what the config named. */
+void pl_forward_renewed (PlForward *forward);
 /* What another configuration document says; of links that stand already, too. */
 void pl_forward_set_limits (PlForward *forward, guint8 initial_ttl, gsize max_message, gint64 reliability);
 

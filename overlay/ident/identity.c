@@ -21,6 +21,7 @@ struct PlIdentity {
   Key *key;
   PlCert *cert;
   guint node;              /* which of its Node-IDs */
+  GPtrArray *retired;      /* PlCert, those before it; NULL: none */
 };
 
 static void
@@ -135,6 +136,27 @@ pl_identity_with_node_id (PlIdentity *other, const PlNodeId *id)
   return identity;
 }
 
+gboolean
+pl_identity_renew (PlIdentity *identity, PlIdentity *renewed)
+{
+  const PlNodeId *id = pl_identity_node_id (identity);
+  PlIdentity pair = { .key = identity->key, .cert = renewed->cert };
+  guint node = 0;
+
+  if (!check_pair (&pair, NULL) || !pl_cert_has_node_id (renewed->cert, id)
+      || g_strcmp0 (pl_cert_aor (renewed->cert), pl_cert_aor (identity->cert)) != 0
+      || g_strcmp0 (pl_cert_overlay (renewed->cert), pl_cert_overlay (identity->cert)) != 0)
+    return FALSE;
+  while (!pl_node_id_equal (pl_cert_node_id (renewed->cert, node), id))
+    node++;
+  if (!identity->retired)
+    identity->retired = g_ptr_array_new_with_free_func ((GDestroyNotify) pl_cert_unref);
+  g_ptr_array_add (identity->retired, identity->cert);
+  identity->cert = pl_cert_ref (renewed->cert);
+  identity->node = node;
+  return TRUE;
+}
+
 static char *
 dup_text (GBytes *bytes)
 {
@@ -179,6 +201,7 @@ pl_identity_unref (PlIdentity *identity)
     return;
   key_unref (identity->key);
   pl_cert_unref (identity->cert);
+  g_clear_pointer (&identity->retired, g_ptr_array_unref);
   g_free (identity);
 }
 

@@ -24,6 +24,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlIdentity, pl_identity_unref)
 
 /* The same under another Node-ID of the certificate; NULL when it has no such one. */
 PlIdentity *pl_identity_with_node_id (PlIdentity *other, const PlNodeId *id);
+/* Takes the certificate of `renewed` instead of its own, for all who have this identity; what they
+ * were lent stays good. FALSE: for another key, user or overlay, or without the Node-ID in use. */
+gboolean pl_identity_renew (PlIdentity *identity, PlIdentity *renewed);
 PlCert *pl_identity_cert (PlIdentity *identity);           /* borrowed */
 /* The one in use: pl_cert_device of the certificate unless another was chosen. */
 const PlNodeId *pl_identity_node_id (PlIdentity *identity);

@@ -573,6 +573,12 @@ pl_tcp_new (GMainContext *context, const PlSecureContext *secure)
 }
 
 void
+pl_tcp_set_credentials (PlTcp *tcp, PlTlsCredentials *credentials)
+{
+  tcp->secure.credentials = credentials;
+}
+
+void
 pl_tcp_free (PlTcp *tcp)
 {
   if (!tcp)

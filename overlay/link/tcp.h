@@ -29,6 +29,8 @@ typedef struct {
 PlTcp *pl_tcp_new (GMainContext *context, const PlSecureContext *secure);
 /* Dials and handshakes end without a call; carriers live on. */
 void pl_tcp_free (PlTcp *tcp);
+/* For handshakes from now on; the ones before stay, too, as long as it lives. */
+void pl_tcp_set_credentials (PlTcp *tcp, PlTlsCredentials *credentials);
 
 /* `address` numeric, NULL: every address. `accept` gets carriers. */
 gboolean pl_tcp_listen (PlTcp *tcp, const char *address, guint16 port, void (*accept) (gpointer user, PlCarrier *carrier),

@@ -17,6 +17,7 @@ typedef struct {
   GMainContext *context;
   PlIdentity *identity;
   PlTlsCredentials *credentials;
+  GPtrArray *retired;         /* PlTlsCredentials of before, which sessions borrow; NULL: none */
   PlTcp *tcp;
   PlStunServer *stun_server;
   PlMulticast *multicast;    /* NULL: no groups */
@@ -250,6 +251,29 @@ real_set_turn (gpointer impl, const char *const *servers)
   real->found = g_strdupv ((GStrv) servers);
 }
 
+static void
+real_renewed (gpointer impl)
+{
+  Real *real = impl;
+  g_autoptr (GError) error = NULL;
+  PlTlsCredentials *credentials;
+
+  if (real->attach.secure.identity) /* a shared secret: the proofs have it from the identity */
+    return;
+  credentials = pl_tls_credentials_new (pl_identity_gnutls_key (real->identity),
+                                        pl_cert_der (pl_identity_cert (real->identity)), &error);
+  if (!credentials)
+    {
+      pl_warn ("transport", "the renewed certificate can't be shown on links", "reason", error->message, NULL);
+      return;
+    }
+  if (!real->retired)
+    real->retired = g_ptr_array_new_with_free_func ((GDestroyNotify) pl_tls_credentials_free);
+  g_ptr_array_add (real->retired, real->credentials);
+  real->credentials = real->attach.secure.credentials = credentials;
+  pl_tcp_set_credentials (real->tcp, credentials);
+}
+
 /* --- discovery --- */
 
 static void
@@ -309,6 +333,7 @@ real_free (gpointer impl)
   g_clear_pointer (&real->turn, g_ptr_array_unref);
   g_strfreev (real->found);
   g_clear_pointer (&real->credentials, pl_tls_credentials_free);
+  g_clear_pointer (&real->retired, g_ptr_array_unref);
   g_clear_pointer (&real->identity, pl_identity_unref);
   g_main_context_unref (real->context);
   g_free (real->address);
@@ -349,7 +374,7 @@ pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, 
                        const PlTransportOptions *options, GError **error)
 {
   static const PlTransportFuncs funcs = { real_attach, real_remote, real_cancel, real_dial, real_set_accept, real_listens,
-                                          real_set_turn, real_set_groups, real_discover, real_answer, real_free };
+                                          real_set_turn, real_renewed, real_set_groups, real_discover, real_answer, real_free };
   Real *real = g_new0 (Real, 1);
 
   real->context = g_main_context_ref (context ? context : g_main_context_default ());

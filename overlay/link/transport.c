@@ -73,6 +73,12 @@ pl_transport_set_turn (PlTransport *transport, const char *const *servers)
 }
 
 void
+pl_transport_renewed (PlTransport *transport)
+{
+  transport->funcs.renewed (transport->impl);
+}
+
+void
 pl_transport_set_groups (PlTransport *transport, const GArray *groups, PlDatagramFunc func, gpointer user)
 {
   transport->funcs.set_groups (transport->impl, groups, func, user);

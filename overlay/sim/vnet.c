@@ -609,6 +609,13 @@ vhost_set_turn (gpointer impl, const char *const *servers)
   ((VHost *) impl)->has_turn = servers && servers[0];
 }
 
+/* Carriers show what the identity has. */
+static void
+vhost_renewed (gpointer impl)
+{
+  (void) impl;
+}
+
 /* --- multicast --- */
 
 typedef struct {
@@ -728,7 +735,7 @@ pl_vnet_transport_behind (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust
 {
   static const PlTransportFuncs funcs = {
     vhost_attach, vhost_remote, vhost_cancel, vhost_dial, vhost_set_accept, vhost_listens,
-    vhost_set_turn, vhost_set_groups, vhost_discover, vhost_answer, vhost_free,
+    vhost_set_turn, vhost_renewed, vhost_set_groups, vhost_discover, vhost_answer, vhost_free,
   };
   VHost *vhost = g_new0 (VHost, 1);
 

@@ -2,6 +2,8 @@
 #include "config.h"
 
 #include "base/log.h"
+#include "overlay/wire/data.h"
+#include "tests/support/pki.h"
 #include "tests/support/test.h"
 #include "tests/support/world.h"
 
@@ -41,6 +43,83 @@ now (void)
 {
   return pl_universe_now (pl_world_universe (world));
 }
+
+/* --- a renewed certificate --- */
+
+static guint
+n_peers (guint i)
+{
+  g_autoptr (GPtrArray) peers = pl_node_dup_peers (pl_world_node (world, i));
+
+  return peers->len;
+}
+
+static void
+on_values (gpointer user, const GPtrArray *values, const GError *error)
+{
+  PlCert *cert = user;
+
+  n_errors += error != NULL;
+  for (guint i = 0; values && i < values->len; i++)
+    {
+      const PlFetched *fetched = g_ptr_array_index (values, i);
+
+      n_links += fetched->data->value.value.value && g_bytes_equal (fetched->data->value.value.value, pl_cert_der (cert))
+                 && fetched->signer_cert && g_bytes_equal (pl_cert_der (fetched->signer_cert), pl_cert_der (cert));
+    }
+}
+
+static void
+on_called (gpointer user, PlAppLink *link, const GError *error)
+{
+  n_errors += error != NULL;
+  links[0] = link;
+}
+
+START_TEST (a_renewed_certificate_is_taken_without_leaving) /* 336 */
+{
+  g_autoptr (PlIdentity) renewed = NULL;
+  PlCert *cert;
+  PlResourceId place;
+  guint before;
+
+  make_world (3, 1);
+  pl_world_grow (world, 3);
+  pl_world_run (world, 30 * PL_USEC_PER_SEC);
+  before = n_peers (1);
+  renewed = pl_test_pki_renewed (pl_world_pki (world), pl_world_identity (world, 1));
+  cert = pl_identity_cert (renewed);
+  ck_assert (pl_node_renew (pl_world_node (world, 1), renewed));
+  ck_assert (g_bytes_equal (pl_cert_der (pl_identity_cert (pl_world_identity (world, 1))), pl_cert_der (cert)));
+  ck_assert_int_eq (pl_node_state (pl_world_node (world, 1)), PL_NODE_PEER);
+  pl_world_run (world, 10 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_peers (1), before);
+  ck_assert (pl_world_finds (world, 1, 2));
+  ck_assert (pl_world_finds (world, 2, 1));
+  n_links = n_errors = 0; /* others find the new one, signed by itself (8) */
+  pl_resource_id_from_name (&place, pl_world_id (world, 1)->b, PL_NODE_ID_LEN);
+  pl_node_fetch (pl_world_node (world, 2), &place, PL_KIND_CERTIFICATE_BY_NODE, on_values, cert);
+  pl_world_run (world, 2 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_links, 1);
+  pl_node_app_connect (pl_world_node (world, 2), pl_world_id (world, 1), on_called, NULL); /* and see it on links */
+  pl_world_run (world, 2 * PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_errors, 0);
+  ck_assert (g_bytes_equal (pl_cert_der (pl_app_link_info (links[0])->cert), pl_cert_der (cert)));
+}
+END_TEST
+
+START_TEST (a_certificate_for_another_key_or_node_is_no_renewal)
+{
+  g_autoptr (PlIdentity) other = NULL;
+
+  make_world (2, 1);
+  pl_world_grow (world, 1);
+  other = pl_test_pki_identity (pl_world_pki (world), pl_world_aor (world, 0), pl_world_id (world, 0));
+  ck_assert (!pl_node_renew (pl_world_node (world, 0), other));
+  ck_assert (!pl_node_renew (pl_world_node (world, 0), pl_world_identity (world, 1)));
+  ck_assert_int_eq (pl_node_state (pl_world_node (world, 0)), PL_NODE_PEER);
+}
+END_TEST
 
 /* --- clients --- */
 
@@ -430,6 +509,8 @@ suite (void)
   tcase_add_checked_fixture (c, setup, teardown);
   tcase_set_timeout (c, 120);
   tcase_add_test (c, client_is_found_and_called_through_one_bootstrap_peer);
+  tcase_add_test (c, a_renewed_certificate_is_taken_without_leaving);
+  tcase_add_test (c, a_certificate_for_another_key_or_node_is_no_renewal);
   tcase_add_test (c, a_redirected_name_leads_to_another_node);
   tcase_add_test (c, answers_come_straight_to_a_client_that_asks_for_it);
   tcase_add_test (c, client_survives_the_death_of_any_one_peer);

@@ -480,6 +480,7 @@ START_TEST (daemon_takes_over_a_renewed_certificate)
   while (!over)
     g_main_context_iteration (NULL, TRUE);
   import_renewal ();
+  wait_for (daemon, "goes on with its renewed certificate");
   ck_assert_int_gt (identity_time ("expires"), before);
   stop (daemon);
 }

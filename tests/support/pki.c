@@ -10,6 +10,7 @@ struct PlTestPki {
   PlEnv *env;
   PlAuthority *authority;
   PlDocument *document;
+  GHashTable *requests;   /* of identities, by the DER of their certificate */
 };
 
 static void
@@ -65,6 +66,7 @@ pl_test_pki_new (PlEnv *env)
   pki->authority = pl_authority_new (env, PL_TEST_OVERLAY, &error);
   no_error (error);
   pki->document = document_new (pki->authority);
+  pki->requests = g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, g_free);
   return pki;
 }
 
@@ -74,6 +76,7 @@ pl_test_pki_free (PlTestPki *pki)
   if (!pki)
     return;
   pl_document_free (pki->document);
+  g_hash_table_unref (pki->requests);
   pl_authority_free (pki->authority);
   g_free (pki);
 }
@@ -88,7 +91,21 @@ pl_test_pki_identity (PlTestPki *pki, const char *aor, const PlNodeId *node)
   PlIdentity *identity = cert ? pl_identity_new (key, cert, &error) : NULL;
 
   no_error (error);
+  g_hash_table_insert (pki->requests, g_bytes_ref (pl_cert_der (pl_identity_cert (identity))), g_steal_pointer (&request));
   return identity;
+}
+
+PlIdentity *
+pl_test_pki_renewed (PlTestPki *pki, PlIdentity *identity)
+{
+  PlCert *old = pl_identity_cert (identity);
+  const char *request = g_hash_table_lookup (pki->requests, pl_cert_der (old));
+  g_autoptr (GError) error = NULL;
+  g_autofree char *cert = pl_authority_issue (pki->authority, request, pl_cert_aor (old), pl_identity_node_id (identity), &error);
+  PlIdentity *renewed = cert ? pl_identity_with_cert (identity, cert, &error) : NULL;
+
+  no_error (error);
+  return renewed;
 }
 
 PlDocument *

@@ -30,6 +30,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlTestPki, pl_test_pki_free)
 
 /* For `aor` (canonical, or NULL), with a random Node-ID or this one. Own reference. */
 PlIdentity *pl_test_pki_identity (PlTestPki *pki, const char *aor, const PlNodeId *node);
+/* Another certificate for the key, user and Node-ID of an identity made here. Own reference. */
+PlIdentity *pl_test_pki_renewed (PlTestPki *pki, PlIdentity *identity);
 /* Borrowed; max-message-size 16384, reliability timer 1000 ms, reactive, clients permitted. May
  * be changed before it is used. */
 PlDocument *pl_test_pki_document (PlTestPki *pki);
