@@ -28,7 +28,7 @@ offers () { # WANTED WORD... : completing the last word offers exactly WANTED
 peerline overlay create friends.example >/dev/null 2>&1
 offers "$(peerline --help | sed -n 's/^  peerline \([a-z][a-z]*\).*/\1/p' | LC_ALL=C sort -u | paste -sd ' ')" ''
 offers 'overlay' ov
-offers 'create join list update' overlay ''
+offers 'create join list secret update' overlay ''
 offers '--bootstrap=' overlay create --b
 offers 'friends.example' identity create alice@example.org --overlay ''
 offers 'baresip generic linphone' phone ''
