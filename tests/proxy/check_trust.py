@@ -99,6 +99,7 @@ class Tests:
     def __init__(self, folder):
         self.folder = folder
         self.alice, self.bob, self.eve, self.tablet = (Person(folder, name) for name in ('alice', 'bob', 'eve', 'tablet'))
+        self.people = [self.alice, self.bob, self.eve, self.tablet]
         created = self.alice.home.peerline('overlay', 'create', OVERLAY, '--mode', 'self-signed', '--no-ice', '--bootstrap', f'127.0.0.1:{self.alice.port}')
         self.fingerprint = re.search(r'([0-9A-F]{2}:){15}[0-9A-F]{2}', created).group(0)
         self.alice.home.peerline('identity', 'create', 'alice@example.org', '--overlay', OVERLAY)
@@ -170,6 +171,7 @@ class Tests:
         """S1-07, S1-18, S1-55, S1-56: ECDHE-PSK links; never on a command line; each step leaves everybody in."""
         name = 'secret.example'
         gil, hana, ida = people = [Person(self.folder, who) for who in ('gil', 'hana', 'ida')]
+        self.people += people
         gil.home.peerline('overlay', 'create', name, '--mode', 'shared-secret', '--no-ice', '--bootstrap', f'127.0.0.1:{gil.port}')
         assert os.stat(f'{gil.home.home}/data/secrets/{name}').st_mode & 0o777 == 0o600
         secret = gil.home.peerline('overlay', 'secret', name)
@@ -225,7 +227,7 @@ class Tests:
                     lines.append(where.tb_lineno)
                     where = where.tb_next
                 print(f'not ok {number} - {case.__name__.replace("_", " ")}\n# lines {lines}: {error!r}', flush=True)
-        for person in (self.alice, self.bob, self.eve, self.tablet):
+        for person in self.people:
             if bad:
                 print(''.join(f'# {person.home.home}: {line}\n' for line in (person.home.said() if os.path.exists(person.home.home + '/log') else '').splitlines()[-8:]), end='')
             person.home.stop()
