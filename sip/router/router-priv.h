@@ -265,6 +265,11 @@ PlStepResult pl_request_answer (PlRequest *request, int status, const char *phra
 void pl_request_add_branch (PlRequest *request, PlBranch *branch);
 /* When all are added: orders them by q and by what the caller prefers, and begins with the best. */
 void pl_request_send_branches (PlRequest *request);
+/* Sends the branches of the stage that is on; whether all up to it have ended; whether a later one
+ * may still begin. */
+void pl_request_send_stage (PlRequest *request);
+gboolean pl_request_stage_done (PlRequest *request);
+gboolean pl_request_has_next_stage (PlRequest *request);
 /* After a branch has ended: answers, or frees the request when all is done. */
 void pl_request_check (PlRequest *request);
 /* `reason`: the value of a Reason header (RFC 3326) in the CANCELs, NULL: none. */
