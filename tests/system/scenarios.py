@@ -42,10 +42,13 @@ def world(tap, folder, builddir, name):
                 tap.say('\n'.join('  ' + l for l in instance.log().splitlines()[-25:]))
 
 
-def two_people(tap, w, alice_machine, bob_machine, family=4):
+NO_EDGE = '[overlay]\nrole=client\n[media]\nedge=never\n'
+
+
+def two_people(tap, w, alice_machine, bob_machine, family=4, config=''):
     with tap.check('three bootstrap peers make a ring', vital=True):
         w.make_bootstraps(family)
-    alice, bob = (w.person(n, m) for n, m in (('alice', alice_machine), ('bob', bob_machine)))
+    alice, bob = (w.person(n, m, config) for n, m in (('alice', alice_machine), ('bob', bob_machine)))
     with tap.check('two daemons join the overlay as clients', vital=True):
         for who in (alice, bob):
             w.connected(who)
@@ -273,7 +276,7 @@ def lan(tap, folder, builddir):
 
 def flat(tap, folder, builddir):
     with world(tap, folder, builddir, 'one flat network') as w:
-        alice, bob = two_people(tap, w, w.network.public_host('alice', 31, '4'), w.network.public_host('bob', 32, '4'))
+        alice, bob = two_people(tap, w, w.network.public_host('alice', 31, '4'), w.network.public_host('bob', 32, '4'), config=NO_EDGE)
         with tap.check('flat: alice dials bob, both hear the other\'s tone', vital=True):
             since = call(alice, bob)
         with tap.check('flat: BYE from the caller ends both'):
@@ -345,7 +348,7 @@ def refusals(tap, w, alice, bob):
             expect(phone, phone.invite('nobody@example.net'), 404)
         with tap.check('a forged From: 403'):
             expect(phone, phone.invite(bob.aor, sender='carol@example.net'), 403)
-        with tap.check('a phone without encryption: 488, and a Warning says what to switch on'):
+        with tap.check('a phone without encryption and without an edge: 488, and a Warning says what to switch on'):
             answer = expect(phone, phone.invite(bob.aor, plain_sdp(alice.address)), 488)
             assert answer.get('warning'), 'no Warning header'
             tap.say(f'Warning: {answer.get("warning")}')
@@ -359,8 +362,8 @@ def expect(phone, attempt, status, within=10):
     return answer
 
 
-def another_person(w, name, number):
-    who = w.person(name, w.network.public_host(name, number, '4'), capture=False)
+def another_person(w, name, number, config=''):
+    who = w.person(name, w.network.public_host(name, number, '4'), config, capture=False)
     w.connected(who)
     return who
 
@@ -393,8 +396,8 @@ def callee_offline(tap, w, phone):
 
 
 def callee_without_encryption(tap, w, phone):
-    with tap.check('a callee whose phone answers without encryption: 488 to the caller, BYE to the phone'):
-        erin = another_person(w, 'erin', 35)
+    with tap.check('a callee whose phone answers without encryption, without an edge: 488 to the caller, BYE to the phone'):
+        erin = another_person(w, 'erin', 35, NO_EDGE)
         script = ScriptPhone(erin.machine, erin.aor, erin.address, answer=plain_sdp)
         assert script.register() == 200
         erin.registered()
