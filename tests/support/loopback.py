@@ -2,24 +2,25 @@
 """Real daemons on loopback, without namespaces or root: each has a PEERLINE_HOME below a folder."""
 import json
 import os
+import random
 import socket
 import subprocess
 import time
 
 
 def free_ports(count):
-    """Ports of 127.0.0.1 that are free now, for TCP and UDP; all are held while they are sought, so no two are the same."""
-    held, ports = [], []
+    """Ports of 127.0.0.1 that are free now, for TCP and UDP. None is one that the kernel gives to whoever asks for any: it
+    would be somebody else's before the daemon starts."""
+    ports, first = [], int(open('/proc/sys/net/ipv4/ip_local_port_range', encoding='ascii').read().split()[0])
     while len(ports) < count:
-        tcp, udp = socket.create_server(('127.0.0.1', 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        held += [tcp, udp]
-        try:
-            udp.bind(tcp.getsockname())
-            ports.append(tcp.getsockname()[1])
-        except OSError:
-            pass
-    for s in held:
-        s.close()
+        port = random.randrange(min(first, 32768) // 2, min(first, 32768))
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(('127.0.0.1', port))
+                udp.bind(('127.0.0.1', port))
+            except OSError:
+                continue
+        ports += [port] if port not in ports else []
     return ports
 
 
