@@ -21,6 +21,7 @@
 
 #define TIMES 25
 #define WAIT (10 * PL_USEC_PER_SEC)
+#define SETTLE 20 /* ms */
 #define GOAL 1.1
 #define COMPONENT 1
 #define MTU 1200
@@ -48,15 +49,23 @@ run_until (const gboolean *done)
     }
 }
 
+static gboolean
+on_settled (gpointer user)
+{
+  *(gboolean *) user = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
 /* What was closed goes before the next is measured. */
 static void
 settle (void)
 {
-  gint64 end = g_get_monotonic_time () + 20 * PL_USEC_PER_MSEC;
+  g_autoptr (GSource) source = g_timeout_source_new (SETTLE);
+  gboolean over = FALSE;
 
-  while (g_get_monotonic_time () < end)
-    if (!g_main_context_iteration (context, FALSE))
-      g_usleep (1000);
+  g_source_set_callback (source, on_settled, &over, NULL);
+  g_source_attach (source, context);
+  run_until (&over);
 }
 
 /* --- ours --- */

@@ -46,14 +46,6 @@ static gboolean stored;
 
 /* --- one storing daemon --- */
 
-static guint16
-free_port (void)
-{
-  g_autoptr (GSocketListener) listener = g_socket_listener_new ();
-
-  return g_socket_listener_add_any_inet_port (listener, NULL, NULL);
-}
-
 static void
 daemon_start (Daemon *daemon, PlTestPki *pki, PlIdentity *identity, guint16 port)
 {
@@ -184,7 +176,7 @@ START_TEST (storing_daemon_serves_most_fetches_that_signatures_allow)
   g_autoptr (PlLoop) loop = pl_loop_new (NULL);
   g_autoptr (PlTestPki) pki = pl_test_pki_new (pl_loop_env (loop));
   g_autoptr (PlIdentity) identity = pl_test_pki_identity (pki, AOR, NULL);
-  PlHostPort bootstrap = { g_strdup ("127.0.0.1"), free_port () };
+  PlHostPort bootstrap = { g_strdup ("127.0.0.1"), pl_test_free_port () };
   Daemon client = { NULL };
   clockid_t clock;
   pid_t server;

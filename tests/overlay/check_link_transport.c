@@ -56,27 +56,6 @@ load (const char *name)
   return identity;
 }
 
-/* A port that is free for TCP and UDP. */
-static guint16
-free_port (void)
-{
-  for (;;)
-    {
-      g_autoptr (GInetAddress) inet = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
-      g_autoptr (GSocketAddress) any = g_inet_socket_address_new (inet, 0), bound = NULL, same = NULL;
-      g_autoptr (GSocket) tcp = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, 0, NULL);
-      g_autoptr (GSocket) udp = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, 0, NULL);
-      guint16 found;
-
-      ck_assert (g_socket_bind (tcp, any, FALSE, NULL));
-      bound = g_socket_get_local_address (tcp, NULL);
-      found = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound));
-      same = g_inet_socket_address_new (inet, found);
-      if (g_socket_bind (udp, same, FALSE, NULL))
-        return found;
-    }
-}
-
 static GBytes *
 make_secrets (const char *letters)
 {
@@ -138,7 +117,7 @@ start (const char *who_a, const char *who_b)
 {
   context = g_main_context_new ();
   loop = pl_loop_new (context);
-  port = free_port ();
+  port = pl_test_free_port ();
   start_node (&a, who_a, OVERLAY, port);
   start_node (&b, who_b, OVERLAY, 0);
 }
@@ -342,7 +321,7 @@ END_TEST
 START_TEST (transport_says_when_nobody_listens)
 {
   start ("pki/alice", "pki/bob");
-  dial (free_port ());
+  dial (pl_test_free_port ());
   ck_assert (run_until (b_over, 5000));
   ck_assert_ptr_nonnull (b.error);
   finish ();

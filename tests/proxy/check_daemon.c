@@ -72,25 +72,12 @@ must (const char *line)
   g_free (peerline (line));
 }
 
-static guint16
-free_port (void)
-{
-  g_autoptr (GSocket) socket = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, NULL);
-  g_autoptr (GInetAddress) loopback = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
-  g_autoptr (GSocketAddress) any = g_inet_socket_address_new (loopback, 0);
-  g_autoptr (GSocketAddress) address = NULL;
-
-  ck_assert (g_socket_bind (socket, any, FALSE, NULL));
-  address = g_socket_get_local_address (socket, NULL);
-  return g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address));
-}
-
 static void
 configure (const char *overlay)
 {
   g_autofree char *path = in_home ("config/peerline.conf");
   g_autofree char *dir = g_path_get_dirname (path);
-  g_autofree char *text = g_strdup_printf ("[sip]\nlisten=127.0.0.1:%u\n[overlay]\n%s\n", free_port (), overlay);
+  g_autofree char *text = g_strdup_printf ("[sip]\nlisten=127.0.0.1:%u\n[overlay]\n%s\n", pl_test_free_port (), overlay);
 
   g_mkdir_with_parents (dir, 0700);
   ck_assert (g_file_set_contents (path, text, -1, NULL));
@@ -427,7 +414,7 @@ END_TEST
 
 START_TEST (daemon_shows_who_was_redirected_to_whom) /* 351 */
 {
-  guint16 port = free_port ();
+  guint16 port = pl_test_free_port ();
   g_autofree char *create = g_strdup_printf ("overlay create " OVERLAY " --bootstrap 127.0.0.1:%u", port);
   g_autofree char *overlay = g_strdup_printf ("listen=127.0.0.1\nport=%u", port);
   g_autofree char *out = NULL;
@@ -490,7 +477,7 @@ START_TEST (daemon_traces_an_address_to_where_it_would_be_registered) /* RFC 785
 {
   g_autofree char *out = NULL;
   g_autoptr (JsonParser) parser = json_parser_new ();
-  guint16 port = free_port ();
+  guint16 port = pl_test_free_port ();
   g_autofree char *create = g_strdup_printf ("overlay create " OVERLAY " --bootstrap 127.0.0.1:%u", port);
   g_autofree char *overlay = g_strdup_printf ("listen=127.0.0.1\nport=%u", port);
   JsonObject *hop;

@@ -4,6 +4,7 @@
 #include "tests/support/test.h"
 
 #include <ftw.h>
+#include <gio/gio.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,4 +69,28 @@ pl_test_data (const char *name)
   if (!g_file_get_contents (path, &data, &len, &error))
     ck_abort_msg ("%s", error->message);
   return g_bytes_new_take (data, len);
+}
+
+static gboolean
+can_bind (GSocketType type, guint16 port)
+{
+  g_autoptr (GSocket) socket = g_socket_new (G_SOCKET_FAMILY_IPV4, type, G_SOCKET_PROTOCOL_DEFAULT, NULL);
+  g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string ("127.0.0.1", port);
+
+  return socket && g_socket_bind (socket, address, FALSE, NULL);
+}
+
+guint16
+pl_test_free_port (void)
+{
+  g_autofree char *text = NULL;
+  guint end = 32768;
+  guint16 port;
+
+  if (g_file_get_contents ("/proc/sys/net/ipv4/ip_local_port_range", &text, NULL, NULL))
+    end = CLAMP (g_ascii_strtoull (text, NULL, 10), 4096, 32768);
+  do
+    port = (guint16) g_random_int_range (end / 2, end);
+  while (!can_bind (G_SOCKET_TYPE_STREAM, port) || !can_bind (G_SOCKET_TYPE_DATAGRAM, port));
+  return port;
 }

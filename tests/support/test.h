@@ -13,3 +13,6 @@ int pl_test_run (Suite *suite, ...) G_GNUC_NULL_TERMINATED;
 GBytes *pl_test_data (const char *name);
 /* Path of a file below tests/, caller frees. */
 char *pl_test_path (const char *name);
+/* A port of 127.0.0.1 that is free for TCP and UDP, and none that the kernel gives to whoever asks
+ * for any: it would be another test's before it is used. */
+guint16 pl_test_free_port (void);
