@@ -14,6 +14,7 @@
  * Attach (6.5.1.2). */
 
 #define SEGMENTS_EXTENSION "pl-sip-seg"
+#define ASK_AGAIN (PL_USEC_PER_SEC / 2)   /* who waits for the far side's AppAttach and hears nothing of it */
 
 struct PlAppLink {
   PlNode *node;              /* NULL once that is gone */
@@ -38,6 +39,7 @@ typedef struct {
   PlIncoming *incoming;
   GPtrArray *connects;       /* PlAppConnect */
   PlTimer *timer;
+  PlTimer *again;            /* while waiting */
 } AppExchange;
 
 struct PlAppConnect {
@@ -190,6 +192,7 @@ exchange_free (AppExchange *exchange)
   PlNode *node = exchange->node;
 
   pl_timer_clear (&exchange->timer);
+  pl_timer_clear (&exchange->again);
   if (exchange->attachment)
     pl_transport_cancel (node->transport, exchange->attachment);
   if (exchange->transaction)
@@ -307,10 +310,29 @@ find_exchange (PlNode *node, guint16 application, const PlNodeId *far, gboolean 
   return NULL;
 }
 
+static void attach (AppExchange *exchange);
+
+/* The far side's own AppAttach may be one that we have answered and given up, which it will notice by
+ * its timer only: then ours is heard when we ask once more. */
+static void
+on_again (gpointer data)
+{
+  AppExchange *exchange = data;
+
+  if (find_exchange (exchange->node, exchange->application, &exchange->far, FALSE))
+    {
+      pl_env_arm (exchange->node->env, &exchange->again, ASK_AGAIN, on_again, exchange);
+      return;
+    }
+  exchange->waiting = FALSE;
+  attach (exchange);
+}
+
 static void
 wait_for_link (AppExchange *exchange)
 {
   exchange->waiting = TRUE;
+  pl_env_arm (exchange->node->env, &exchange->again, ASK_AGAIN, on_again, exchange);
   if (exchange->transaction)
     pl_trans_cancel (g_steal_pointer (&exchange->transaction));
   if (exchange->attachment)
@@ -426,6 +448,13 @@ static const PlAttachmentHandlers attachment_handlers = {
   .gathered = on_gathered, .connected = on_connected, .failed = on_failed,
 };
 
+static void
+attach (AppExchange *exchange)
+{
+  exchange->attachment =
+    pl_transport_attach (exchange->node->transport, PL_ATTACH_APPLICATION, exchange->ours, &attachment_handlers, exchange);
+}
+
 static AppExchange *
 exchange_new (PlNode *node, guint16 application, const PlNodeId *far, gboolean ours)
 {
@@ -437,7 +466,7 @@ exchange_new (PlNode *node, guint16 application, const PlNodeId *far, gboolean o
   exchange->far = *far;
   exchange->connects = g_ptr_array_new_with_free_func (connect_free);
   g_ptr_array_add (node->connects, exchange);
-  exchange->attachment = pl_transport_attach (node->transport, PL_ATTACH_APPLICATION, ours, &attachment_handlers, exchange);
+  attach (exchange);
   pl_env_arm (node->env, &exchange->timer, PL_NODE_CONNECT_TIME, on_timeout, exchange);
   return exchange;
 }

@@ -301,6 +301,42 @@ START_TEST (app_connects_of_both_sides_at_once_make_one_link)
 }
 END_TEST
 
+static gboolean
+between_clients (gpointer user, const PlNodeId *a, const PlNodeId *b)
+{
+  const PlNodeId *hub = pl_world_id (world, 0);
+
+  return !pl_node_id_equal (a, hub) && !pl_node_id_equal (b, hub);
+}
+
+/* The one side's attempt has no path and blocks the other's until it ends; then the other's is heard,
+ * well before it gives up itself. */
+START_TEST (app_connect_goes_on_when_that_of_the_far_side_has_died)
+{
+  make_world (3, 1);
+  pl_world_grow (world, 1);
+  for (guint i = 1; i < 3; i++)
+    {
+      pl_world_start (world, i, PL_ROLE_CLIENT);
+      ck_assert (pl_world_wait_state (world, i, PL_NODE_CLIENT, 3 * PL_USEC_PER_SEC));
+    }
+  for (guint first = 1; first < 3; first++)
+    {
+      n_links = n_errors = 0;
+      pl_vnet_set_cut (pl_world_net (world), between_clients, NULL);
+      pl_node_app_connect (pl_world_node (world, first), pl_world_id (world, 3 - first), on_connect, NULL);
+      pl_world_run (world, PL_USEC_PER_SEC);
+      pl_vnet_set_cut (pl_world_net (world), NULL, NULL);
+      pl_node_app_connect (pl_world_node (world, 3 - first), pl_world_id (world, first), on_connect, NULL);
+      ck_assert (pl_universe_run_until (pl_world_universe (world), both_over, NULL, 7 * PL_USEC_PER_SEC));
+      ck_assert_uint_eq (n_links, 1);
+      ck_assert_uint_eq (n_errors, 1);
+      g_clear_pointer (&links[0], pl_app_link_free);
+      pl_world_run (world, PL_USEC_PER_SEC);
+    }
+}
+END_TEST
+
 static GString *heard;
 
 static void
@@ -517,6 +553,7 @@ suite (void)
   tcase_add_test (c, restarted_peer_and_client_work_again_within_seconds);
   tcase_add_test (c, only_bootstrap_peer_restarts_and_clients_come_back);
   tcase_add_test (c, app_connects_of_both_sides_at_once_make_one_link);
+  tcase_add_test (c, app_connect_goes_on_when_that_of_the_far_side_has_died);
   tcase_add_test (c, messages_that_come_before_their_handler_are_kept_for_it);
   tcase_add_test (c, app_connect_to_a_dead_node_fails_within_five_seconds);
   tcase_add_test (c, app_connect_may_be_cancelled_while_another_to_the_same_node_fails);
