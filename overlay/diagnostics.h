@@ -19,8 +19,8 @@ G_BEGIN_DECLS
   (PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_STATUS_INFO) | PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_ROUTING_TABLE_SIZE)       \
    | PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_APP_UPTIME))
 
-/* Who may ask what; a bit per kind, as in dMFlags. What is not allowed or not known is left out
- * of the answer. */
+/* Who may ask what; a bit per kind, as in dMFlags. Who names a kind that he may not ask for is refused;
+ * what is not known, and of PL_DIAGNOSTIC_EVERYTHING what is not allowed, is left out of the answer. */
 struct _PlDiagnosticsPolicy {
   gboolean closed;                      /* nobody but `names` gets diagnostics or PathTrack at all */
   guint64 everybody;
@@ -45,7 +45,7 @@ typedef struct PlTrace PlTrace;
 /* `last`: it is over, and the PlTrace dead. Never before the function that started it returns. */
 typedef void (*PlHopFunc) (gpointer user, const PlHop *hop, gboolean last);
 
-/* Asks `to`, a node or a place, once. `flags`: dMFlags. NULL when too many are under way. */
+/* Asks `to`, a node or a place but not the wildcard, once. `flags`: dMFlags. NULL when too many are under way. */
 PlTrace *pl_node_ping (PlNode *node, const PlDestination *to, guint64 flags, PlHopFunc func, gpointer user);
 /* Walks the way to `to`, one PathTrack a hop, beginning with this node itself. The last hop is
  * that of the node responsible, of a silent one, or of one that knows no further (an error; a

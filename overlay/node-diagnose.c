@@ -3,14 +3,14 @@
 
 #include "overlay/node-priv.h"
 
-#include <string.h>
 #include "overlay/wire/body.h"
 #include "overlay/wire/routing.h"
 
 /* What we tell about ourselves (RFC 7851), to whom the policy lets us. */
 
-/* "between 1 and 600 seconds in the future" of when it was made (RFC 7851 5.3). */
+/* "between 1 and 600 seconds in the future" of when it was made (RFC 7851 5.1), and what answers get. */
 #define LIFETIME_MAX (600 * G_GUINT64_CONSTANT (1000))
+#define ANSWER_LIFETIME (60 * G_GUINT64_CONSTANT (1000))
 
 void
 pl_node_diagnose_init (PlNode *node)
@@ -40,6 +40,22 @@ is_trusted (const PlDiagnosticsPolicy *policy, const PlIncoming *incoming)
     if (g_ascii_strcasecmp (policy->names[i], hex) == 0 || g_strcmp0 (policy->names[i], pl_cert_aor (incoming->cert)) == 0)
       return TRUE;
   return FALSE;
+}
+
+/* What the document lets this node ask everybody. */
+static guint64
+granted (const PlDocument *document, const PlNodeId *signer)
+{
+  guint64 flags = 0;
+
+  for (guint i = 0; i < document->diagnostic_grants->len; i++)
+    {
+      const PlDiagnosticGrant *grant = &g_array_index (document->diagnostic_grants, PlDiagnosticGrant, i);
+
+      if (grant->kind <= PL_DIAGNOSTIC_LAST && pl_node_id_equal (&grant->node, signer))
+        flags |= PL_DIAGNOSTIC_FLAG (grant->kind);
+    }
+  return flags;
 }
 
 static guint
@@ -116,7 +132,7 @@ add_kind (PlDiagnosticsResponse *response, PlNode *node, const PlDiagnosticsPoli
   switch (kind)
     {
     case PL_DIAGNOSTIC_SOFTWARE_VERSION:
-      pl_diagnostics_response_add (response, kind)->raw = g_bytes_new_static (PACKAGE_STRING, strlen (PACKAGE_STRING));
+      pl_diagnostics_response_add (response, kind)->raw = g_bytes_new_static (PACKAGE_STRING, sizeof PACKAGE_STRING);
       break;
     case PL_DIAGNOSTIC_INSTANCES_STORED:
       add_instances (response, node);
@@ -131,7 +147,10 @@ add_kind (PlDiagnosticsResponse *response, PlNode *node, const PlDiagnosticsPoli
     }
 }
 
-/* 0 with `response` filled, or the error for a request that is not to be answered. */
+#define KNOWN_KINDS ((PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_LAST) << 1) - 2)
+
+/* A kind that the asker may not know is Forbidden (RFC 7851 6.3), but who asks for everything gets
+ * what he may know. 0 with `response` filled, or the error for a request that is not to be answered. */
 static guint16
 diagnose (PlNode *node, const PlIncoming *incoming, const PlDiagnosticsRequest *request, PlDiagnosticsResponse *response)
 {
@@ -147,7 +166,10 @@ diagnose (PlNode *node, const PlIncoming *incoming, const PlDiagnosticsRequest *
     return PL_ERROR_FORBIDDEN;
   if (trusted)
     allowed |= policy->trusted;
-  response->expiration = request->expiration;
+  allowed |= granted (node->document, &incoming->signer);
+  if (request->flags != PL_DIAGNOSTIC_EVERYTHING && (request->flags & KNOWN_KINDS & ~allowed))
+    return PL_ERROR_FORBIDDEN;
+  response->expiration = now + ANSWER_LIFETIME;
   response->timestamp_initiated = request->timestamp_initiated;
   response->timestamp_received = now;
   response->hop_counter = incoming->header.ttl;

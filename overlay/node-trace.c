@@ -255,6 +255,7 @@ walk (PlNode *node, guint16 code, const PlDestination *to, guint64 flags, PlHopF
 PlTrace *
 pl_node_ping (PlNode *node, const PlDestination *to, guint64 flags, PlHopFunc func, gpointer user)
 {
+  g_return_val_if_fail (to->type != PL_DESTINATION_NODE || !pl_node_id_is_wildcard (&to->node_id), NULL); /* RFC 7851 6.1 */
   return walk (node, PL_MESSAGE_PING_REQ, to, flags, func, user);
 }
 

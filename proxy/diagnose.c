@@ -54,8 +54,6 @@ typedef struct {
   GVariantBuilder rows;
 } Question;
 
-#define EVERYTHING ((PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_LAST) << 1) - 2)
-
 static void next_target (Question *question);
 
 static void
@@ -140,9 +138,9 @@ put_told (GVariantBuilder *dict, const PlDiagnosticsResponse *told)
       if (info)
         put_int (dict, numbers[i].key, (gint64) MIN (info->number, G_MAXINT64));
     }
-  if (version && version->raw)
+  if (version)
     {
-      g_autofree char *text = g_utf8_make_valid (g_bytes_get_data (version->raw, NULL), (gssize) g_bytes_get_size (version->raw));
+      g_autofree char *text = pl_diagnostic_info_dup_text (version);
 
       put_string (dict, "version", text);
     }
@@ -197,9 +195,9 @@ next_target (Question *question)
   g_free (question->target);
   question->target = target_text (question, &to);
   if (question->trace)
-    trace = pl_node_trace (question->node, &to, EVERYTHING, on_hop, question);
+    trace = pl_node_trace (question->node, &to, PL_DIAGNOSTIC_EVERYTHING, on_hop, question);
   else
-    trace = pl_node_ping (question->node, &to, EVERYTHING, on_hop, question);
+    trace = pl_node_ping (question->node, &to, PL_DIAGNOSTIC_EVERYTHING, on_hop, question);
   if (!trace)
     give_up (question, "too many questions at once: wait for the others");
 }
@@ -263,7 +261,7 @@ static void
 start (GPtrArray *memberships, const char *target, gboolean trace, GDBusMethodInvocation *invocation)
 {
   PlNodeId id;
-  gboolean is_node = pl_node_id_parse (target, &id);
+  gboolean is_node = pl_node_id_parse (target, &id) && !pl_node_id_is_wildcard (&id);
   g_autofree char *aor = is_node ? NULL : pl_aor_canonical (target);
   Question *question;
   PlDestination to;

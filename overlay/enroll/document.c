@@ -13,6 +13,7 @@
 #define MESSAGE_SIZE_DEFAULT 5000
 #define RELIABILITY_DEFAULT 3000
 #define UPDATE_INTERVAL_DEFAULT 600   /* 10.7.4.1 */
+#define PEERS_TO_PROBE_DEFAULT 4       /* RFC 7363, section 6.5 */
 #define PING_INTERVAL_DEFAULT 3600
 
 /* What our own documents say instead. */
@@ -84,6 +85,8 @@ pl_document_alloc (const char *instance_name)
   document->domain_patterns = g_ptr_array_new_with_free_func (g_free);
   document->kind_updates = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
   document->unknown_kinds = g_ptr_array_new_with_free_func (g_free);
+  document->diagnostic_grants = g_array_new (FALSE, FALSE, sizeof (PlDiagnosticGrant));
+  document->peers_to_probe = PEERS_TO_PROBE_DEFAULT;
   document->clients_permitted = TRUE;
   document->chord_reactive = TRUE;
   document->self_signed_digest = G_CHECKSUM_SHA256;
@@ -148,6 +151,7 @@ pl_document_free (PlDocument *document)
   g_ptr_array_unref (document->domain_patterns);
   g_ptr_array_unref (document->kind_updates);
   g_ptr_array_unref (document->unknown_kinds);
+  g_array_unref (document->diagnostic_grants);
   g_clear_pointer (&document->xml, g_bytes_unref);
   g_clear_pointer (&document->blob, g_bytes_unref);
   g_free (document);
@@ -308,6 +312,8 @@ list_has (GPtrArray *list, const char *text)
 gboolean
 pl_document_check_supported (const PlDocument *document, GError **error)
 {
+  static const char *const known[] = { PL_NS_BASE, PL_NS_CHORD, PL_NS_SIP, PL_NS_DIAGNOSTICS, PL_NS_TUNING, PL_NS_OWN, NULL };
+
   if (g_strcmp0 (document->topology, PL_TOPOLOGY_CHORD) != 0 && g_strcmp0 (document->topology, PL_TOPOLOGY_SELF_TUNING) != 0)
     return unsupported (document, "topology plug-in", document->topology, error);
   if (document->node_id_length != PL_NODE_ID_LEN)
@@ -318,7 +324,7 @@ pl_document_check_supported (const PlDocument *document, GError **error)
     {
       const char *extension = g_ptr_array_index (document->mandatory_extensions, i);
 
-      if (!g_str_equal (extension, PL_NS_BASE) && !g_str_equal (extension, PL_NS_CHORD) && !g_str_equal (extension, PL_NS_OWN))
+      if (!g_strv_contains (known, extension))
         return unsupported (document, "extension", extension, error);
     }
   if (document->unknown_kinds->len > 0)

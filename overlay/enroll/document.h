@@ -31,6 +31,9 @@ typedef struct {
 #define PL_REGISTRATION_PLACES 3      /* with the first, in our own documents */
 #define PL_REGISTRATION_PLACES_MAX 8
 
+/* Who may ask everybody about a kind of RFC 7851 (its section 7). */
+typedef struct { guint16 kind; PlNodeId node; } PlDiagnosticGrant;
+
 typedef struct { char *host; guint16 port; } PlHostPort;
 #define PL_BOOTSTRAP_PORT 6084        /* RFC 6940, section 11.1 */
 /* Of "HOST", "HOST:PORT" or "[ADDRESS]:PORT"; the host, a name or an address, is the caller's. */
@@ -74,6 +77,8 @@ typedef struct PlDocument {
   guint32 turn_density;
   gboolean domains_restricted;  /* RFC 7904: only AoRs of these domains are registered and looked up here */
   GPtrArray *domain_patterns;   /* char *, POSIX extended; none: the overlay's own name alone */
+  GArray *diagnostic_grants;    /* PlDiagnosticGrant */
+  guint peers_to_probe;         /* RFC 7363 section 7, default 4 */
   GBytes *xml;                  /* the document as received, whole */
   GBytes *blob;                 /* "<configuration ...> .. </configuration>", a slice of it */
   GPtrArray *signatures;        /* char *, base64, the signature elements after it */
@@ -88,6 +93,8 @@ typedef struct PlDocument {
 #define PL_DOCUMENT_MAX (256 * 1024)
 #define PL_DOCUMENT_PATTERNS_MAX 64     /* domain_patterns */
 #define PL_DOCUMENT_PATTERN_LEN_MAX 256
+#define PL_DOCUMENT_GRANTS_MAX 1024     /* diagnostic_grants */
+#define PL_DOCUMENT_PROBES_MAX 16       /* peers_to_probe; more is taken for this */
 #define PL_DOCUMENT_GROUPS_MAX 4        /* multicast_groups */
 #define PL_DOCUMENT_KINDS_MAX 128       /* of one document with its kind_updates */
 #define PL_DOCUMENT_SEQUENCES 65535u    /* sequence numbers are 0 .. 65534 and compare modulo (6.3.2.1) */

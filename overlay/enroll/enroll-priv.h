@@ -9,6 +9,8 @@
 #define PL_NS_BASE "urn:ietf:params:xml:ns:p2p:config-base"
 #define PL_NS_CHORD "urn:ietf:params:xml:ns:p2p:config-chord"
 #define PL_NS_SIP "urn:ietf:params:xml:ns:p2p:config-base:sip" /* RFC 7904 */
+#define PL_NS_DIAGNOSTICS "urn:ietf:params:xml:ns:p2p:config-diagnostics" /* RFC 7851 */
+#define PL_NS_TUNING "urn:ietf:params:xml:ns:p2p:self-tuning" /* RFC 7363 */
 #define PL_NS_OWN "urn:peerline:overlay:1"   /* doc/PROTOCOL */
 
 #define PL_ELEMENTS_MAX 8192   /* elements of one document */

@@ -507,6 +507,46 @@ take_domains (Parser *parser, xmlNodePtr node)
     }
 }
 
+/* RFC 7851, section 7: <diagnostic-kind kind="0x6"><access-node>NODE-ID</access-node>..</diagnostic-kind> */
+static void
+take_diagnostic_kind (Parser *parser, xmlNodePtr node)
+{
+  GArray *grants = parser->document->diagnostic_grants;
+  g_autofree char *kind = dup_attribute (node, "kind");
+  const char *digits = kind && g_ascii_strncasecmp (kind, "0x", 2) == 0 ? kind + 2 : kind;
+  g_autoptr (GArray) nodes = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  guint64 number;
+
+  if (!digits || !g_ascii_string_to_unsigned (digits, 16, 1, G_MAXUINT16, &number, NULL))
+    {
+      complain (parser, xmlGetLineNo (node), "diagnostic-kind has no hexadecimal kind");
+      return;
+    }
+  for (xmlNodePtr child = node->children; child; child = child->next)
+    if (is_element (child, PL_NS_DIAGNOSTICS, "access-node"))
+      add_node_id (parser, nodes, child);
+  if (grants->len + nodes->len > PL_DOCUMENT_GRANTS_MAX)
+    complain (parser, xmlGetLineNo (node), "more than %d access-node", PL_DOCUMENT_GRANTS_MAX);
+  for (guint i = 0; i < nodes->len && grants->len < PL_DOCUMENT_GRANTS_MAX; i++)
+    {
+      PlDiagnosticGrant grant = { (guint16) number, g_array_index (nodes, PlNodeId, i) };
+
+      g_array_append_val (grants, grant);
+    }
+}
+
+static void
+take_peers_to_probe (Parser *parser, xmlNodePtr node)
+{
+  g_autofree char *text = dup_text (node);
+  guint64 number;
+
+  if (g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT32, &number, NULL))
+    parser->document->peers_to_probe = (guint) MIN (number, PL_DOCUMENT_PROBES_MAX);
+  else
+    complain (parser, xmlGetLineNo (node), "number-of-peers-to-probe is no number");
+}
+
 /* What we don't know of could be what keeps others out, so it is not passed over. */
 static void
 take_admission (Parser *parser, xmlNodePtr node)
@@ -532,6 +572,10 @@ take_element (Parser *parser, xmlNodePtr node)
     document->chord_reactive = get_boolean (node);
   else if (is_element (node, PL_NS_SIP, "domain-restrictions"))
     take_domains (parser, node);
+  else if (is_element (node, PL_NS_DIAGNOSTICS, "diagnostic-kind"))
+    take_diagnostic_kind (parser, node);
+  else if (is_element (node, PL_NS_TUNING, "number-of-peers-to-probe"))
+    take_peers_to_probe (parser, node);
   else if (is_element (node, PL_NS_OWN, "admission"))
     take_admission (parser, node);
   else if (is_element (node, PL_NS_OWN, "stun-server"))

@@ -155,7 +155,7 @@ pl_trans_count (PlTrans *trans, guint16 code, guint64 *sent, guint64 *received)
 guint8
 pl_trans_load (PlTrans *trans)
 {
-  return (guint8) (255 * g_hash_table_size (trans->open) / PL_TRANS_INCOMING_MAX);
+  return (guint8) (PL_TRANS_LOAD_MAX * g_hash_table_size (trans->open) / PL_TRANS_INCOMING_MAX);
 }
 
 /* --- making messages --- */

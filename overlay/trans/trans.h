@@ -116,7 +116,8 @@ void pl_trans_refuse (PlTrans *trans, PlIncoming *incoming, guint16 error, GByte
 void pl_trans_refuse_text (PlTrans *trans, PlIncoming *incoming, guint16 error, const char *text);
 /* Messages of this code made here and taken from others (verified); repetitions don't count. */
 void pl_trans_count (PlTrans *trans, guint16 code, guint64 *sent, guint64 *received);
-/* How busy with requests of others, 0 to 255: at that, more are dropped. */
+/* How busy with requests of others, 0 to 15 (RFC 7851, STATUS_INFO): at that, more are dropped. */
+#define PL_TRANS_LOAD_MAX 15
 guint8 pl_trans_load (PlTrans *trans);
 /* No answer at all: a repetition is handled anew. */
 void pl_trans_drop (PlTrans *trans, PlIncoming *incoming);

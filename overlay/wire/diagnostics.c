@@ -25,8 +25,8 @@ static const struct {
   [PL_DIAGNOSTIC_DATASIZE_STORED] = { "DATASIZE_STORED", FORM_NUMBER, 8 },
   [PL_DIAGNOSTIC_INSTANCES_STORED] = { "INSTANCES_STORED", FORM_INSTANCES, 0 },
   [PL_DIAGNOSTIC_MESSAGES_SENT_RCVD] = { "MESSAGES_SENT_RCVD", FORM_MESSAGES, 0 },
-  [PL_DIAGNOSTIC_EWMA_BYTES_SENT] = { "EWMA_BYTES_SENT", FORM_NUMBER, 8 },
-  [PL_DIAGNOSTIC_EWMA_BYTES_RCVD] = { "EWMA_BYTES_RCVD", FORM_NUMBER, 8 },
+  [PL_DIAGNOSTIC_EWMA_BYTES_SENT] = { "EWMA_BYTES_SENT", FORM_NUMBER, 4 },
+  [PL_DIAGNOSTIC_EWMA_BYTES_RCVD] = { "EWMA_BYTES_RCVD", FORM_NUMBER, 4 },
   [PL_DIAGNOSTIC_UNDERLAY_HOP] = { "UNDERLAY_HOP", FORM_NUMBER, 1 },
   [PL_DIAGNOSTIC_BATTERY_STATUS] = { "BATTERY_STATUS", FORM_NUMBER, 1 },
 };
@@ -301,6 +301,15 @@ pl_diagnostics_response_find (const PlDiagnosticsResponse *response, guint16 kin
         return info;
     }
   return NULL;
+}
+
+char *
+pl_diagnostic_info_dup_text (const PlDiagnosticInfo *info)
+{
+  gsize len = 0;
+  const char *text = info->raw ? g_bytes_get_data (info->raw, &len) : NULL;
+
+  return g_utf8_make_valid (text ? text : "", text ? (gssize) strnlen (text, len) : 0);
 }
 
 /* --- PathTrack --- */

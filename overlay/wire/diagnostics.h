@@ -16,12 +16,12 @@ G_BEGIN_DECLS
 
 /* DiagnosticKindId. The bit of dMFlags that asks for a kind is 1 << kind. */
 typedef enum {
-  PL_DIAGNOSTIC_STATUS_INFO = 1,          /* 0: not congested; up to 255 */
+  PL_DIAGNOSTIC_STATUS_INFO = 1,          /* 0: no load, 15: congested */
   PL_DIAGNOSTIC_ROUTING_TABLE_SIZE = 2,   /* peers */
   PL_DIAGNOSTIC_PROCESS_POWER = 3,        /* MIPS */
   PL_DIAGNOSTIC_UPSTREAM_BANDWIDTH = 4,   /* kbit/s */
   PL_DIAGNOSTIC_DOWNSTREAM_BANDWIDTH = 5,
-  PL_DIAGNOSTIC_SOFTWARE_VERSION = 6,     /* text */
+  PL_DIAGNOSTIC_SOFTWARE_VERSION = 6,     /* text; ends with a zero octet */
   PL_DIAGNOSTIC_MACHINE_UPTIME = 7,       /* seconds */
   PL_DIAGNOSTIC_APP_UPTIME = 8,
   PL_DIAGNOSTIC_MEMORY_FOOTPRINT = 9,     /* kilobytes */
@@ -34,6 +34,8 @@ typedef enum {
   PL_DIAGNOSTIC_BATTERY_STATUS = 16,      /* top bit clear: runs on battery */
 } PlDiagnosticKind;
 #define PL_DIAGNOSTIC_LAST PL_DIAGNOSTIC_BATTERY_STATUS
+/* dMFlags that ask for everything (5.3): the first and the last bit mean nothing else. */
+#define PL_DIAGNOSTIC_EVERYTHING G_MAXUINT64
 #define PL_DIAGNOSTIC_FLAG(kind) (G_GUINT64_CONSTANT (1) << (kind))
 
 /* "ROUTING_TABLE_SIZE"; NULL for a kind without a name. */
@@ -86,6 +88,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PlDiagnosticsResponse, pl_diagnostics_response
 PlDiagnosticInfo *pl_diagnostics_response_add (PlDiagnosticsResponse *response, guint16 kind);
 /* NULL when it is not there. */
 const PlDiagnosticInfo *pl_diagnostics_response_find (const PlDiagnosticsResponse *response, guint16 kind);
+/* SOFTWARE_VERSION without its end, as UTF-8; caller's. */
+char *pl_diagnostic_info_dup_text (const PlDiagnosticInfo *info);
 /* Of the two tables. */
 GArray *pl_diagnostic_entries_new (void);
 

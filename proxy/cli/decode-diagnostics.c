@@ -49,6 +49,7 @@ static void
 info (PlJsonOut *out, const char *name, const PlDiagnosticInfo *value)
 {
   const char *kind = pl_diagnostic_kind_name (value->kind);
+  g_autofree char *text = value->kind == PL_DIAGNOSTIC_SOFTWARE_VERSION ? pl_diagnostic_info_dup_text (value) : NULL;
 
   pl_fields_open (out, name, "DiagnosticInfo");
   pl_json_out_uint (out, "kind", value->kind);
@@ -58,6 +59,8 @@ info (PlJsonOut *out, const char *name, const PlDiagnosticInfo *value)
     pl_fields_list (out, "entries", value->entries, (PlFieldsFunc) entry);
   else if (value->width)
     pl_json_out_uint (out, "value", value->number);
+  else if (text)
+    pl_json_out_string (out, "value", text);
   else
     pl_json_out_text (out, "value", value->raw);
   pl_json_out_end_object (out);

@@ -436,6 +436,8 @@ static const struct { const char *text, *said; } refused[] = {
   { WITH ("<pl:registration-places xmlns:pl=\"urn:peerline:overlay:1\">0</pl:registration-places>"), "registration-places" },
   { WITH ("<pl:registration-places xmlns:pl=\"urn:peerline:overlay:1\">2</pl:registration-places>"
           KIND ("id=\"4026531856\"", "USER-MATCH")), "twice" },
+  { WITH ("<diagnostic-kind xmlns=\"urn:ietf:params:xml:ns:p2p:config-diagnostics\" kind=\"x\"/>"), "diagnostic-kind" },
+  { WITH ("<number-of-peers-to-probe xmlns=\"urn:ietf:params:xml:ns:p2p:self-tuning\">many</number-of-peers-to-probe>"), "peers-to-probe" },
   { WITH (KIND ("id=\"77\"", "USER-MATCH") KIND ("id=\"77\"", "USER-MATCH")), "line 1" },
 };
 
@@ -527,6 +529,26 @@ START_TEST (domain_restrictions_are_read) /* RFC 7904 */
   g_free (some->instance_name);
   some->instance_name = g_strdup ("example.net");
   ck_assert (pl_document_allows_aor (some, "a@example.net"));
+}
+END_TEST
+
+START_TEST (grants_of_diagnostics_and_peers_to_probe_are_read) /* RFC 7851 7, RFC 7363 7 */
+{
+  g_autoptr (PlDocument) none = parse (WITH ("<turn-density>2</turn-density>"), NULL);
+  g_autoptr (PlDocument) some = parse (WITH ("<d:diagnostic-kind xmlns:d=\"urn:ietf:params:xml:ns:p2p:config-diagnostics\" kind=\"0x000A\">"
+                                             "<d:access-node>0102030405060708090a0b0c0d0e0f10</d:access-node>"
+                                             "<d:access-node>0102030405060708090a0b0c0d0e0f11</d:access-node></d:diagnostic-kind>"
+                                             "<t:number-of-peers-to-probe xmlns:t=\"urn:ietf:params:xml:ns:p2p:self-tuning\">7"
+                                             "</t:number-of-peers-to-probe>"), NULL);
+  const PlDiagnosticGrant *grant;
+
+  ck_assert_uint_eq (none->diagnostic_grants->len, 0);
+  ck_assert_uint_eq (none->peers_to_probe, 4);
+  ck_assert_uint_eq (some->diagnostic_grants->len, 2);
+  grant = &g_array_index (some->diagnostic_grants, PlDiagnosticGrant, 1);
+  ck_assert_uint_eq (grant->kind, 10);
+  ck_assert_uint_eq (grant->node.b[15], 0x11);
+  ck_assert_uint_eq (some->peers_to_probe, 7);
 }
 END_TEST
 
@@ -678,6 +700,7 @@ document_case (void)
   tcase_add_test (tcase, document_with_an_unsigned_kind_does_not_verify);
   tcase_add_test (tcase, document_follows_a_previous_one_when_newer_and_signed_by_its_signer);
   tcase_add_test (tcase, domain_restrictions_are_read);
+  tcase_add_test (tcase, grants_of_diagnostics_and_peers_to_probe_are_read);
   tcase_add_test (tcase, document_without_an_authority_lets_in_who_signs_for_themselves);
   tcase_add_loop_test (tcase, document_does_not_change_how_people_get_in, 0, 2);
   tcase_add_test (tcase, sequence_numbers_compare_modulo);

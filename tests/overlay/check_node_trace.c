@@ -67,12 +67,15 @@ on_hop (gpointer user, const PlHop *hop, gboolean last)
   if (!hop->told)
     return;
   one->hop_counter = hop->told->hop_counter;
+  ck_assert_uint_ge (hop->told->expiration, hop->told->timestamp_received + 1000); /* RFC 7851 5.2 */
+  ck_assert_uint_le (hop->told->expiration, hop->told->timestamp_received + 600000);
   one->n_kinds = hop->told->info ? hop->told->info->len : 0;
   for (guint i = 0; i < one->n_kinds; i++)
     one->kinds |= PL_DIAGNOSTIC_FLAG (g_array_index (hop->told->info, PlDiagnosticInfo, i).kind);
 }
 
 typedef enum { PING, TRACE, ITERATE } What;
+static guint64 wanted = PL_DIAGNOSTIC_EVERYTHING;
 
 static void
 look (guint from, What what, const PlDestination *to)
@@ -82,9 +85,9 @@ look (guint from, What what, const PlDestination *to)
 
   n_seen = n_last = 0;
   if (what == PING)
-    trace = pl_node_ping (node, to, EVERY_KIND, on_hop, NULL);
+    trace = pl_node_ping (node, to, wanted, on_hop, NULL);
   else if (what == TRACE)
-    trace = pl_node_trace (node, to, EVERY_KIND, on_hop, NULL);
+    trace = pl_node_trace (node, to, wanted, on_hop, NULL);
   else
     trace = pl_node_route_iteratively (node, to, on_hop, NULL);
   ck_assert_ptr_nonnull (trace);
@@ -232,6 +235,35 @@ measure (gpointer user, guint16 kind, guint64 *number)
   return kind == PL_DIAGNOSTIC_MACHINE_UPTIME;
 }
 
+/* `flags` in place of everything; the error, or 0. */
+static guint16
+error_of_asking (guint from, guint64 flags, const PlDestination *to)
+{
+  wanted = flags;
+  look (from, PING, to);
+  wanted = PL_DIAGNOSTIC_EVERYTHING;
+  return seen[0].error;
+}
+
+START_TEST (whoever_names_a_kind_that_is_not_for_him_is_refused) /* RFC 7851 6.3, 7 */
+{
+  PlNode *other = pl_world_node (world, 3);
+  PlDestination to = node_of (3);
+  const guint64 both = PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_APP_UPTIME) | PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_SOFTWARE_VERSION);
+  PlDiagnosticGrant grant = { PL_DIAGNOSTIC_SOFTWARE_VERSION, *pl_world_id (world, 2) };
+
+  ck_assert_uint_eq (error_of_asking (1, both, &to), PL_ERROR_FORBIDDEN);
+  ck_assert_uint_eq (error_of_asking (1, PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_APP_UPTIME), &to), 0);
+  ck_assert_uint_eq (seen[0].kinds, PL_DIAGNOSTIC_FLAG (PL_DIAGNOSTIC_APP_UPTIME));
+  ck_assert_uint_eq (error_of_asking (1, PL_DIAGNOSTIC_FLAG (40), &to), 0); /* nobody knows that one */
+  g_array_append_val (other->document->diagnostic_grants, grant);           /* in the overlay's document */
+  ck_assert_uint_eq (error_of_asking (2, both, &to), 0);
+  ck_assert_uint_eq (seen[0].kinds, both);
+  ck_assert_uint_eq (error_of_asking (1, both, &to), PL_ERROR_FORBIDDEN);
+  g_array_set_size (other->document->diagnostic_grants, 0);
+}
+END_TEST
+
 START_TEST (only_those_named_are_told_private_things) /* RFC 7851 access control */
 {
   const char *names[] = { pl_world_aor (world, 1), NULL };
@@ -354,6 +386,7 @@ suite (void)
   tcase_add_test (c, trace_shows_each_hop_as_messages_go);
   tcase_add_test (c, iterative_routing_walks_the_same_way_by_route_query);
   tcase_add_test (c, fetch_by_iterative_routing_brings_the_value);
+  tcase_add_test (c, whoever_names_a_kind_that_is_not_for_him_is_refused);
   tcase_add_test (c, only_those_named_are_told_private_things);
   tcase_add_test (c, expired_and_endless_requests_are_refused);
   tcase_add_test (c, route_query_for_an_opaque_id_is_nobodys_business);

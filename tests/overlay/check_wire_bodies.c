@@ -109,10 +109,10 @@ static const struct {
                                "8001 00000003 010203" },
   { PL_MESSAGE_PATH_TRACK_ANS, "01 10" NODE_B "0000019774226560 000001977420dc7c 000001977420dd01 63 00000000 00000000" },
   /* one of each form: a byte, a word, text, both tables, a kind of the future */
-  { PL_MESSAGE_PATH_TRACK_ANS, "01 10" NODE_B "0000019774226560 000001977420dc7c 000001977420dd01 63 0000004e 0000004e"
-                               "0001 0001 07" "0002 0004 00000011" "0006 0005 302e322e30" "0008 0008 0000000000000e10"
+  { PL_MESSAGE_PATH_TRACK_ANS, "01 10" NODE_B "0000019774226560 000001977420dc7c 000001977420dd01 63 00000057 00000057"
+                               "0001 0001 07" "0002 0004 00000011" "0006 0006 302e322e3000" "0008 0008 0000000000000e10"
                                "000b 000c 00000001 0000000000000005" "000c 0012 0017 0000000000000002 0000000000000003"
-                               "0011 0002 beef" },
+                               "000d 0004 00000200" "0011 0002 beef" },
   { PL_MESSAGE_ERROR, "0002 0000" },
   { PL_MESSAGE_ERROR, "1234 0002 6f6b" },
 };
@@ -156,7 +156,7 @@ END_TEST
 /* checklist 75 */
 START_TEST (bodies_are_known_for_every_code_of_section_14_8)
 {
-  static const guint16 requests[] = { 0x01, 0x03, 0x07, 0x09, 0x0d, 0x0f, 0x11, 0x13, 0x15, 0x17, 0x19, 0x1d, 0x21, 0x23 };
+  static const guint16 requests[] = { 0x01, 0x03, 0x07, 0x09, 0x0d, 0x0f, 0x11, 0x13, 0x15, 0x17, 0x19, 0x1d, 0x21, 0x27 };
   guint n = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS (requests); i++)

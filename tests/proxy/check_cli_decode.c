@@ -440,8 +440,8 @@ static const struct {
     "{'_type':'PathTrackRequest','destination':{'_type':'Destination','type':{'name':'opaque_id_type','value':3},"
     "'data':{'hex':'8005'}},'request':{'_type':'DiagnosticsRequest','expiration':2,'timestamp_initiated':1,'dMFlags':131330,"
     "'kinds':['STATUS_INFO','APP_UPTIME'],'extensions':[{'_type':'DiagnosticExtension','type':32769,'contents':{'hex':''}}]}}" },
-  { PL_MESSAGE_PATH_TRACK_ANS, "80 05 0000000000000002 0000000000000001 0000000000000003 63 0000001d 0000001d"
-                               "0002 0004 00000011 0006 0001 78 000b 000c 00000001 0000000000000005",
+  { PL_MESSAGE_PATH_TRACK_ANS, "80 05 0000000000000002 0000000000000001 0000000000000003 63 0000001e 0000001e"
+                               "0002 0004 00000011 0006 0002 7800 000b 000c 00000001 0000000000000005",
     "{'_type':'PathTrackResponse','next_hop':{'_type':'Destination','type':{'name':'opaque_id_type','value':3},"
     "'data':{'hex':'8005'}},'response':{'_type':'DiagnosticsResponse','expiration':2,'timestamp_initiated':1,"
     "'timestamp_received':3,'hop_counter':99,'diagnostic_info_list':["
