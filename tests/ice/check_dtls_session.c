@@ -174,7 +174,7 @@ close_end (End *end)
 }
 
 /* S2-13, S2-39: both ends show certificates; _i 0 is a stream, 1 datagrams */
-START_TEST (session_both_ends_see_certificates_and_carry_records)
+START_TEST (session_both_ends_see_certificates_and_carry_records) /* S1-03, S2-35 */
 {
   g_autoptr (PlLoop) loop = pl_loop_new (NULL);
   End a = { 0 }, b = { 0 };

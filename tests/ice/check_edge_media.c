@@ -273,7 +273,7 @@ START_TEST (edge_lets_nothing_out_before_the_far_side_is_proved)
 END_TEST
 
 /* S0-27: a substituted fingerprint means no media. */
-START_TEST (edge_refuses_a_far_side_with_another_certificate)
+START_TEST (edge_refuses_a_far_side_with_another_certificate) /* S2-09, S2-11, S2-34 */
 {
   g_autoptr (PlLoop) loop = pl_loop_new (NULL);
   guint8 packet[64];

@@ -174,11 +174,11 @@ def expired_certificate_gets_no_link(world):
     refuses_link(world, world.identity(days=-1))
 
 
-def foreign_certificate_gets_no_link(world):
+def foreign_certificate_gets_no_link(world):  # S1-01
     refuses_link(world, node.Authority.make(world.authority.certificate).identity(NAME, BOB))
 
 
-def certificate_of_another_overlay_gets_no_link(world):
+def certificate_of_another_overlay_gets_no_link(world):  # S2-14
     refuses_link(world, world.authority.identity('other.example.org', BOB))
 
 
@@ -191,7 +191,7 @@ def message_of_an_expired_foreign_or_other_signer_is_dropped(world):
     must(ping(one), wire.PING + 1)
 
 
-def message_changed_on_the_way_is_dropped(world):
+def message_changed_on_the_way_is_dropped(world):  # S1-38, S1-40
     one = world.node()
     transaction, message = one.message(wire.PING, wire.vector(2, b'abcd'), [wire.node(one.far)])
     one.link.send(message.replace(b'abcd', b'abce'))
@@ -271,7 +271,7 @@ def attach_makes_a_dtls_link(world):
     must(ping(two), wire.PING + 1)
 
 
-def client_joins_by_attaching_to_its_peer_and_is_reached(world):
+def client_joins_by_attaching_to_its_peer_and_is_reached(world):  # S2-61
     """4.2.1: no Join; a client attaches to the peer responsible for its own place."""
     first, other = world.node(BOB), world.node(CAROL)
     two = world.over_ice(first, wire.resource(first.ident))
@@ -293,7 +293,7 @@ def large_answer_comes_in_fragments_over_dtls(world):
     assert two.values(PLACE, NOTE, wire.SINGLE, answer) == [(text, BOB)]
 
 
-def app_attach_carries_sip(world):
+def app_attach_carries_sip(world):  # S1-14
     one = world.node(BOB)
     far, ice, _ = one.attach(wire.node(one.far), application=5060)
     world.nodes.append(ice)

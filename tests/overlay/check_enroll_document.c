@@ -611,7 +611,7 @@ END_TEST
 
 /* --- authority --- */
 
-START_TEST (authority_takes_only_the_key_of_a_request)
+START_TEST (authority_takes_only_the_key_of_a_request) /* S2-28, S2-45, S2-55, S2-62, S2-98 */
 {
   g_autofree char *key = pl_key_make (NULL);
   g_autofree char *request = pl_request_make (key, "eve@example.org", "elsewhere.example", NULL);
@@ -640,7 +640,7 @@ START_TEST (authority_takes_only_the_key_of_a_request)
 }
 END_TEST
 
-START_TEST (authority_gives_several_node_ids_and_keeps_them) /* 98, 11.3 */
+START_TEST (authority_gives_several_node_ids_and_keeps_them) /* S2-29, 98, 11.3 */
 {
   g_autofree char *key = pl_key_make (NULL);
   g_autofree char *request = pl_request_make (key, "alice@example.org", NAME, NULL);

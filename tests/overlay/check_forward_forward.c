@@ -316,7 +316,7 @@ START_TEST (client_in_our_range_is_forwarded_to) /* 10 */
 }
 END_TEST
 
-START_TEST (used_up_and_excessive_ttl_are_refused) /* 46, 48 */
+START_TEST (used_up_and_excessive_ttl_are_refused) /* S1-39, 46, 48 */
 {
   Recipe none = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 0 };
   Recipe many = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 101 };
@@ -348,7 +348,7 @@ START_TEST (forward_critical_option_is_refused_others_travel_on) /* 33, 37 */
 }
 END_TEST
 
-START_TEST (another_overlay_and_double_destinations_are_refused) /* 1, 2, 38 */
+START_TEST (another_overlay_and_double_destinations_are_refused) /* S1-39, 1, 2, 38 */
 {
   Recipe overlay = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9, .overlay = 1 };
   Recipe twice = { .to = { pl_destination_node (&far[1].id), pl_destination_node (&far[1].id) }, .n = 2, .ttl = 9 };
@@ -455,7 +455,7 @@ setup_compressing (void)
   setup ();
 }
 
-START_TEST (via_list_is_kept_and_comes_back_for_its_opaque_id) /* 8, 13, 15, 18, 22, 29-32 */
+START_TEST (via_list_is_kept_and_comes_back_for_its_opaque_id) /* S1-57, 8, 13, 15, 18, 22, 29-32 */
 {
   g_auto (PlForwardingHeader) out = { 0 }, back = { 0 };
   Recipe request = { .to = { pl_destination_node (&far[1].id) }, .n = 1, .ttl = 9, .id = 4711, .n_via = 2 };
@@ -585,7 +585,7 @@ START_TEST (message_never_goes_back_and_loops_end)
 }
 END_TEST
 
-START_TEST (next_best_hop_is_taken_after_a_round_trip_timeout)
+START_TEST (next_best_hop_is_taken_after_a_round_trip_timeout) /* S2-06 */
 {
   PlNodeId nobody = node (0x99);
   Recipe recipe = { .to = { pl_destination_node (&nobody) }, .n = 1, .ttl = 9 };

@@ -171,7 +171,7 @@ last (GPtrArray *list)
   return g_ptr_array_index (list, list->len - 1);
 }
 
-START_TEST (certificate_stays_out_of_what_ends_at_the_other_end)
+START_TEST (certificate_stays_out_of_what_ends_at_the_other_end) /* S1-37 */
 {
   const PlNodeId *to[] = { pl_cert_node_id (far_cert, 0), NULL };
   g_autoptr (GBytes) message = make (own, to, 40, own, far_cert);
@@ -188,7 +188,7 @@ START_TEST (certificate_stays_out_of_what_ends_at_the_other_end)
 END_TEST
 
 /* 100: one that did not say so, one beyond the link, and one that is told which of our Node-IDs. */
-START_TEST (everybody_else_gets_it)
+START_TEST (everybody_else_gets_it) /* S1-37 */
 {
   PlNodeId beyond = { { 9 } };
   const PlNodeId *to[] = { pl_cert_node_id (far_cert, 0), NULL }, *through[] = { to[0], &beyond, NULL };
@@ -216,7 +216,7 @@ START_TEST (everybody_else_gets_it)
 }
 END_TEST
 
-START_TEST (certificate_of_the_link_comes_back_in_its_place)
+START_TEST (certificate_of_the_link_comes_back_in_its_place) /* S1-36 */
 {
   const PlNodeId *to[] = { pl_cert_node_id (own, 0), NULL };
   const gsize sizes[] = { 40, 3000 }; /* whole, and in fragments */

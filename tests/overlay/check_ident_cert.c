@@ -17,7 +17,7 @@
 
 /* --- certificates --- */
 
-START_TEST (cert_of_the_vectors_has_the_listed_names)
+START_TEST (cert_of_the_vectors_has_the_listed_names) /* S1-21 */
 {
   static const char *const names[] = { "alice", "bob", "carol", "dave", "erin", "expired", "selfmulti", "selfsha1", "selfsha256" };
   g_autofree char *der_name = g_strdup_printf ("vectors/pki/%s.der", names[_i]);
@@ -114,7 +114,7 @@ START_TEST (cert_with_strange_names_is_refused)
 }
 END_TEST
 
-START_TEST (cert_with_a_weak_key_is_refused)
+START_TEST (cert_with_a_weak_key_is_refused) /* S2-18 */
 {
   TestSpec spec = { .names = { { URI, TEST_URI, -1 } } };
   g_autoptr (TestCert) made = NULL;
@@ -158,7 +158,7 @@ START_TEST (cert_with_a_nul_in_a_name_is_refused)
 }
 END_TEST
 
-START_TEST (cert_with_bytes_after_it_is_refused)
+START_TEST (cert_with_bytes_after_it_is_refused) /* S1-29, S1-49 */
 {
   TestSpec spec = { .names = { { URI, TEST_URI, -1 } } };
   g_autoptr (TestCert) made = test_cert_new (&spec, NULL);

@@ -64,7 +64,7 @@ verify (PlTrust *trust, PlMessage *message, PlNodeId *signer, GError **error)
                                   contents, len, &message->signature, signer, error);
 }
 
-START_TEST (trust_verifies_every_message_of_the_vectors)
+START_TEST (trust_verifies_every_message_of_the_vectors) /* S1-11, S1-22, S1-33, S1-19, S1-54 */
 {
   g_autofree char *path = pl_test_path ("data/vectors");
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
@@ -140,7 +140,7 @@ START_TEST (trust_refuses_messages_of_another_authority_or_overlay)
 END_TEST
 
 /* S1-27, S1-46: each wrong thing has its own code. */
-START_TEST (trust_names_what_is_wrong_with_a_signature)
+START_TEST (trust_names_what_is_wrong_with_a_signature) /* S1-09 */
 {
   g_autoptr (PlTrust) trust = vector_trust (OVERLAY);
   g_auto (PlMessage) message = { 0 };
@@ -195,7 +195,7 @@ START_TEST (trust_remembers_the_certificate_of_a_message_it_verified)
 }
 END_TEST
 
-START_TEST (trust_checks_self_signed_node_ids_against_the_key)
+START_TEST (trust_checks_self_signed_node_ids_against_the_key) /* S1-17, S2-28, S2-45, S2-55, S2-62, S2-98 */
 {
   static const struct { const char *file; GChecksumType digest; } cases[] = {
     { "vectors/pki/selfsha1.der", G_CHECKSUM_SHA1 },
@@ -275,7 +275,7 @@ START_TEST (trust_follows_a_chain_given_in_any_order)
 }
 END_TEST
 
-START_TEST (trust_refuses_sha1_in_a_certificate_and_roots_without_ca_flag)
+START_TEST (trust_refuses_sha1_in_a_certificate_and_roots_without_ca_flag) /* S1-09, S1-27, S2-18 */
 {
   g_autoptr (PlTrust) trust = own_trust ();
   TestSpec spec = { .names = { { URI, TEST_URI, -1 } }, .digest = GNUTLS_DIG_SHA1 };
@@ -324,7 +324,7 @@ START_TEST (trust_ends_with_an_issuer_that_expired)
 END_TEST
 
 /* S2-105 */
-START_TEST (trust_refuses_bad_nodes_also_when_remembered)
+START_TEST (trust_refuses_bad_nodes_also_when_remembered) /* S2-90, S2-104 */
 {
   g_autoptr (PlTrust) trust = own_trust ();
   TestSpec spec = { .names = { { URI, TEST_URI, -1 } } };
@@ -447,7 +447,7 @@ START_TEST (identity_signs_the_same_bytes_the_same_way)
 }
 END_TEST
 
-START_TEST (trust_verifies_values_where_they_belong_only)
+START_TEST (trust_verifies_values_where_they_belong_only) /* S1-13 */
 {
   g_autoptr (PlTrust) trust = own_trust ();
   g_autoptr (TestCert) made = test_cert_new (&signers[_i], root);

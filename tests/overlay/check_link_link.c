@@ -159,7 +159,7 @@ run_bad_path (guint loss, guint messages, gsize size, gsize record)
 }
 
 /* Issue: messages pass with 5 % loss, reordering and duplicates; here whole fragments. */
-START_TEST (link_brings_everything_through_five_percent_loss)
+START_TEST (link_brings_everything_through_five_percent_loss) /* S2-40 */
 {
   run_bad_path (5, 1000, 1100, 1163);
   finish ();

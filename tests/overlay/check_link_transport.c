@@ -211,7 +211,7 @@ check_path (const PlCarrierInfo *one, const PlCarrierInfo *two, const char *kind
 /* --- TLS over TCP --- */
 
 /* RFC 6940 11.4, S2-13, S2-39. */
-START_TEST (transport_dials_a_bootstrap_node_and_both_know_whom_they_have)
+START_TEST (transport_dials_a_bootstrap_node_and_both_know_whom_they_have) /* S2-35, S2-36 */
 {
   start ("pki/alice", "pki/bob");
   dial (port);
@@ -291,7 +291,7 @@ refused (const char *who_a, const char *who_b, const char *overlay, const char *
   finish ();
 }
 
-START_TEST (transport_refuses_a_certificate_of_another_authority)
+START_TEST (transport_refuses_a_certificate_of_another_authority) /* S1-01 */
 {
   refused ("pki/alice", "pki-other/mallory", NULL, NULL);
   refused ("pki-other/mallory", "pki/alice", NULL, "far certificate");
@@ -306,7 +306,7 @@ START_TEST (transport_refuses_an_expired_certificate)
 END_TEST
 
 /* S2-14. */
-START_TEST (transport_refuses_a_certificate_of_another_overlay)
+START_TEST (transport_refuses_a_certificate_of_another_overlay) /* S2-15, S2-23 */
 {
   refused ("pki/alice", "pki/bob", "other.example.org", "far certificate");
 }
@@ -521,7 +521,7 @@ attach (PlAttachPurpose purpose, const PlNodeId *a_expects, const PlNodeId *b_ex
 }
 
 /* Checklist 115-118, 131, 136, 137. */
-START_TEST (transport_attaches_by_ice_and_dtls)
+START_TEST (transport_attaches_by_ice_and_dtls) /* S2-54, S2-57 */
 {
   start ("pki/alice", "pki/bob");
   attach (PL_ATTACH_LINK, pl_identity_node_id (b.identity), pl_identity_node_id (a.identity));
@@ -582,7 +582,7 @@ START_TEST (transport_sends_large_records_to_a_sip_link_without_segments)
 END_TEST
 
 /* Checklist 137: the certificate is that of the node of the exchange, on either side. */
-START_TEST (transport_refuses_the_wrong_node_at_the_end_of_ice)
+START_TEST (transport_refuses_the_wrong_node_at_the_end_of_ice) /* S1-25, S2-13, S2-35, S2-39 */
 {
   PlNodeId other = { { 9 } };
 
@@ -728,7 +728,7 @@ connect_with (gboolean by_ice, const char *who_b, const char *of_a, const char *
     dial (port);
 }
 
-START_TEST (transport_with_a_shared_secret_still_proves_whom_it_has)
+START_TEST (transport_with_a_shared_secret_still_proves_whom_it_has) /* S1-07, S1-18, S1-45 */
 {
   connect_with (_i, "pki/bob", "1", "1");
   ck_assert (run_until (both_connected, 5000));
@@ -748,7 +748,7 @@ END_TEST
 static const struct { const char *a, *b; } strangers[] = { { "1", "2" }, { "1", NULL }, { NULL, "1" }, { "12", "3" } };
 
 /* No falling back from one to the other either. */
-START_TEST (transport_lets_in_nobody_without_the_secret)
+START_TEST (transport_lets_in_nobody_without_the_secret) /* S1-01 */
 {
   connect_with (FALSE, "pki/bob", strangers[_i].a, strangers[_i].b);
   ck_assert (run_until (b_over, 5000));

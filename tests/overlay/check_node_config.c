@@ -246,7 +246,7 @@ END_TEST
 
 /* --- signers --- */
 
-START_TEST (signer_hands_over_and_a_gap_is_not_jumped) /* 318, 322 */
+START_TEST (signer_hands_over_and_a_gap_is_not_jumped) /* S1-55, 318, 322 */
 {
   g_autoptr (PlIdentity) heir = NULL;
   g_autoptr (GBytes) second = NULL;
@@ -291,7 +291,7 @@ END_TEST
 
 /* --- bad nodes --- */
 
-START_TEST (bad_node_is_cut_off_everywhere) /* 107 */
+START_TEST (bad_node_is_cut_off_everywhere) /* S2-90, S2-104, S2-105, 107 */
 {
   enum { BAD = 3 };
   g_autoptr (GBytes) xml = NULL;
@@ -322,7 +322,7 @@ START_TEST (bad_node_is_cut_off_everywhere) /* 107 */
 }
 END_TEST
 
-START_TEST (bad_node_holds_no_values_with_others_and_gets_none_in) /* 107 */
+START_TEST (bad_node_holds_no_values_with_others_and_gets_none_in) /* S2-58, 107 */
 {
   enum { BAD = 1 };
   g_autoptr (GBytes) xml = NULL;

@@ -472,7 +472,7 @@ START_TEST (ring_heals_when_a_third_dies_at_once)
 END_TEST
 
 /* 281: the one that may start the ring comes last, the others have found each other before. */
-START_TEST (bootstrap_nodes_started_in_any_order_make_one_ring)
+START_TEST (bootstrap_nodes_started_in_any_order_make_one_ring) /* S2-15, S2-23 */
 {
   make_world (5, 3);
   pl_world_start (world, 2, PL_ROLE_BOOTSTRAP);
@@ -512,7 +512,7 @@ START_TEST (all_bootstrap_nodes_at_once_make_one_ring)
 END_TEST
 
 /* 274, 6.4.2.3 (285): the first node is cut off, keeps a ring of its own, and comes back. */
-START_TEST (partitioned_rings_become_one_again)
+START_TEST (partitioned_rings_become_one_again) /* S2-16 */
 {
   make_world (9, 2);
   pl_world_grow (world, 8);

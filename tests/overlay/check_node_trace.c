@@ -157,7 +157,7 @@ START_TEST (ping_tells_name_time_hops_and_what_everybody_may_know) /* 147, 295, 
 }
 END_TEST
 
-START_TEST (trace_shows_each_hop_as_messages_go) /* RFC 7851 PathTrack */
+START_TEST (trace_shows_each_hop_as_messages_go) /* S2-68, RFC 7851 PathTrack */
 {
   PlDestination to = far_place (CLIENT);
 
@@ -209,7 +209,7 @@ on_fetched (gpointer user, const GPtrArray *values, const GError *error)
   n_fetched = values->len + 1;
 }
 
-START_TEST (fetch_by_iterative_routing_brings_the_value) /* 40 */
+START_TEST (fetch_by_iterative_routing_brings_the_value) /* S2-24, S2-42, S2-65, 40 */
 {
   PlDestination to = far_place (CLIENT);
   PlNode *node = pl_world_node (world, CLIENT);
@@ -338,7 +338,7 @@ START_TEST (route_query_for_an_opaque_id_is_nobodys_business) /* 287, 296 */
 }
 END_TEST
 
-START_TEST (trace_ends_at_a_silent_hop_and_where_nobody_is)
+START_TEST (trace_ends_at_a_silent_hop_and_where_nobody_is) /* S2-24, S2-42, S2-65 */
 {
   PlDestination to = node_of (5);
   PlNodeId nobody = *pl_world_id (world, 5);

@@ -265,7 +265,7 @@ START_TEST (a_stored_value_comes_back_with_less_life) /* 194, 195, 208, 209 */
 }
 END_TEST
 
-START_TEST (an_older_or_equal_storage_time_is_refused) /* 172, S2-02 */
+START_TEST (an_older_or_equal_storage_time_is_refused) /* S1-08, S1-28, S2-03, S2-66, S2-92, 172, S2-02 */
 {
   ck_assert_uint_eq (put_alice (SINGLE ("new", T0)), 0);
   ck_assert_uint_eq (put_alice (SINGLE ("old", T0 - 1)), PL_ERROR_DATA_TOO_OLD);
@@ -297,7 +297,7 @@ START_TEST (the_same_bytes_as_a_replica_change_nothing) /* 191, 242 */
 }
 END_TEST
 
-START_TEST (a_replica_takes_any_sender_but_only_proven_newer_values) /* 188, 191, 196 */
+START_TEST (a_replica_takes_any_sender_but_only_proven_newer_values) /* S1-13, S1-35, 188, 191, 196 */
 {
   ck_assert_uint_eq (put_replica (bob, SINGLE ("x", T0), 0), PL_ERROR_INVALID_MESSAGE);
   ck_assert_uint_eq (put_replica (bob, SINGLE ("x", T0), 9), 0);
@@ -308,7 +308,7 @@ START_TEST (a_replica_takes_any_sender_but_only_proven_newer_values) /* 188, 191
 }
 END_TEST
 
-START_TEST (a_changed_value_is_refused) /* 185, S2-04, S2-12 */
+START_TEST (a_changed_value_is_refused) /* S1-44, 185, S2-04, S2-12 */
 {
   g_auto (PlStoreReq) request = { 0 };
   PlStoredData data;
@@ -343,7 +343,7 @@ START_TEST (a_value_moved_to_another_place_or_kind_is_refused) /* 175, S2-04 */
 }
 END_TEST
 
-START_TEST (an_unsigned_value_is_refused) /* 193 */
+START_TEST (an_unsigned_value_is_refused) /* S1-03, S2-37, S2-56, S2-96, S2-97, 193 */
 {
   g_auto (PlStoreReq) request = { 0 };
   PlStoredData data;
@@ -357,7 +357,7 @@ START_TEST (an_unsigned_value_is_refused) /* 193 */
 }
 END_TEST
 
-START_TEST (a_value_after_its_signers_certificate_is_not_valid) /* 217, 211 */
+START_TEST (a_value_after_its_signers_certificate_is_not_valid) /* S1-36, 217, 211 */
 {
   g_auto (PlFetchAns) answer = { 0 };
 
@@ -370,7 +370,7 @@ END_TEST
 
 /* --- access --- */
 
-START_TEST (user_match_lets_only_the_named_user_write) /* 186, 187, 223 */
+START_TEST (user_match_lets_only_the_named_user_write) /* S1-59, S1-63, S2-25, S2-47, S2-93, 186, 187, 223 */
 {
   g_auto (PlStoreReq) request = { 0 };
   PlStoredData data;
@@ -384,7 +384,7 @@ START_TEST (user_match_lets_only_the_named_user_write) /* 186, 187, 223 */
 }
 END_TEST
 
-START_TEST (user_node_match_wants_the_signers_node_as_key) /* 225, 348 */
+START_TEST (user_node_match_wants_the_signers_node_as_key) /* S2-25, S2-47, S2-93, S2-53, S2-94, 225, 348 */
 {
   const PlNodeId *self = pl_identity_node_id (alice);
   PlNodeId other = pl_node_id_add_power (self, 3);
@@ -533,7 +533,7 @@ START_TEST (a_generation_counter_must_be_the_stored_one) /* 189, 190, 194 */
 }
 END_TEST
 
-START_TEST (values_and_their_number_are_limited) /* 192, S2-49, S2-60 */
+START_TEST (values_and_their_number_are_limited) /* S2-30, S2-100, 192, S2-49, S2-60 */
 {
   g_autofree char *large = g_strnfill (PL_TEST_SIZE + 1, 'x');
   char key[] = "k0";
@@ -555,7 +555,7 @@ START_TEST (values_and_their_number_are_limited) /* 192, S2-49, S2-60 */
 }
 END_TEST
 
-START_TEST (removed_values_cannot_be_piled_up) /* 192, S2-49 */
+START_TEST (removed_values_cannot_be_piled_up) /* S2-60, 192, S2-49 */
 {
   guint taken = 0;
 
@@ -651,7 +651,7 @@ START_TEST (dictionaries_give_keys_or_everything) /* 198, 206, 210 */
 }
 END_TEST
 
-START_TEST (a_removed_value_stays_signed_until_it_expires) /* 201, 202, 218 */
+START_TEST (a_removed_value_stays_signed_until_it_expires) /* S1-30, 201, 202, 218 */
 {
   g_auto (PlFetchAns) answer = { 0 }, later = { 0 };
   Spec removal = { .kind = PL_TEST_KIND_SINGLE, .time = T0 + 1, .lifetime = 900 };
@@ -759,7 +759,7 @@ take_over (PlStore *from, PlStore *to)
   return requests->len;
 }
 
-START_TEST (a_resource_passes_on_in_pieces_with_less_life) /* 195, 241, 248 */
+START_TEST (a_resource_passes_on_in_pieces_with_less_life) /* S1-24, 195, 241, 248 */
 {
   PlStore *first = store;
   g_autoptr (PlTrust) fresh = pl_test_pki_trust (pki, env);

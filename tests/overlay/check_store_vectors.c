@@ -112,7 +112,7 @@ START_TEST (good_stores_of_another_implementation_are_kept) /* 171, 175, 223, 22
 }
 END_TEST
 
-START_TEST (a_good_store_again_is_too_old) /* 172, S2-02, S2-92 */
+START_TEST (a_good_store_again_is_too_old) /* S2-03, S2-66, 172, S2-02, S2-92 */
 {
   ck_assert_uint_eq (put ("store-req-sip-uri"), 0);
   ck_assert_uint_eq (put ("store-req-sip-uri"), PL_ERROR_DATA_TOO_OLD);
@@ -126,7 +126,7 @@ START_TEST (a_key_that_is_not_the_signers_node_is_forbidden) /* 225: refuse-stor
 }
 END_TEST
 
-START_TEST (values_of_a_fetch_answer_verify_and_merge) /* 211: fetch-ans */
+START_TEST (values_of_a_fetch_answer_verify_and_merge) /* S1-23, S1-41, 211: fetch-ans */
 {
   g_auto (PlMessage) message = { 0 };
   g_auto (PlFetchAns) answer = { 0 };

@@ -297,7 +297,7 @@ START_TEST (first_node_owns_everything_and_answers_join_only_from_its_own_link) 
 }
 END_TEST
 
-START_TEST (named_nodes_are_attached_to_through_the_namer_and_believed_only_themselves) /* 254, 264, S1-12, S2-41 */
+START_TEST (named_nodes_are_attached_to_through_the_namer_and_believed_only_themselves) /* S1-04, S1-34, S2-67, 254, 264, S1-12, S2-41 */
 {
   PlNodeId namer = node (0x90), hop, place = node (0x75);
   const guint8 named[] = { 0x70 };
@@ -315,7 +315,7 @@ START_TEST (named_nodes_are_attached_to_through_the_namer_and_believed_only_them
 }
 END_TEST
 
-START_TEST (update_over_another_link_or_of_a_stranger_is_forbidden)
+START_TEST (update_over_another_link_or_of_a_stranger_is_forbidden) /* S1-04 */
 {
   PlNodeId peer = node (0x90), other = node (0xa0);
   PlChordUpdate update = { .type = PL_CHORD_UPDATE_PEER_READY };
@@ -721,7 +721,7 @@ START_TEST (neighbours_are_told_about_every_ten_minutes)
 END_TEST
 
 /* S2-43: who joins again and again is given its data once at a time. */
-START_TEST (joins_during_a_transfer_start_no_other)
+START_TEST (joins_during_a_transfer_start_no_other) /* S2-44 */
 {
   PlNodeId joiner = node (0x4f);
   PlJoinReq join = { .joining_peer_id = joiner };
@@ -885,7 +885,7 @@ START_TEST (tuned_ring_stabilises_as_often_as_others_say)
 }
 END_TEST
 
-START_TEST (malformed_bodies_are_refused)
+START_TEST (malformed_bodies_are_refused) /* S2-46 */
 {
   PlNodeId a = node (0x90);
   g_autoptr (GBytes) body = g_bytes_new_static ("\xff\xff\xff", 3);

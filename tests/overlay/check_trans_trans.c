@@ -187,7 +187,7 @@ START_TEST (request_is_answered_by_whom_it_was_asked)
 }
 END_TEST
 
-START_TEST (request_is_sent_five_times_with_one_id_then_fails) /* 87-89 */
+START_TEST (request_is_sent_five_times_with_one_id_then_fails) /* S2-52, 87-89 */
 {
   peer[1].deaf = TRUE;
   ask (bob (), PL_MESSAGE_PING_REQ);
@@ -216,7 +216,7 @@ START_TEST (request_without_a_way_goes_out_when_there_is_one)
 }
 END_TEST
 
-START_TEST (repeated_request_gets_the_same_answer_and_is_processed_once) /* 91 */
+START_TEST (repeated_request_gets_the_same_answer_and_is_processed_once) /* S1-52, S1-58, 91 */
 {
   g_autoptr (GBytes) request = NULL;
 
@@ -323,7 +323,7 @@ START_TEST (error_of_another_node_is_discarded) /* S1-43, 92 */
 }
 END_TEST
 
-START_TEST (answer_for_a_place_from_too_far_away_is_discarded) /* 93 */
+START_TEST (answer_for_a_place_from_too_far_away_is_discarded) /* S1-43, S1-61, 93 */
 {
   PlResourceId resource;
   PlTransRequest request = { .code = PL_MESSAGE_PING_REQ };
@@ -446,7 +446,7 @@ newer_configuration (PlForwardingHeader *header)
   header->configuration_sequence = (header->configuration_sequence + 1) % 65535;
 }
 
-START_TEST (answer_above_max_response_length_is_an_error_instead) /* 52 */
+START_TEST (answer_above_max_response_length_is_an_error_instead) /* S1-11, S1-22, S1-33, S1-42, 52 */
 {
   g_autoptr (GBytes) request = captured_request ();
 

@@ -26,7 +26,7 @@ registered (void)
   return registrations;
 }
 
-START_TEST (a_registration_is_our_node_under_our_node) /* 348, 349, 350, S2-12 */
+START_TEST (a_registration_is_our_node_under_our_node) /* S1-65, 348, 349, 350, S2-12 */
 {
   g_autoptr (PlRegistrations) registrations = registered ();
   const Kept *k = kept_at (ALICE, PL_KIND_SIP_REGISTRATION);
@@ -48,7 +48,7 @@ START_TEST (a_registration_is_our_node_under_our_node) /* 348, 349, 350, S2-12 *
 }
 END_TEST
 
-START_TEST (a_registration_is_refreshed_at_about_a_third)
+START_TEST (a_registration_is_refreshed_at_about_a_third) /* S2-22 */
 {
   g_autoptr (PlRegistrations) registrations = registered ();
 
@@ -158,7 +158,7 @@ START_TEST (stopping_does_not_wait_for_a_dead_overlay)
 }
 END_TEST
 
-START_TEST (what_is_no_address_or_too_much_is_not_registered)
+START_TEST (what_is_no_address_or_too_much_is_not_registered) /* S2-31 */
 {
   g_autoptr (PlRegistrations) registrations = registered ();
   g_autoptr (GPtrArray) aors = NULL;
@@ -209,7 +209,7 @@ assert_leads (const char *uri)
     }
 }
 
-START_TEST (a_redirection_takes_the_place_of_the_route) /* 348, 350, 201 */
+START_TEST (a_redirection_takes_the_place_of_the_route) /* S1-30, 348, 350, 201 */
 {
   g_autoptr (PlRegistrations) registrations = NULL;
   gboolean done = FALSE;

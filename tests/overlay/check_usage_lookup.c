@@ -91,7 +91,7 @@ look_up (PlLookups *lookups, const char *aor)
   return result;
 }
 
-START_TEST (every_device_of_a_person_is_found) /* 351 */
+START_TEST (every_device_of_a_person_is_found) /* S1-21, S1-47, 351 */
 {
   g_autoptr (PlLookups) lookups = pl_lookups_new (env, net);
   g_autoptr (PlIdentity) phone = pl_test_pki_identity (pki, BOB, NULL);
@@ -130,7 +130,7 @@ START_TEST (what_a_device_can_do_comes_with_it) /* RFC 7904, contact_prefs */
 }
 END_TEST
 
-START_TEST (what_others_wrote_there_is_not_believed) /* 354, S2-48, S2-53, S2-59 */
+START_TEST (what_others_wrote_there_is_not_believed) /* S1-23, S1-41, S2-37, S2-56, S2-96, S2-97, S2-78, S2-79, 354, S2-48, S2-53, S2-59 */
 {
   g_autoptr (PlLookups) lookups = pl_lookups_new (env, net);
   const PlNodeId *a = pl_identity_node_id (alice), *b = pl_identity_node_id (bob);
@@ -313,7 +313,7 @@ START_TEST (a_copy_is_found_when_the_place_itself_lies_or_sleeps)
 }
 END_TEST
 
-START_TEST (the_newest_of_a_registration_and_its_copies_wins)
+START_TEST (the_newest_of_a_registration_and_its_copies_wins) /* S2-20, S2-21 */
 {
   g_autoptr (PlLookups) lookups = pl_lookups_new (env, net);
 

@@ -242,7 +242,7 @@ START_TEST (store_request_marks_unknown_kinds_and_skips_their_values)
 END_TEST
 
 /* checklist 175 to 177 */
-START_TEST (value_signature_input_is_resource_kind_time_value_and_identity)
+START_TEST (value_signature_input_is_resource_kind_time_value_and_identity) /* S1-08, S1-28, S1-20 */
 {
   g_autoptr (GBytes) bytes = pl_hex_to_bytes (bodies[5].hex);
   g_auto (PlStoreReq) req = { 0 };
@@ -267,7 +267,7 @@ START_TEST (value_signature_input_is_resource_kind_time_value_and_identity)
 END_TEST
 
 /* checklist 96, 97 */
-START_TEST (message_signature_input_is_overlay_transaction_contents_and_identity)
+START_TEST (message_signature_input_is_overlay_transaction_contents_and_identity) /* S1-20 */
 {
   PlSignerIdentity identity = { .type = PL_SIGNER_CERT_HASH, .hash_alg = PL_HASH_SHA256 };
   g_autoptr (GBytes) hash = g_bytes_new_static ("\xab", 1);

@@ -310,7 +310,7 @@ END_TEST
 
 /* --- whole messages --- */
 
-START_TEST (message_with_a_certificate_of_another_kind_is_refused)
+START_TEST (message_with_a_certificate_of_another_kind_is_refused) /* S1-29, S1-49 */
 {
   g_autoptr (GBytes) good = message_of (0);
   g_auto (PlForwardingHeader) header = { 0 };

@@ -265,7 +265,7 @@ check_refusal (const Vector *vector)
   ck_abort_msg ("%s: no reason is written down for it here", vector->name);
 }
 
-START_TEST (vectors_bad_messages_are_refused_for_the_reason_written_down)
+START_TEST (vectors_bad_messages_are_refused_for_the_reason_written_down) /* S1-31, S1-32, S1-54 */
 {
   for_each_vector ("refuse", check_refusal);
   for_each_vector ("negative", check_refusal);

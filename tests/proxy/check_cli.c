@@ -804,7 +804,7 @@ START_TEST (cli_looks_people_up)
 }
 END_TEST
 
-START_TEST (cli_pings_and_traces)
+START_TEST (cli_pings_and_traces) /* S2-68 */
 {
   g_autoptr (PlControl) control = fake_daemon ();
   g_auto (Result) ping = peerline (NULL, "ping -c 2 bob@example.net");

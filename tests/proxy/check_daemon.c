@@ -148,7 +148,7 @@ static const struct {
   { DOCUMENT, "<junk", "it is no XML|peerline overlay join FILE" },
 };
 
-START_TEST (daemon_says_in_a_line_which_file_is_no_good)
+START_TEST (daemon_says_in_a_line_which_file_is_no_good) /* S1-50 */
 {
   make_identity ();
   spoil (spoils[_i].file, spoils[_i].text);

@@ -94,7 +94,7 @@ START_TEST (desk_refuses_a_code_whose_time_is_over)
 END_TEST
 
 /* RFC 6940 11.3 */
-START_TEST (desk_renews_near_the_end_with_the_same_node_id)
+START_TEST (desk_renews_near_the_end_with_the_same_node_id) /* S2-29 */
 {
   g_autoptr (GBytes) request = new_request (ALICE);
   g_autofree char *first = NULL;
@@ -162,7 +162,7 @@ START_TEST (desk_sends_an_address_so_many_mails_an_hour)
 }
 END_TEST
 
-START_TEST (desk_sends_so_many_mails_an_hour_for_a_client)
+START_TEST (desk_sends_so_many_mails_an_hour_for_a_client) /* S2-32 */
 {
   for (guint i = 0; i < 6; i++)
     {

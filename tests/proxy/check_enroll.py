@@ -185,7 +185,7 @@ class Tests:
             f.write('#!/bin/sh\ncase "$1" in stranger@*) exit 1;; slow@*) sleep 30;; esac\n[ "$2" = 127.0.0.1 ] && [ ${#3} = 64 ]\n')
         self.server = Server(folder, self.mail.server_address[1], POLICY % folder).start()
 
-    def from_the_address_to_a_running_daemon(self):
+    def from_the_address_to_a_running_daemon(self):  # S1-19, S2-81
         """S0-03, S0-11, S0-14, S2-33: the code of the mail makes an identity that a daemon runs with."""
         home = loopback.Home(BUILD, self.folder + '/alice')
         command = [BUILD + '/proxy/peerline', 'enroll', 'alice@example.org', '--overlay', self.server.url]
@@ -227,7 +227,7 @@ class Tests:
         assert not home.ask('status')['problems'], home.ask('status')
         home.stop()
 
-    def any_client_of_the_rfc_gets_one(self):
+    def any_client_of_the_rfc_gets_one(self):  # S2-01, S2-31
         """11.3: the answer is one DER certificate with one random Node-ID and exactly that address."""
         request = csr(self.folder, 'bob')
         refused(self.server.post('bob@example.org', request))
@@ -272,7 +272,7 @@ class Tests:
         large = self.server.http('POST', '/enroll', b'x' * 70000)
         assert large[0] == 413, large
 
-    def an_address_has_so_many_devices_and_mails(self):
+    def an_address_has_so_many_devices_and_mails(self):  # S1-48, S2-27
         """S2-32, S2-63, S2-88: the third device is refused; nobody's mailbox is filled."""
         requests = [csr(self.folder, f'fay{i}') for i in range(3)]
         for i, request in enumerate(requests[:2]):
@@ -345,7 +345,7 @@ class Tests:
         listed = self.server.run('list')
         assert len(nodes) == ENROLLMENTS and all(listed.count(f' {user} ') == 1 for user, _ in who), listed
 
-    def who_is_revoked_stays_out(self):
+    def who_is_revoked_stays_out(self):  # S2-90, S2-104, S2-105
         """The document names the node, and its key gets no certificate any more."""
         request = csr(self.folder, 'hal')
         self.server.post('hal@example.org', request)

@@ -59,7 +59,7 @@ filter (const char *aor, guint8 a, guint8 b)
   return keys->len;
 }
 
-START_TEST (pins_keep_the_first_key_of_a_name_until_another_is_accepted)
+START_TEST (pins_keep_the_first_key_of_a_name_until_another_is_accepted) /* S1-17 */
 {
   g_autoptr (PlPin) pin = NULL;
   g_autofree char *hex = pl_hex_dup (key (2), PL_KEY_FINGERPRINT_LEN);

@@ -241,7 +241,7 @@ START_TEST (somebody_called_before_is_dialled_beside_the_lookup)
 END_TEST
 
 /* S3-29 */
-START_TEST (the_lookup_wins_when_somebody_has_moved)
+START_TEST (the_lookup_wins_when_somebody_has_moved) /* S1-65, S2-07 */
 {
   g_autoptr (PlPeople) people = pl_people_new (pl_universe_env (pl_world_universe (world)), path);
   PlNodeId nodes[PL_PEOPLE_NODES_MAX];

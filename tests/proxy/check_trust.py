@@ -114,7 +114,7 @@ class Tests:
         until(lambda: len((who.ask('lookup', whom) or {}).get('nodes', [])) == count)
         until(lambda: sum(not row['error'] for row in who.ask('ping', whom) or []) >= count)
 
-    def two_people_without_an_authority_call_each_other(self):
+    def two_people_without_an_authority_call_each_other(self):  # S2-86
         self.join(self.bob, 'bob@example.net')
         for person, aor in ((self.alice, 'alice@example.org'), (self.bob, 'bob@example.net')):
             person.start(aor)
@@ -144,7 +144,7 @@ class Tests:
         assert not self.alice.problems()
         self.tablet.home.stop()
 
-    def somebody_else_in_the_same_name_is_refused_until_accepted(self):
+    def somebody_else_in_the_same_name_is_refused_until_accepted(self):  # S2-87
         """S3-22: neither heard nor dialled, and said; the right one goes on."""
         self.join(self.eve, 'bob@example.net')
         self.eve.start('bob@example.net')
@@ -170,7 +170,7 @@ class Tests:
         self.alice.home.peerline('trust', 'forget', 'bob@example.net')
         assert self.alice.ask('trust', 'list') == [], self.alice.ask('trust', 'list')
 
-    def only_who_has_the_secret_gets_in_and_it_can_be_changed(self):
+    def only_who_has_the_secret_gets_in_and_it_can_be_changed(self):  # S1-45, S2-86
         """S1-07, S1-18, S1-55, S1-56: ECDHE-PSK links; never on a command line; each step leaves everybody in."""
         name = 'secret.example'
         gil, hana, ida = people = [Person(self.folder, who) for who in ('gil', 'hana', 'ida')]

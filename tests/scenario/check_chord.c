@@ -213,7 +213,7 @@ between_halves (gpointer user, const PlNodeId *a, const PlNodeId *b)
 }
 
 /* 274, 10.7.4.4: two halves, a bootstrap node in each, live on apart and become one ring. */
-START_TEST (halves_cut_off_for_ten_minutes_are_one_ring_within_five)
+START_TEST (halves_cut_off_for_ten_minutes_are_one_ring_within_five) /* S2-16 */
 {
   g_autoptr (PlWorld) world = grown (303, N, 2, N);
   gint64 healed;

@@ -65,7 +65,7 @@ forget (PlWorld *world, guint callee)
     pl_store_drop (pl_world_store (world, i), &resource);
 }
 
-START_TEST (a_call_finds_when_all_responsible_peers_lie)
+START_TEST (a_call_finds_when_all_responsible_peers_lie) /* S1-60, S2-20, S2-21 */
 {
   PlWorldOptions options = { .seed = 401, .n = N, .n_boot = 1, .places = 3 };
   g_autoptr (PlWorld) world = pl_world_new (&options);
@@ -108,7 +108,7 @@ tap (gpointer user, const PlNodeId *from, const PlNodeId *to, GByteArray *record
   return TRUE;
 }
 
-START_TEST (a_call_finds_when_all_responsible_peers_are_silent)
+START_TEST (a_call_finds_when_all_responsible_peers_are_silent) /* S1-61 */
 {
   PlWorldOptions options = { .seed = 402, .n = N, .n_boot = 1, .places = 3 };
   g_autoptr (PlWorld) world = pl_world_new (&options);

@@ -32,7 +32,7 @@ count_lost (PlWorld *world, guint n, guint from)
 
 /* --- leaving and coming back --- */
 
-START_TEST (who_leaves_hands_its_records_over) /* 276, 284, S2-99 */
+START_TEST (who_leaves_hands_its_records_over) /* S1-24, 276, 284, S2-99 */
 {
   PlWorldOptions options = { .seed = 101, .n = N, .n_boot = 1 };
   g_autoptr (PlWorld) world = pl_world_new (&options);
@@ -52,7 +52,7 @@ START_TEST (who_leaves_hands_its_records_over) /* 276, 284, S2-99 */
 }
 END_TEST
 
-START_TEST (records_are_kept_over_a_restart_of_all)
+START_TEST (records_are_kept_over_a_restart_of_all) /* S2-82 */
 {
   g_autofree char *dir = g_dir_make_tmp ("peerline-world-XXXXXX", NULL);
   PlWorldOptions options = { .seed = 102, .n = 4, .n_boot = 1, .dir = dir };
@@ -85,7 +85,7 @@ START_TEST (records_are_kept_over_a_restart_of_all)
 }
 END_TEST
 
-START_TEST (a_client_registers_and_is_called) /* 291, 293 */
+START_TEST (a_client_registers_and_is_called) /* S2-54, S2-57, S2-61, 291, 293 */
 {
   PlWorldOptions options = { .seed = 103, .n = 8, .n_boot = 2 };
   g_autoptr (PlWorld) world = pl_world_new (&options);
@@ -107,7 +107,7 @@ START_TEST (a_client_registers_and_is_called) /* 291, 293 */
 }
 END_TEST
 
-START_TEST (someone_who_dies_is_offline_not_unknown)
+START_TEST (someone_who_dies_is_offline_not_unknown) /* S2-07 */
 {
   PlWorldOptions options = { .seed = 104, .n = 6, .n_boot = 1 };
   g_autoptr (PlWorld) world = pl_world_new (&options);
@@ -278,7 +278,7 @@ flip_bits (gpointer user, const PlNodeId *from, const PlNodeId *to, GByteArray *
   return TRUE;
 }
 
-START_TEST (a_transit_peer_that_flips_bits_is_not_believed) /* S2-04, S2-05, S2-65, 211; with seed 8 a certificate beside a value */
+START_TEST (a_transit_peer_that_flips_bits_is_not_believed) /* S1-10, S1-57, S2-36, S2-04, S2-05, S2-65, 211; with seed 8 a certificate beside a value */
 {
   PlWorldOptions options = { .seed = _i ? 8 : 106, .n = N, .n_boot = 2 };
   g_autoptr (PlWorld) world = pl_world_new (&options);
@@ -363,7 +363,7 @@ says_nothing_is_there (gpointer user, const PlNodeId *from, const PlNodeId *to, 
   return pass;
 }
 
-START_TEST (a_peer_that_answers_for_another_is_not_believed) /* S2-08, S2-51, S2-64 */
+START_TEST (a_peer_that_answers_for_another_is_not_believed) /* S1-05, S2-08, S2-51, S2-64 */
 {
   PlWorldOptions options = { .seed = 107, .n = 2 * N, .n_boot = 2 };
   g_autoptr (PlWorld) world = pl_world_new (&options);
@@ -420,7 +420,7 @@ keep_first_store (gpointer user, const PlNodeId *from, const PlNodeId *to, GByte
   return TRUE;
 }
 
-START_TEST (an_old_store_replayed_changes_nothing) /* S2-02, S2-66, S2-92 */
+START_TEST (an_old_store_replayed_changes_nothing) /* S1-52, S1-58, S2-03, S2-02, S2-66, S2-92 */
 {
   PlWorldOptions options = { .seed = 108, .n = 8, .n_boot = 1 };
   g_autoptr (PlWorld) world = pl_world_new (&options);

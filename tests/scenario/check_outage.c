@@ -107,7 +107,7 @@ START_TEST (a_step_of_the_wall_clock_passes)
 END_TEST
 
 /* A clock that says 1996: every certificate looks not valid yet, until it is set right. */
-START_TEST (a_clock_before_all_certificates_does_no_lasting_harm)
+START_TEST (a_clock_before_all_certificates_does_no_lasting_harm) /* S1-51 */
 {
   g_autoptr (PlWorld) world = make (213);
   gint64 step = (gint64) 30 * 365 * 86400 * SEC;

@@ -73,7 +73,7 @@ assert_all_found (PlWorld *world)
     }
 }
 
-START_TEST (everyone_finds_everyone_in_a_ring_of_64)
+START_TEST (everyone_finds_everyone_in_a_ring_of_64) /* S1-06, S2-78, S2-79 */
 {
   PlWorld *world = grown_world ();
 

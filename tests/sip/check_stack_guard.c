@@ -336,7 +336,7 @@ START_TEST (smuggled_route_leads_nowhere)
 }
 END_TEST
 
-START_TEST (what_a_stranger_claims_is_taken_out)
+START_TEST (what_a_stranger_claims_is_taken_out) /* S2-17 */
 {
   World w;
   PlPhone *bob;
@@ -380,7 +380,7 @@ START_TEST (link_cannot_ring_a_phone_to_death)
 }
 END_TEST
 
-START_TEST (callee_certified_as_another_is_not_talked_to)
+START_TEST (callee_certified_as_another_is_not_talked_to) /* S1-25, S2-10, S2-87 */
 {
   World w;
   PlPhone *alice, *bob;

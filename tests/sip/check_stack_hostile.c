@@ -133,7 +133,7 @@ START_TEST (stranger_is_refused_and_no_phone_hears_of_it) /* S0-09, S0-15, S1-02
 }
 END_TEST
 
-START_TEST (stranger_shows_the_phone_no_claims)
+START_TEST (stranger_shows_the_phone_no_claims) /* S2-17 */
 {
   const char *invite;
   Scene s;
@@ -177,7 +177,7 @@ START_TEST (stranger_with_a_bad_offer_hears_488)
 }
 END_TEST
 
-START_TEST (stranger_makes_no_phone_knock_at_its_own_host)
+START_TEST (stranger_makes_no_phone_knock_at_its_own_host) /* S2-48, S2-59 */
 {
   g_autofree char *body = g_strdup_printf ("%sa=candidate:2 1 UDP 9 127.0.0.1 631 typ host\r\na=candidate:3 1 UDP 9 127.1 632 typ host\r\n"
                                            "a=candidate:4 1 UDP 9 localhost 633 typ host\r\na=candidate:5 1 UDP 9 ::1 634 typ host\r\n", "");
@@ -201,7 +201,7 @@ START_TEST (stranger_makes_no_phone_knock_at_its_own_host)
 }
 END_TEST
 
-START_TEST (stranger_who_floods_is_slowed_and_others_are_served)
+START_TEST (stranger_who_floods_is_slowed_and_others_are_served) /* S2-26 */
 {
   g_autoptr (PlPhoneMessage) got = NULL;
   Scene s;

@@ -159,7 +159,7 @@ START_TEST (declined_or_given_up_redirected_call_ends)
 END_TEST
 
 /* The certificate must be that of whom Bob's registration names, not Bob's nor another's. */
-START_TEST (only_the_one_redirected_to_may_answer)
+START_TEST (only_the_one_redirected_to_may_answer) /* S2-10 */
 {
   static const char *const liars[] = { BOB, "mallory@example.com" };
   Trio t;

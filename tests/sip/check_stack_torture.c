@@ -91,7 +91,7 @@ static const struct { const char *name, *wanted, *part; } answered[] = {
   { "zeromf", "483 OPTIONS", "C" },
 };
 
-START_TEST (torture_is_answered_as_it_must_be) /* RFC 4475 */
+START_TEST (torture_is_answered_as_it_must_be) /* S2-19, RFC 4475 */
 {
   Scene s;
 

@@ -69,7 +69,7 @@ def call_phases(who, other):
     return newest, {k: newest[k] / 1000 for k in ('lookup', 'connect', 'invite')}
 
 
-def behind_nat(tap, folder, builddir):
+def behind_nat(tap, folder, builddir):  # S1-14, S2-80
     with world(tap, folder, builddir, 'two phones behind two NATs') as w:
         alice, bob = two_people(tap, w, w.network.nat_host('alice', 10), w.network.nat_host('bob', 20))
         with tap.check('alice dials bob: both hear the other\'s tone', vital=True):
@@ -408,7 +408,7 @@ def callee_without_encryption(tap, w, phone):
                 wait_until(f'the phone gets its {method}', lambda method=method: any(m.method == method for m in list(script.seen)), 5)
 
 
-def meddling(tap, w, alice, bob):
+def meddling(tap, w, alice, bob):  # S2-11, S2-34
     with tap.check('a fingerprint swapped in transit between bob\'s phone and his daemon: no audio'):
         meddler = Meddler(bob.machine)
         bob.stop_phone()

@@ -95,7 +95,7 @@ def sip_paths(who):
     return [p['path'] for p in who.daemon.ask('peers') or [] if p.get('role') == 'sip']
 
 
-def through_turn(tap, w, with_voices):
+def through_turn(tap, w, with_voices):  # S2-09
     secret = w.write('turn-secret', SECRET + '\n')
     os.chown(secret, user(), user())
     os.chmod(secret, 0o600)
