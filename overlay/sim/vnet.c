@@ -30,6 +30,9 @@ struct PlVNet {
   guint64 records, bytes;
   PlVNetTap tap;
   gpointer tap_user;
+  PlVNetTap gang_sends;
+  PlVNetArrival gang_arrives;
+  gpointer gang_user;
   PlVNetCut cut;
   gpointer cut_user;
   gint64 charged_at, charged; /* work done at this very moment delays what it leads to */
@@ -197,6 +200,18 @@ charged (PlVNet *net)
 /* --- carriers --- */
 
 static void
+deliver (PlVNet *net, VEnd *end, const guint8 *data, gsize len)
+{
+  PlNodeId self = end->self;
+
+  if (net->gang_arrives)
+    net->gang_arrives (net->gang_user, &self, data, len, FALSE);
+  pl_carrier_deliver (end->carrier, data, len);
+  if (net->gang_arrives)
+    net->gang_arrives (net->gang_user, &self, NULL, 0, TRUE);
+}
+
+static void
 deliver_record (VEvent *event)
 {
   VRecord *record = (VRecord *) event;
@@ -207,7 +222,7 @@ deliver_record (VEvent *event)
   if (record->len == 0)
     pl_carrier_lost (end->carrier, NULL);
   else
-    pl_carrier_deliver (end->carrier, record->data, record->len);
+    deliver (event->net, end, record->data, record->len);
 }
 
 /* No bytes: it closes. */
@@ -264,12 +279,13 @@ end_send (gpointer impl, const guint8 *data, gsize len)
     return TRUE;
   if (!end->reliable && chance (net, net->conditions.loss))
     return TRUE;
-  if (net->tap)
+  if (net->tap || net->gang_sends)
     {
       g_autoptr (GByteArray) record = g_byte_array_sized_new (len);
 
       g_byte_array_append (record, data, len);
-      if (net->tap (net->tap_user, &end->self, far_of (end), record))
+      if ((!net->gang_sends || net->gang_sends (net->gang_user, &end->self, far_of (end), record))
+          && (!net->tap || net->tap (net->tap_user, &end->self, far_of (end), record)))
         send_copies (end, record->data, record->len);
     }
   else
@@ -809,6 +825,14 @@ pl_vnet_set_tap (PlVNet *net, PlVNetTap tap, gpointer user)
 {
   net->tap = tap;
   net->tap_user = user;
+}
+
+void
+pl_vnet_set_gang (PlVNet *net, PlVNetTap sends, PlVNetArrival arrives, gpointer user)
+{
+  net->gang_sends = sends;
+  net->gang_arrives = arrives;
+  net->gang_user = user;
 }
 
 void

@@ -25,6 +25,9 @@ typedef struct {
 /* Looks at each record before it leaves; may change it in place (resize too). FALSE drops it. */
 typedef gboolean (*PlVNetTap) (gpointer user, const PlNodeId *from, const PlNodeId *to, GByteArray *record);
 
+/* Around the delivery of a record to `to`: before it, and (`over`, no data) after it. */
+typedef void (*PlVNetArrival) (gpointer user, const PlNodeId *to, const guint8 *data, gsize len, gboolean over);
+
 /* TRUE when nothing gets from one of these nodes to the other. */
 typedef gboolean (*PlVNetCut) (gpointer user, const PlNodeId *a, const PlNodeId *b);
 
@@ -37,6 +40,9 @@ void pl_vnet_free (PlVNet *net);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlVNet, pl_vnet_free)
 void pl_vnet_set (PlVNet *net, const PlVNetConditions *conditions);
 void pl_vnet_set_tap (PlVNet *net, PlVNetTap tap, gpointer user);
+
+/* For a gang (overlay/malice.h): what its members hold back, before the tap sees it, and what comes. */
+void pl_vnet_set_gang (PlVNet *net, PlVNetTap sends, PlVNetArrival arrives, gpointer user);
 
 /* `host` NULL: no listener, only Attach. Otherwise dial (host, port) reaches it. `identity`
  * and `trust` are borrowed. */

@@ -73,7 +73,7 @@ on_record (gpointer user, const PlNodeId *from, const PlNodeId *to, GByteArray *
   PlLoad *load = user;
   PlSimPeer *peer = pl_swarm_find (load->swarm, from);
   PlGlimpse seen;
-  gboolean is_message = pl_glimpse (record, &seen);
+  gboolean is_message = pl_glimpse (record->data, record->len, &seen);
 
   peer->bytes += record->len;
   pl_traffic_add (load->traffic, is_message ? &seen : NULL, record->len);
@@ -202,7 +202,7 @@ draw (PlLoad *load, gint64 up, const PlSimPeer *other)
     {
       PlSimPeer *peer = pl_swarm_peer (load->swarm, pl_env_random_below (load->env, pl_swarm_size (load->swarm)));
 
-      if (peer != other && peer->node && !peer->silent && pl_env_now (load->env) - peer->born >= up
+      if (peer != other && peer->node && !peer->silent && !peer->malicious && pl_env_now (load->env) - peer->born >= up
           && (up > 0 || pl_sim_peer_is_in (peer))
           && !(load->halves && other && pl_sim_peer_is_other_half (peer) != pl_sim_peer_is_other_half (other)))
         return peer;
@@ -230,7 +230,7 @@ next_sweep (gpointer data)
 
   if (load->sweep_next < pl_swarm_size (load->swarm))
     pl_env_arm (load->env, &load->sweep_timer, load->sweep_step, next_sweep, load);
-  if (owner->node && pl_env_now (load->env) - owner->born >= OWNER_UP && !owner->silent && from)
+  if (owner->node && pl_env_now (load->env) - owner->born >= OWNER_UP && !owner->silent && !owner->malicious && from)
     ask_now (load, from, owner, TRUE);
 }
 

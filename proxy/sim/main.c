@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "overlay/enroll/document.h"
 #include "overlay/ident/identity.h"
+#include "overlay/malice.h"
 #include "proxy/sim/keys.h"
 #include "proxy/sim/sim.h"
 #include "proxy/sim/stub.h"
@@ -21,7 +22,7 @@ static PlSimOptions options = {
   .peers = 100, .lookups = 1000, .bootstraps = 0, .places = PL_REGISTRATION_PLACES, .seed = 1, .duration = 60, .settle = 60, .join_rate = 0,
   .delay_min = -1, .delay_max = -1, .promote_after = -1, .symmetric = 100, .event_at = 30,
 };
-static char *delay, *churn;
+static char *delay, *churn, *malice;
 static gboolean version, measure;
 
 static const GOptionEntry entries[] = {
@@ -45,6 +46,8 @@ static const GOptionEntry entries[] = {
   { "direct-response", 0, 0, G_OPTION_ARG_NONE, &options.direct, "all listen, and answers go straight to who asked (RFC 7263)", NULL },
   { "finger-split", 0, 0, G_OPTION_ARG_INT, &options.finger_split, "larger routing tables: 2^B fingers for each of RFC 6940, B from 0 to 3 (0)", "B" },
   { "silent", 0, 0, G_OPTION_ARG_DOUBLE, &options.silent, "peers that forward and answer nothing (0)", "PERCENT" },
+  { "malicious", 0, 0, G_OPTION_ARG_DOUBLE, &options.malicious, "peers that lie, from the end of joining on (0)", "PERCENT" },
+  { "malice", 0, 0, G_OPTION_ARG_STRING, &malice, "  how: drop (forward and answer nothing), deny (claim, and say \"not found\") or route (to one another)", "HOW" },
   { "natted", 0, 0, G_OPTION_ARG_DOUBLE, &options.natted, "peers behind a NAT (0)", "PERCENT" },
   { "symmetric", 0, 0, G_OPTION_ARG_DOUBLE, &options.symmetric, "  of these behind a symmetric one (100)", "PERCENT" },
   { "partition", 0, 0, G_OPTION_ARG_DOUBLE, &options.partition, "cut half of the peers off for so long", "SECONDS" },
@@ -82,7 +85,7 @@ check_percents (GError **error)
 {
   const struct { const char *name; double value; } percents[] = {
     { "--loss", options.loss }, { "--duplicate", options.duplicate }, { "--reorder", options.reorder },
-    { "--silent", options.silent }, { "--goodbye", options.goodbye }, { "--natted", options.natted },
+    { "--silent", options.silent }, { "--malicious", options.malicious }, { "--goodbye", options.goodbye }, { "--natted", options.natted },
     { "--symmetric", options.symmetric }, { "--massacre", options.massacre },
   };
 
@@ -144,6 +147,9 @@ check_options (int argc, char **argv, GError **error)
     return refuse (error, "%s is a number up to that of peers, at most 64", "--bootstraps");
   if (churn && !g_str_equal (churn, "exponential") && !g_str_equal (churn, "pareto"))
     return refuse (error, "--churn %s: it is exponential or pareto", churn);
+  options.malice = malice ? pl_malice_parse (malice) : PL_MALICE_DROP;
+  if (options.malice == PL_MALICE_NONE)
+    return refuse (error, "--malice %s: it is drop, deny or route", malice);
   options.pareto = churn && g_str_equal (churn, "pareto");
   if (options.places < 1 || options.places > PL_REGISTRATION_PLACES_MAX)
     return refuse (error, "%s is a number from 1 to 8", "--places");

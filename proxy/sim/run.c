@@ -300,6 +300,7 @@ run_all (Run *run)
   run_joining (run, now (run) + options->peers / options->join_rate * PL_USEC_PER_SEC + JOIN_TIME_MAX);
   for (guint i = 0; i < pl_swarm_size (run->swarm); i++)
     run->result->joined += pl_sim_peer_is_in (pl_swarm_peer (run->swarm, i));
+  pl_swarm_turn (run->swarm);
   run_for (run, options->settle, "settling");
   pl_load_count_traffic (run->load);
   pl_swarm_churn (run->swarm);

@@ -16,6 +16,8 @@ typedef struct {
   gdouble median_session;       /* 0: nobody goes */
   gboolean pareto;
   gdouble loss, duplicate, reorder, silent, goodbye, natted, symmetric; /* percent */
+  gdouble malicious;            /* percent, all in one gang */
+  gint malice;                  /* PlMalice */
   gdouble delay_min, delay_max; /* one way, milliseconds */
   gdouble promote_after;        /* below 0: all are peers at once */
   gdouble partition;            /* how long half of all is cut off, 0: not */

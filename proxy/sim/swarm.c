@@ -4,6 +4,7 @@
 #include "proxy/sim/swarm.h"
 
 #include "overlay/enroll/authority.h"
+#include "overlay/malice.h"
 #include "proxy/sim/keys.h"
 
 #include <math.h>
@@ -27,7 +28,8 @@ struct PlSwarm {
   GHashTable *by_id;
   guint planned, alive, in;
   gint64 lived;              /* of those that went, since traffic is counted */
-  gboolean churning;
+  gboolean churning, turned;
+  PlGang *gang;
 };
 
 /* --- the overlay --- */
@@ -104,6 +106,7 @@ add_peer (PlSwarm *swarm, PlAuthority *authority, PlIdentity *const *pool, char 
   if (!is_bootstrap (peer) && chance (swarm, swarm->options.natted))
     peer->nat = chance (swarm, swarm->options.symmetric) ? PL_VNET_SYMMETRIC : PL_VNET_CONE;
   peer->silent = !is_bootstrap (peer) && chance (swarm, swarm->options.silent);
+  peer->malicious = swarm->options.malicious > 0 && !is_bootstrap (peer) && chance (swarm, swarm->options.malicious);
   return TRUE;
 }
 
@@ -164,6 +167,8 @@ pl_swarm_new (const PlSimOptions *options, PlSimResult *result, GError **error)
   swarm->env = pl_universe_env (swarm->universe);
   swarm->net = pl_vnet_new (swarm->universe);
   pl_vnet_set (swarm->net, &conditions);
+  if (options->malicious > 0)
+    swarm->gang = pl_gang_new (swarm->net);
   swarm->peers = g_ptr_array_new_with_free_func (peer_free);
   swarm->by_id = g_hash_table_new (pl_node_id_hash, pl_node_id_equal);
   authority = pl_authority_load (swarm->env, PL_SIM_OVERLAY, pl_sim_root_key, pl_sim_root_cert, error);
@@ -184,6 +189,7 @@ pl_swarm_free (PlSwarm *swarm)
   if (!swarm)
     return;
   g_ptr_array_unref (swarm->peers);
+  pl_gang_free (swarm->gang);
   g_hash_table_unref (swarm->by_id);
   pl_store_free (swarm->store);
   pl_trust_free (swarm->trust);
@@ -246,6 +252,13 @@ pl_sim_peer_is_other_half (const PlSimPeer *peer)
 /* --- births and deaths --- */
 
 static void
+turn (PlSimPeer *peer)
+{
+  if (peer->malicious && peer->joined && peer->swarm->turned)
+    pl_gang_turn (peer->swarm->gang, peer->node, (PlMalice) peer->swarm->options.malice);
+}
+
+static void
 on_state (gpointer user, PlNodeState state)
 {
   PlSimPeer *peer = user;
@@ -254,6 +267,7 @@ on_state (gpointer user, PlNodeState state)
     return;
   peer->joined = pl_env_now (peer->env);
   peer->swarm->in++;
+  turn (peer);
   pl_samples_add (peer->swarm->result->joins, (double) (peer->joined - peer->born) / PL_USEC_PER_SEC);
 }
 
@@ -412,6 +426,14 @@ pl_swarm_churn (PlSwarm *swarm)
       if (peer->node && !is_bootstrap (peer))
         pl_env_arm (peer->env, &peer->next, session (swarm), session_over, peer);
     }
+}
+
+void
+pl_swarm_turn (PlSwarm *swarm)
+{
+  swarm->turned = TRUE;
+  for (guint i = 0; i < swarm->peers->len; i++)
+    turn (g_ptr_array_index (swarm->peers, i));
 }
 
 void

@@ -21,7 +21,7 @@ typedef struct {
   PlNodeId id;
   PlEnv *env;
   PlVNetNat nat;
-  gboolean silent;
+  gboolean silent, malicious;
   PlStore *store;
   PlNode *node;              /* NULL: away */
   PlTimer *next;             /* its birth or death */
@@ -49,6 +49,8 @@ void pl_swarm_grow (PlSwarm *swarm);
 gboolean pl_swarm_grown (PlSwarm *swarm);
 /* From now on sessions end, and others begin in their place. */
 void pl_swarm_churn (PlSwarm *swarm);
+/* From now on the malicious ones are, once they are in. */
+void pl_swarm_turn (PlSwarm *swarm);
 void pl_swarm_count_traffic (PlSwarm *swarm);
 /* Since then, of everybody while there. */
 double pl_swarm_peer_seconds (PlSwarm *swarm);

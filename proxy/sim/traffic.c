@@ -3,7 +3,6 @@
 
 #include "proxy/sim/traffic.h"
 
-#include "overlay/wire/framing.h"
 #include "overlay/wire/message.h"
 
 #define RECENT 4096   /* messages in fragments whose later ones are still told apart */
@@ -15,34 +14,6 @@ struct PlTraffic {
   Sum sums[PL_SIM_KINDS];
   Recent recent[RECENT];
 };
-
-static guint64
-get (const guint8 *data, guint len)
-{
-  guint64 value = 0;
-
-  for (guint i = 0; i < len; i++)
-    value = value << 8 | data[i];
-  return value;
-}
-
-gboolean
-pl_glimpse (const GByteArray *record, PlGlimpse *out)
-{
-  const guint8 *head = record->data + PL_FRAME_DATA_HEADER;
-  gsize at;
-
-  if (record->len < PL_FRAME_DATA_HEADER + PL_HEADER_MIN + 2 || record->data[0] != PL_FRAME_DATA)
-    return FALSE;
-  out->transaction = get (head + 20, 8);
-  out->via_len = get (head + 32, 2);
-  out->destination_len = get (head + 34, 2);
-  out->code = 0;
-  at = PL_HEADER_MIN + out->via_len + out->destination_len + get (head + 36, 2);
-  if ((get (head + 12, 4) & PL_FRAGMENT_OFFSET) == 0 && at + 2 <= record->len - PL_FRAME_DATA_HEADER)
-    out->code = get (head + at, 2);
-  return TRUE;
-}
 
 PlTraffic *
 pl_traffic_new (void)

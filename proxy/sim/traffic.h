@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What goes over the simulated network: a look at a record, and sums by kind of message.
+ * What goes over the simulated network: sums by kind of message.
  */
 #pragma once
+#include "overlay/sim/glimpse.h"
 #include "proxy/sim/sim.h"
 
 G_BEGIN_DECLS
-
-/* What the frame of a record says about the message in it. */
-typedef struct {
-  guint64 transaction;
-  guint16 code;              /* 0: not the first fragment */
-  guint via_len, destination_len;
-} PlGlimpse;
-
-/* FALSE: an acknowledgement, a keep-alive, nothing we know. */
-gboolean pl_glimpse (const GByteArray *record, PlGlimpse *out);
 
 typedef struct PlTraffic PlTraffic;
 PlTraffic *pl_traffic_new (void);

@@ -191,6 +191,8 @@ START_TEST (a_mistake_in_the_options_is_explained)
     { "--peers many", "many" },
     { "--loss 101", "--loss is a share from 0 to 100 percent" },
     { "--silent -1", "--silent is a share" },
+    { "--malicious 101", "--malicious is a share" },
+    { "--malice steal", "--malice steal: it is drop, deny or route" },
     { "--delay slow", "--delay slow: give milliseconds" },
     { "--delay 40-10", "--delay 40-10: give milliseconds" },
     { "--churn weekly", "it is exponential or pareto" },
