@@ -12,6 +12,9 @@ struct PlLoop {
   GSource *source;
   PlTimers *timers;
   PlEnv *env;
+  gint64 late_limit;
+  void (*late) (gpointer data);
+  gpointer late_data;
 };
 
 /* Goes on while the machine sleeps: what others forgot meanwhile is due when it wakes. */
@@ -22,6 +25,12 @@ system_now (gpointer impl)
 
   clock_gettime (CLOCK_BOOTTIME, &now);
   return now.tv_sec * PL_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+gint64
+pl_loop_asleep (void)
+{
+  return system_now (NULL) - g_get_monotonic_time ();
 }
 
 static gint64
@@ -69,9 +78,12 @@ static gboolean
 on_ready (gpointer data)
 {
   PlLoop *loop = data;
+  gint64 due = pl_timers_next (loop->timers), now = system_now (NULL);
 
-  pl_timers_dispatch (loop->timers, system_now (NULL));
+  pl_timers_dispatch (loop->timers, now);
   arm_source (loop);
+  if (loop->late && due >= 0 && now - due > loop->late_limit)
+    loop->late (loop->late_data);
   return G_SOURCE_CONTINUE;
 }
 
@@ -106,6 +118,14 @@ pl_loop_free (PlLoop *loop)
   pl_timers_free (loop->timers);
   g_main_context_unref (loop->context);
   g_free (loop);
+}
+
+void
+pl_loop_set_late (PlLoop *loop, gint64 limit, void (*func) (gpointer data), gpointer data)
+{
+  loop->late_limit = limit;
+  loop->late = func;
+  loop->late_data = data;
 }
 
 PlEnv *

@@ -15,6 +15,11 @@ typedef struct PlLoop PlLoop;
 PlLoop *pl_loop_new (GMainContext *context);
 /* Frees env and timers with it. */
 void pl_loop_free (PlLoop *loop);
+/* Microseconds this machine has slept since it was started. */
+gint64 pl_loop_asleep (void);
+/* `func` (NULL: none) runs after timers of which one was later than `limit`: this process or its machine
+ * stood still. */
+void pl_loop_set_late (PlLoop *loop, gint64 limit, void (*func) (gpointer data), gpointer data);
 PlEnv *pl_loop_env (PlLoop *loop);
 GMainContext *pl_loop_context (PlLoop *loop);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlLoop, pl_loop_free)

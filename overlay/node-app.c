@@ -159,21 +159,21 @@ pl_app_link_free (PlAppLink *link)
 
 /* The handlers may free any of them. */
 void
-pl_node_app_expel (PlNode *node, gboolean all)
+pl_node_app_expel (PlNode *node, PlCondemnFunc condemn, gconstpointer data, const char *reason)
 {
   for (guint i = 0; i < node->app_links->len;)
     {
       PlAppLink *link = g_ptr_array_index (node->app_links, i);
       const PlCarrierInfo *info = pl_segments_info (link->segments);
 
-      if (!all && !pl_trust_is_bad (node->trust, &info->node) && !(info->cert && pl_trust_has_bad (node->trust, info->cert)))
+      if (condemn && !condemn (node, info, data))
         {
           i++;
           continue;
         }
       link->node = NULL;
       g_ptr_array_remove_index (node->app_links, i);
-      pl_segments_close (link->segments, all ? "the overlay was left" : "the overlay's configuration lists the node as bad");
+      pl_segments_close (link->segments, reason);
       i = 0;
     }
 }
@@ -507,6 +507,17 @@ pl_app_connect_cancel (PlAppConnect *connect)
     return;
   g_ptr_array_remove_fast (exchange->node->connects, exchange);
   exchange_free (exchange);
+}
+
+/* None of ours gets its answer on the way it was asked. */
+void
+pl_node_app_fail_ours (PlNode *node, const char *why)
+{
+  g_autoptr (GPtrArray) all = g_ptr_array_copy (node->connects, NULL, NULL);
+
+  for (guint i = 0; i < all->len; i++)
+    if (g_ptr_array_find (node->connects, all->pdata[i], NULL) && ((AppExchange *) all->pdata[i])->ours)
+      fail (all->pdata[i], G_IO_ERROR_NETWORK_UNREACHABLE, why);
 }
 
 /* --- the asked side --- */

@@ -430,6 +430,17 @@ pl_node_boot_stop (PlNode *node)
 }
 
 void
+pl_node_boot_hurry (PlNode *node)
+{
+  PlBoot *boot = node->boot;
+
+  if (!boot->running || pl_forward_n_links (node->forward) > 0)
+    return;
+  boot->wait = 0;
+  pl_env_arm (node->env, &boot->retry_timer, 0, dial_all, boot);
+}
+
+void
 pl_node_boot_check (PlNode *node)
 {
   PlBoot *boot = node->boot;

@@ -138,7 +138,7 @@ on_gone (gpointer data)
 
   for (guint i = 0; i < nodes->len; i++)
     pl_forward_disconnect (node->forward, &g_array_index (nodes, PlNodeId, i));
-  pl_node_app_expel (node, TRUE);
+  pl_node_app_expel (node, NULL, NULL, "the overlay was left");
 }
 
 static void
@@ -231,6 +231,12 @@ pl_node_config_start (PlNode *node)
 
 /* --- a document comes into force --- */
 
+static gboolean
+is_bad (PlNode *node, const PlCarrierInfo *info, gconstpointer data)
+{
+  return pl_trust_is_bad (node->trust, &info->node) || (info->cert && pl_trust_has_bad (node->trust, info->cert));
+}
+
 /* Everywhere at once: the trust knows already, the routing table loses the link, and the Kinds
  * and values went from the store. */
 static void
@@ -246,7 +252,7 @@ cut_off_bad (PlNode *node)
       if (link && (pl_trust_is_bad (node->trust, id) || pl_trust_has_bad (node->trust, pl_link_cert (link))))
         pl_forward_disconnect (node->forward, id);
     }
-  pl_node_app_expel (node, FALSE);
+  pl_node_app_expel (node, is_bad, NULL, "the overlay's configuration lists the node as bad");
 }
 
 static void

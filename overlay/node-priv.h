@@ -2,7 +2,7 @@
  *
  * The parts of the node share this state: node.c (life, wiring), node-boot.c (bootstrap nodes,
  * states), node-multicast.c (peers of the LAN), node-attach.c (links), node-app.c (application links),
- * node-turn.c (TURN servers), node-method.c (requests of others), node-data.c (store and fetch),
+ * node-network.c (another network), node-turn.c (TURN servers), node-method.c (requests of others), node-data.c (store and fetch),
  * node-direct.c (answers that go straight), node-config.c (the document while running).
  */
 #pragma once
@@ -73,6 +73,8 @@ struct PlNode {
   PlNodeMulticast *multicast; /* node-multicast.c */
 
   PlTimer *promote_timer, *stop_timer;
+  PlTimer *probe_timer;      /* node-network.c */
+  gint64 probed;
   void (*stopped) (gpointer data);
   gpointer stopped_data;
 };
@@ -91,6 +93,8 @@ void pl_node_boot_start (PlNode *node);
 void pl_node_boot_stop (PlNode *node);
 /* The number of links or the place in the overlay changed. */
 void pl_node_boot_check (PlNode *node);
+/* Where no link is left, at once and not when its time has come. */
+void pl_node_boot_hurry (PlNode *node);
 gboolean pl_node_boot_is (PlNode *node, const PlNodeId *id);
 
 /* A node of the overlay answered our question from "host:port", where it takes links. */
@@ -143,8 +147,11 @@ void pl_node_app_free (PlNode *node);
 void pl_node_on_app_attach (PlNode *node, PlIncoming *incoming);
 /* As pl_node_app_connect, for any application. */
 PlAppConnect *pl_node_app_open (PlNode *node, guint16 application, const PlNodeId *target, PlAppConnectFunc func, gpointer user);
-/* Ends the links of bad nodes, or all. */
-void pl_node_app_expel (PlNode *node, gboolean all);
+/* Ends the links that are condemned (NULL: all). */
+typedef gboolean (*PlCondemnFunc) (PlNode *node, const PlCarrierInfo *info, gconstpointer data);
+void pl_node_app_expel (PlNode *node, PlCondemnFunc condemn, gconstpointer data, const char *reason);
+/* Those we began are to be begun anew. */
+void pl_node_app_fail_ours (PlNode *node, const char *why);
 
 /* --- node-turn.c --- */
 void pl_node_turn_init (PlNode *node);

@@ -413,6 +413,7 @@ pl_node_free (PlNode *node)
     return;
   pl_timer_clear (&node->promote_timer);
   pl_timer_clear (&node->stop_timer);
+  pl_timer_clear (&node->probe_timer);
   pl_node_turn_free (node);
   pl_node_multicast_free (node);
   pl_lookups_free (node->lookups);

@@ -11,6 +11,7 @@
 #include "proxy/control.h"
 #include "proxy/home.h"
 #include "proxy/membership.h"
+#include "proxy/network.h"
 #include "proxy/notify.h"
 #include "proxy/power.h"
 #include "proxy/paths.h"
@@ -41,6 +42,7 @@ struct PlApp {
   PlSip *sip;
   PlControl *control;
   PlPower *power;
+  PlNetwork *network;
   guint stopping; /* memberships that still leave */
   gboolean stopped;
 };
@@ -473,6 +475,16 @@ on_power (gpointer user, gboolean saving)
     pl_node_set_reluctant (pl_membership_node (g_ptr_array_index (app->memberships, i)), saving);
 }
 
+static void
+on_network (gpointer user, gboolean slept)
+{
+  PlApp *app = user;
+
+  for (guint i = 0; i < app->memberships->len; i++)
+    pl_node_network_changed (pl_membership_node (g_ptr_array_index (app->memberships, i)),
+                             slept ? NULL : pl_network_addresses (app->network));
+}
+
 gboolean
 pl_app_start (PlApp *app, GError **error)
 {
@@ -490,6 +502,7 @@ pl_app_start (PlApp *app, GError **error)
   if (!open_sip (app, error) || !open_control (app, error))
     return FALSE;
   app->power = pl_power_new (NULL, on_power, app);
+  app->network = pl_network_new (app->loop, on_network, app);
   pl_notify ("READY=1");
   return TRUE;
 }
@@ -589,6 +602,7 @@ pl_app_free (PlApp *app)
   g_clear_pointer (&app->edges, pl_edges_free);
   g_clear_pointer (&app->resolver, pl_overlay_resolver_free);
   g_clear_pointer (&app->power, pl_power_free);
+  g_clear_pointer (&app->network, pl_network_free);
   g_clear_pointer (&app->memberships, g_ptr_array_unref);
   g_clear_pointer (&app->problems, g_ptr_array_unref);
   g_clear_pointer (&app->loop, pl_loop_free);

@@ -373,6 +373,20 @@ pl_tcp_dial (PlTcp *tcp, const char *host, guint16 port, const PlTcpDialHandlers
   g_main_context_pop_thread_default (tcp->context);
 }
 
+void
+pl_tcp_fail_dials (PlTcp *tcp, const char *why)
+{
+  for (guint i = 0; i < tcp->pending->len; i++)
+    {
+      PlTcpDial *dial = g_ptr_array_index (tcp->pending, i);
+
+      if (dial->accepted || dial->error)
+        continue;
+      dial->error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NETWORK_UNREACHABLE, why);
+      pl_env_arm (tcp->secure.env, &dial->fail_timer, 0, on_dial_failed, dial);
+    }
+}
+
 /* --- listening --- */
 
 /* Room for one more of `peer`. Those who hold places without going on lose the oldest of them,

@@ -42,5 +42,7 @@ guint16 pl_tcp_bind (PlTcp *tcp, const char *address, void (*accept) (gpointer u
 void pl_tcp_accept (PlTcp *tcp);
 /* `host` is an address or a name. One call of one handler, later. */
 void pl_tcp_dial (PlTcp *tcp, const char *host, guint16 port, const PlTcpDialHandlers *handlers, gpointer user);
+/* Those under way fail, from the loop. */
+void pl_tcp_fail_dials (PlTcp *tcp, const char *why);
 
 G_END_DECLS

@@ -252,6 +252,12 @@ real_set_turn (gpointer impl, const char *const *servers)
 }
 
 static void
+real_moved (gpointer impl)
+{
+  pl_tcp_fail_dials (((Real *) impl)->tcp, "the network has changed");
+}
+
+static void
 real_renewed (gpointer impl)
 {
   Real *real = impl;
@@ -374,7 +380,7 @@ pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, 
                        const PlTransportOptions *options, GError **error)
 {
   static const PlTransportFuncs funcs = { real_attach, real_remote, real_cancel, real_dial, real_set_accept, real_listens,
-                                          real_set_turn, real_renewed, real_set_groups, real_discover, real_answer, real_free };
+                                          real_set_turn, real_renewed, real_moved, real_set_groups, real_discover, real_answer, real_free };
   Real *real = g_new0 (Real, 1);
 
   real->context = g_main_context_ref (context ? context : g_main_context_default ());

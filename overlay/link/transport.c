@@ -73,6 +73,12 @@ pl_transport_set_turn (PlTransport *transport, const char *const *servers)
 }
 
 void
+pl_transport_moved (PlTransport *transport)
+{
+  transport->funcs.moved (transport->impl);
+}
+
+void
 pl_transport_renewed (PlTransport *transport)
 {
   transport->funcs.renewed (transport->impl);

@@ -59,6 +59,8 @@ typedef struct {
   void (*set_turn) (gpointer impl, const char *const *servers);
   /* The certificate of the identity is another (pl_identity_renew): shown from now on. */
   void (*renewed) (gpointer impl);
+  /* This machine's addresses are others: dials under way fail, from the loop. */
+  void (*moved) (gpointer impl);
   /* Discovery by multicast (doc/PROTOCOL): the groups (of PlHostPort) from now on, none when empty.
    * Who takes links by address hears what is said to them. */
   void (*set_groups) (gpointer impl, const GArray *groups, PlDatagramFunc func, gpointer user);
@@ -80,6 +82,7 @@ void pl_transport_set_accept (PlTransport *transport, PlAcceptFunc func, gpointe
 guint16 pl_transport_listens (PlTransport *transport);
 void pl_transport_set_turn (PlTransport *transport, const char *const *servers);
 void pl_transport_renewed (PlTransport *transport);
+void pl_transport_moved (PlTransport *transport);
 void pl_transport_set_groups (PlTransport *transport, const GArray *groups, PlDatagramFunc func, gpointer user);
 void pl_transport_discover (PlTransport *transport, GBytes *datagram);
 void pl_transport_answer (PlTransport *transport, const char *to, GBytes *datagram);

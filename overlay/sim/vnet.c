@@ -632,6 +632,12 @@ vhost_renewed (gpointer impl)
   (void) impl;
 }
 
+static void
+vhost_moved (gpointer impl)
+{
+  (void) impl;
+}
+
 /* --- multicast --- */
 
 typedef struct {
@@ -751,7 +757,7 @@ pl_vnet_transport_behind (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust
 {
   static const PlTransportFuncs funcs = {
     vhost_attach, vhost_remote, vhost_cancel, vhost_dial, vhost_set_accept, vhost_listens,
-    vhost_set_turn, vhost_renewed, vhost_set_groups, vhost_discover, vhost_answer, vhost_free,
+    vhost_set_turn, vhost_renewed, vhost_moved, vhost_set_groups, vhost_discover, vhost_answer, vhost_free,
   };
   VHost *vhost = g_new0 (VHost, 1);
 

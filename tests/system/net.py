@@ -239,21 +239,27 @@ class Network:
     def nat_host(self, name, number, symmetric=False):
         """A host on a network of its own behind a router that lets nothing new in; a symmetric one gives
         each far side another port."""
-        router = self.machine(f'nat-{name}')
+        host = self.machine(name)
+        host.router = self.router(f'nat-{name}', number, host, 'eth0', symmetric)
+        ip(host, 'link', 'set', 'eth0', 'up')
+        ip(host, 'route', 'add', 'default', 'via', f'10.{number}.0.1')
+        host.address4, host.address6 = f'10.{number}.0.2', None
+        return host
+
+    def router(self, name, number, host, device, symmetric=False):
+        """A NAT with a line to the host's device, which is down yet."""
+        router = self.machine(name)
         self.plug(router, 'wan')
         router.address4 = f'198.51.100.{number}'
         ip(router, 'address', 'add', f'{router.address4}/24', 'dev', 'wan')
-        host = self.machine(name)
-        ip(router, 'link', 'add', 'lan', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', str(host.holder.pid))
-        for machine, device, last in ((router, 'lan', 1), (host, 'eth0', 2)):
-            ip(machine, 'address', 'add', f'10.{number}.0.{last}/24', 'dev', device)
-            ip(machine, 'link', 'set', device, 'up')
-        ip(host, 'route', 'add', 'default', 'via', f'10.{number}.0.1')
+        ip(router, 'link', 'add', 'lan', 'type', 'veth', 'peer', 'name', device, 'netns', str(host.holder.pid))
+        ip(router, 'address', 'add', f'10.{number}.0.1/24', 'dev', 'lan')
+        ip(router, 'link', 'set', 'lan', 'up')
+        ip(host, 'address', 'add', f'10.{number}.0.2/24', 'dev', device)
         router.write('net/ipv4/ip_forward', '1')
         rules = NAT.replace('masquerade', 'masquerade fully-random') if symmetric else NAT
         router.run('nft', '-f', '-', input=rules, text=True, check=True)
-        host.address4, host.address6, host.router = f'10.{number}.0.2', None, router
-        return host
+        return router
 
     def remove(self):
         for machine in self.machines.values():

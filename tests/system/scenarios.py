@@ -8,6 +8,7 @@ import socket
 import statistics
 import time
 
+import moves
 import net
 import turn
 from audio import tone_bytes
@@ -232,6 +233,12 @@ def outage(tap, folder, builddir):
         for caller, callee in ((alice, bob), (bob, alice)):
             with tap.check(f'outage: {caller.name} dials {callee.name} afterwards'):
                 hang_up(caller, callee, call(caller, callee, 1.0))
+
+
+def moving(tap, folder, builddir):
+    with world(tap, folder, builddir, 'a laptop that moves') as w:
+        alice, bob = two_people(tap, w, w.network.nat_host('alice', 10), w.network.nat_host('bob', 20))
+        moves.another_network(tap, w, alice, bob)
 
 
 # --- two symmetric NATs ---
@@ -635,5 +642,5 @@ def control(tap, folder, builddir):
         network.remove()
 
 
-ALL = {'control': control, 'nat': behind_nat, 'edge': plain_phones, 'edge-lives': edge_lives, 'turn': symmetric, 'lan': lan, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage}
+ALL = {'control': control, 'nat': behind_nat, 'edge': plain_phones, 'edge-lives': edge_lives, 'turn': symmetric, 'lan': lan, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage, 'moving': moving}
 BY_NAME = {'turn-voices': symmetric_voices}     # takes long and shows little more
