@@ -26,6 +26,7 @@ typedef struct {
   guint16 rtp, rtcp;
   const char *suite, *key;   /* SDES (RFC 4568); NULL: plain */
   gboolean through;          /* it has DTLS-SRTP itself and lacks ICE only */
+  gboolean echo;             /* there is none: the far side hears itself. The rest is not looked at */
 } PlMediaPhone;
 
 /* The far side of a section, as its SDP says. */

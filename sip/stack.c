@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "base/log.h"
+#include "sip/echo/echo.h"
 #include "sip/router/router.h"
 #include <sofia-sip/msg.h>
 #include <sofia-sip/nta_tag.h>
@@ -23,7 +24,8 @@ struct PlSip {
   PlEnv *env;
   PlSipHandlers handlers;
   gpointer user;
-  const PlResolver *resolver;
+  const PlResolver *resolver; /* the echo's */
+  PlEcho *echo;
   su_root_t *root;
   GSource *source;      /* the root's own, borrowed */
   nta_agent_t *agent;
@@ -165,7 +167,8 @@ pl_sip_new (PlEnv *env, GMainContext *context, const PlResolver *resolver, const
   g_autoptr (PlSip) sip = g_new0 (PlSip, 1);
 
   sip->env = env;
-  sip->resolver = resolver;
+  sip->echo = pl_echo_new (env, resolver, options->media);
+  sip->resolver = pl_echo_resolver (sip->echo);
   sip->handlers = handlers ? *handlers : (PlSipHandlers){ 0 };
   sip->user = user;
   if (!start_parts (sip, context, options, error) || !start_agent (sip, context, error))
@@ -194,6 +197,7 @@ pl_sip_free (PlSip *sip)
     su_deinit ();
   pl_hub_free (sip->hub);
   pl_far_net_free (sip->fars);
+  pl_echo_free (sip->echo);
   pl_listener_free (sip->listener);
   pl_registrar_free (sip->registrar);
   pl_token_key_free (sip->key);

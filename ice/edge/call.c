@@ -251,6 +251,11 @@ do_restart (Section *section, char **lines, GError **error)
 static gboolean
 do_phone (Section *section, char **lines, GError **error)
 {
+  if (is_yes (lines, "echo"))
+    {
+      pl_edge_media_set_echo (section->media);
+      return TRUE;
+    }
   if (is_yes (lines, "through"))
     pl_edge_media_set_through (section->media);
   if (!pl_edge_media_set_keys (section->media, value_of (lines, "crypto")))

@@ -15,6 +15,7 @@
 
 #define PORT_TRIES 64   /* for an even port with a free one after it (RFC 3550 11) */
 
+#define SSRC_AT 8       /* byte of an RTP packet (RFC 3550 5.1) */
 #define PORT_QUEUE_MAX 4096 /* datagrams: more than a socket's buffer holds */
 
 /* One of the phone's two sockets. It is connected to the phone's port, so the kernel leaves out
@@ -44,6 +45,7 @@ struct PlEdgeMedia {
   GMainContext *context;
   gboolean lost;            /* the path in use */
   gboolean through;         /* the phone has DTLS-SRTP itself */
+  gboolean echo;            /* there is no phone */
   gboolean retargeted;      /* the far side is another: what comes by the old path is not of it */
   gboolean secured;
   char **fingerprints;      /* NULL before set_remote */
@@ -282,6 +284,23 @@ send_to_phone (PlEdgeMedia *path, guint8 *data, gsize len)
     media->counts.dropped++;
 }
 
+/* The far side hears itself, from another source: one of its own would be a loop (RFC 3550 8.2).
+ * `data` has room for a trailer. */
+static void
+send_back (PlEdgeMedia *media, guint8 *data, gsize len)
+{
+  if (pl_rtp_kind (data, len) == PL_RTP_DATA)
+    {
+      data[SSRC_AT] ^= 0x80;
+      if (pl_srtp_protect (media->srtp, data, &len) && pl_ice_agent_send (media->ice, data, len))
+        {
+          media->counts.to_far++;
+          return;
+        }
+    }
+  media->counts.dropped++;
+}
+
 /* --- DTLS --- */
 
 static void
@@ -422,7 +441,7 @@ on_datagram (gpointer user, PlIceAgent *agent, const guint8 *data, gsize len)
     }
   memcpy (packet, data, len);
   if (pl_srtp_unprotect (media->srtp, packet, &len))
-    send_to_phone (media, packet, len);
+    (media->echo ? send_back : send_to_phone) (media, packet, len);
   else
     media->counts.dropped++;
 }
@@ -497,6 +516,12 @@ pl_edge_media_set_through (PlEdgeMedia *media)
   media->through = TRUE;
   if (media->control)
     media->control->through = TRUE;
+}
+
+void
+pl_edge_media_set_echo (PlEdgeMedia *media)
+{
+  media->echo = TRUE;
 }
 
 /* One stream, one ufrag (RFC 8839 5.4). */

@@ -65,6 +65,8 @@ gboolean pl_edge_media_set_phone (PlEdgeMedia *media, guint16 rtp, guint16 rtcp)
 /* A phone with DTLS-SRTP of its own: its packets pass as they are, and those of the far side.
  * Before set_remote. */
 void pl_edge_media_set_through (PlEdgeMedia *media);
+/* No phone: the voice of the far side goes back to it. */
+void pl_edge_media_set_echo (PlEdgeMedia *media);
 /* Gathers anew (RFC 8839 4.4.1.1.1): other addresses, other credentials, which
  * pl_edge_media_ice has from now on. Packets take the old path until there is a new one; a lost
  * path ends in nothing but that. FALSE: it has failed for another reason. */

@@ -463,6 +463,12 @@ media_set_phone (PlMediaEdge *edge, guint section, const PlMediaPhone *phone)
 {
   g_autoptr (GString) out = g_string_new (NULL);
 
+  if (phone->echo)
+    {
+      g_string_append_printf (out, "phone %u\necho yes", section);
+      tell (edge, out->str);
+      return;
+    }
   g_string_append_printf (out, "phone %u\nrtp %u\nrtcp %u\nthrough %s", section, phone->rtp, phone->rtcp, phone->through ? "yes" : "no");
   if (phone->key)
     g_string_append_printf (out, "\ncrypto %s %s", phone->suite, phone->key);

@@ -255,6 +255,31 @@ START_TEST (edge_sends_reports_to_the_one_port_of_a_phone_that_multiplexes)
 }
 END_TEST
 
+START_TEST (edge_without_a_phone_gives_the_voice_back_from_another_source)
+{
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  guint8 sent[256], heard[256];
+  PlEdgeCounts counts;
+  gsize n;
+  End a, b;
+
+  secure_call (&a, &b, loop);
+  pl_edge_media_set_echo (b.media);
+  n = make_rtp (sent, 0, ++sequence, "who is there");
+  say (a.rtp, pl_edge_media_port (a.media), sent, n);
+  ck_assert_uint_eq (hear (a.rtp, heard, sizeof heard), n);
+  ck_assert_mem_eq (heard, sent, 8);
+  ck_assert_mem_ne (heard + 8, sent + 8, 4); /* RFC 3550 8.2 */
+  ck_assert_mem_eq (heard + 12, sent + 12, n - 12);
+  say (a.rtcp, pl_edge_media_port (a.media) + 1, sent, make_rtcp (sent));
+  wait_dropped (&b, 1);
+  pl_edge_media_counts (b.media, &counts);
+  ck_assert_uint_eq (counts.to_phone, 0);
+  close_end (&a);
+  close_end (&b);
+}
+END_TEST
+
 START_TEST (edge_lets_nothing_out_before_the_far_side_is_proved)
 {
   g_autoptr (PlLoop) loop = pl_loop_new (NULL);
@@ -670,6 +695,7 @@ main (void)
   tcase_set_timeout (call, 60);
   tcase_add_test (call, edge_carries_voice_and_reports_of_plain_phones_both_ways);
   tcase_add_test (call, edge_sends_reports_to_the_one_port_of_a_phone_that_multiplexes);
+  tcase_add_test (call, edge_without_a_phone_gives_the_voice_back_from_another_source);
   tcase_add_test (call, edge_lets_nothing_out_before_the_far_side_is_proved);
   tcase_add_test (call, edge_refuses_a_far_side_with_another_certificate);
   tcase_add_test (call, edge_refuses_a_description_without_certificate_or_address);

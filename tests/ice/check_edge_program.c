@@ -220,6 +220,32 @@ START_TEST (program_carries_a_call_through_a_restart_of_its_daemon)
 }
 END_TEST
 
+START_TEST (program_without_a_phone_gives_the_voice_back)
+{
+  Edge a, b;
+  const char *at;
+  struct sockaddr_in port = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  guint8 packet[20] = { 0x80, 0, 0, 1, [8] = 1, [12] = 'v', 'o', 'i', 'c', 'e' }, heard[64];
+  struct pollfd poller;
+
+  start_call (&a, &b);
+  tell (&b, "phone 0\necho yes");
+  tell (&b, "counts 0"); /* it has heard both */
+  expect (&b, "counts 0");
+  at = strstr (a.opened, "\nport ");
+  port.sin_port = htons (atoi (at + 6));
+  ck_assert_int_eq (sendto (a.phone, packet, sizeof packet, 0, (struct sockaddr *) &port, sizeof port), sizeof packet);
+  poller = (struct pollfd) { a.phone, POLLIN, 0 };
+  ck_assert_int_eq (poll (&poller, 1, WAIT), 1);
+  ck_assert_int_eq (recv (a.phone, heard, sizeof heard, 0), sizeof packet);
+  ck_assert_mem_eq (heard + 12, packet + 12, sizeof packet - 12);
+  tell (&a, "quit");
+  ck_assert_int_eq (end_edge (&a), 0);
+  tell (&b, "quit");
+  ck_assert_int_eq (end_edge (&b), 0);
+}
+END_TEST
+
 static void
 restart (Edge *edge, const char *controlling)
 {
@@ -366,6 +392,7 @@ main (void)
   tcase_set_timeout (program, 60);
   tcase_add_test (program, program_carries_rtcp_beside_rtp);
   tcase_add_test (program, program_carries_a_call_through_a_restart_of_its_daemon);
+  tcase_add_test (program, program_without_a_phone_gives_the_voice_back);
   tcase_add_test (program, program_restarts_ice_and_keeps_its_port_and_its_keys);
   tcase_add_test (program, program_is_small_while_it_carries_a_call);
   tcase_add_test (program, program_refuses_messages_it_cannot_follow);

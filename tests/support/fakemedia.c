@@ -120,7 +120,8 @@ fake_open (PlMediaEdge *edge, guint n, gboolean controlling, gboolean ipv6)
 {
   static char ufrag[] = "edge", password[] = "edgeedgeedgeedgeedgeedge", fingerprint[] = "sha-256 " FINGERPRINT;
   static char candidate[] = "1 2130706431 host 192.0.2.99 50000";
-  static char *candidates[] = { candidate, NULL };
+  static char outside[] = "2 1694498815 srflx 203.0.113.9 50001 192.0.2.99 50000";
+  static char *candidates[] = { candidate, outside, NULL };
   static char key[] = "AES_CM_128_HMAC_SHA1_80 " PL_FAKE_MEDIA_KEY;
   static char *keys[] = { key, NULL };
   Section *section = &edge->sections[n];
@@ -155,7 +156,8 @@ on_securing (gpointer data)
 {
   PlMediaEdge *edge = data;
 
-  edge->handlers.secured (edge->user, 0);
+  if (edge->handlers.secured)
+    edge->handlers.secured (edge->user, 0);
 }
 
 static void
@@ -168,7 +170,7 @@ check_both (PlMediaEdge *edge, const Section *section)
 static void
 fake_set_phone (PlMediaEdge *edge, guint n, const PlMediaPhone *phone)
 {
-  edge->sections[n].phone = phone->rtp;
+  edge->sections[n].phone = phone->echo ? PL_FAKE_MEDIA_ECHO : phone->rtp;
   check_both (edge, &edge->sections[n]);
 }
 

@@ -12,6 +12,9 @@ G_BEGIN_DECLS
 /* What an edge sends to a phone with SDES. */
 #define PL_FAKE_MEDIA_KEY "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
 
+/* The phone's port where there is none (PlMediaPhone.echo). */
+#define PL_FAKE_MEDIA_ECHO 9
+
 typedef struct PlFakeMedia PlFakeMedia;
 
 PlFakeMedia *pl_fake_media_new (PlEnv *env);

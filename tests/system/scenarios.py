@@ -19,7 +19,7 @@ from linphone import Linphone
 from net import LabError, Network, STRANGER, several_uids, wait_until
 from phone import Answering, Baresip, Meddler, ScriptPhone, plain_sdp, secure_sdp
 from tap import ScenarioOver
-from talk import (active_calls, call, established, hang_up, hear, judge_links, judge_media, judge_outside,
+from talk import (active_calls, call, echo, established, hang_up, hear, judge_links, judge_media, judge_outside,
                   note_daemon_ports, tones, voice_delays)
 
 
@@ -129,6 +129,7 @@ PLAIN = {'media': None, 'nat': None}
 def plain_phones(tap, folder, builddir):
     with world(tap, folder, builddir, 'phones with default settings behind two NATs') as w:
         alice, bob = two_people(tap, w, w.network.nat_host('alice', 10), w.network.nat_host('bob', 20))
+        echo_is_there(tap, alice, 'baresip with ICE and DTLS-SRTP')
         for plain in ((alice,), (bob,), (alice, bob)):
             for who, tone in ((alice, 500), (bob, 800)):
                 new_phone(w, who, tone, **(PLAIN if who in plain else {}))
@@ -141,8 +142,15 @@ def plain_phones(tap, folder, builddir):
                         assert len(edges_of(who)) == (1 if who in plain else 0), f'{who.name} has {edges_of(who)}'
                     hang_up(caller, callee, since)
                     no_edges(alice, bob)
+        echo_is_there(tap, alice, 'baresip with plain RTP')
         w.stop_captures()
         judge_outside(tap, (alice, bob), tones(alice, bob))
+
+
+def echo_is_there(tap, who, name):
+    with tap.check(f'{name}: {who.name} hears the own tone from sip:echo@localhost, and no edge is left'):
+        echo(who)
+        no_edges(who)
 
 
 def new_phone(w, who, tone, kind=Baresip, **kw):
@@ -168,6 +176,8 @@ def edge_lives(tap, folder, builddir):
         for name, kind, settings in phones:
             with tap.check(f'{name} registers'):
                 new_phone(w, alice, 500, kind, **settings)
+            if kind is Linphone:
+                echo_is_there(tap, alice, name)
             for caller, callee in ((alice, bob), (bob, alice)):
                 with tap.check(f'{name}: {caller.name} dials {callee.name}, one edge, both hear the other\'s tone'):
                     since = call(caller, callee, 1.0)
@@ -541,6 +551,7 @@ def linphones(tap, folder, builddir):
             for who in (alice, bob, carol):
                 who.phone.registered()
                 who.registered()
+        echo_is_there(tap, alice, 'linphone with ICE and DTLS-SRTP')
         for caller, callee in ((alice, bob), (bob, alice), (alice, carol), (carol, alice)):
             with tap.check(f'{type(caller.phone).__name__} calls {type(callee.phone).__name__}: both hear the other\'s tone, '
                            f'BYE from {caller.name} ends both'):

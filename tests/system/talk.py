@@ -57,6 +57,19 @@ def hang_up(sender, other, since, timeout=8):
             wait_until(f'{who.name}: no call is left', lambda who=who: not active_calls(who), 10)
 
 
+def echo(who, dialled='echo@localhost', seconds=2.0):
+    """A call to the built-in echo: who calls hears the own tone, and no call is left."""
+    who.phone.forget_recordings()
+    since = who.phone.mark()
+    who.phone.dial(dialled)
+    established(who, since)
+    wait_until(f'{who.name} hears the own tone for {seconds} s', lambda: who.phone.heard(who.phone.tone) >= seconds, 20, 0.4)
+    media = [c['media'] for c in active_calls(who)]
+    assert media == ['ice+dtls-srtp'], media
+    who.phone.hang_up()
+    wait_until(f'{who.name}: no call is left', lambda: not active_calls(who), 10)
+
+
 def active_calls(who):
     return [c for c in who.daemon.ask('calls') or [] if c.get('state') != 'ended']
 
