@@ -535,7 +535,7 @@ check_request (PlNode *node, const PlIncoming *incoming, PlAttachReqAns *remote)
     return PL_ERROR_NOT_FOUND;
   for (guint i = 0; i < node->connects->len; i++)
     passive += !((AppExchange *) g_ptr_array_index (node->connects, i))->ours;
-  if (passive >= PL_NODE_ATTACHES_MAX)
+  if (passive >= PL_NODE_ATTACHES_MAX || !pl_node_may_attach (node, incoming))
     return PL_ERROR_REQUEST_TIMEOUT;
   if (remote->application == PL_APPLICATION_TURN && !pl_node_turn_admit (node, &incoming->signer))
     return PL_ERROR_FORBIDDEN;

@@ -299,7 +299,7 @@ pl_node_on_attach (PlNode *node, PlIncoming *incoming)
       pl_trans_refuse_text (node->trans, incoming, PL_ERROR_NOT_FOUND, "an Attach to oneself");
       return;
     }
-  if (n_passive (node) >= PL_NODE_ATTACHES_MAX)
+  if (n_passive (node) >= PL_NODE_ATTACHES_MAX || !pl_node_may_attach (node, incoming))
     {
       pl_trans_refuse_text (node->trans, incoming, PL_ERROR_REQUEST_TIMEOUT, "too many exchanges under way");
       return;

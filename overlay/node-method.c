@@ -118,6 +118,11 @@ on_store (PlNode *node, PlIncoming *incoming)
 
   if (!read_body (node, incoming, &store))
     return;
+  if (store.replica_number == 0 && !pl_node_may_store (node, incoming))
+    {
+      pl_trans_refuse_text (node->trans, incoming, PL_ERROR_REQUEST_TIMEOUT, "too many Stores, try again later");
+      return;
+    }
   error = check_place (node, incoming, &store);
   if (!error)
     error = pl_store_put (node->store, &store, incoming->cert, &incoming->signer, incoming->certs, &answer, &info);

@@ -3,7 +3,8 @@
  * The parts of the node share this state: node.c (life, wiring), node-boot.c (bootstrap nodes,
  * states), node-multicast.c (peers of the LAN), node-attach.c (links), node-app.c (application links),
  * node-network.c (another network), node-turn.c (TURN servers), node-method.c (requests of others), node-data.c (store and fetch),
- * node-direct.c (answers that go straight), node-config.c (the document while running).
+ * node-direct.c (answers that go straight), node-config.c (the document while running),
+ * node-limits.c (how often others may ask).
  */
 #pragma once
 #include "overlay/node.h"
@@ -28,6 +29,7 @@ G_BEGIN_DECLS
 #define PL_APPLICATION_SIP 5060           /* 14.5 */
 
 typedef struct PlBoot PlBoot;
+typedef struct PlNodeBounds PlNodeBounds;
 typedef struct PlCache PlCache;
 typedef struct PlDirects PlDirects;
 typedef struct PlNodeConfig PlNodeConfig;
@@ -67,6 +69,7 @@ struct PlNode {
   GHashTable *operations;    /* node-data.c: set of Operation */
   PlDiagnosticsPolicy diagnostics; /* node-diagnose.c; `names` is ours */
   GPtrArray *traces;         /* node-trace.c: PlTrace */
+  PlNodeBounds *bounds;      /* node-limits.c */
   PlDirects *directs;        /* node-direct.c; NULL: not wanted */
   PlNodeConfig *config;      /* node-config.c */
   PlNodeTurn *turn;          /* node-turn.c */
@@ -190,6 +193,14 @@ void pl_node_direct_free (PlNode *node);
 GArray *pl_node_direct_options (PlNode *node);
 /* For PlTransHandlers. */
 gboolean pl_node_direct_answer (PlNode *node, const PlDirectResponse *to, GBytes *answer);
+
+/* --- node-limits.c --- */
+/* The first of all; node->options.limits is ours afterwards. */
+void pl_node_limits_init (PlNode *node);
+void pl_node_limits_free (PlNode *node);
+/* FALSE: its sender, or whose link it came over, asks too often. */
+gboolean pl_node_may_store (PlNode *node, const PlIncoming *incoming);
+gboolean pl_node_may_attach (PlNode *node, const PlIncoming *incoming);
 
 /* --- node-data.c --- */
 void pl_node_data_init (PlNode *node);

@@ -352,6 +352,7 @@ make_layers (PlNode *node)
     .reliability = pl_node_reliability (node->document),
     .keepalive = PL_NODE_KEEPALIVE,
     .compress = node->options.compress_via,
+    .messages = { node->options.limits->messages, PL_USEC_PER_SEC },
   };
   PlTopologyConfig topology = {
     .env = node->env,
@@ -362,6 +363,7 @@ make_layers (PlNode *node)
     .finger_split = node->options.finger_split,
     .strict_hops = node->options.strict_hops,
     .need_all = node->options.role == PL_ROLE_AUTO,
+    .joins = node->options.limits->joins,
   };
 
   node->forward = pl_forward_new (node->env, &forward, &forward_handlers, node);
@@ -388,6 +390,7 @@ pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTru
   node->user = user;
   node->self = *pl_identity_node_id (identity);
   node->born = pl_env_now (env);
+  pl_node_limits_init (node);
   make_layers (node);
   pl_node_attach_init (node);
   pl_node_app_init (node);
@@ -434,6 +437,7 @@ pl_node_free (PlNode *node)
   pl_node_direct_free (node);
   pl_node_cache_free (node);
   pl_node_config_free (node);
+  pl_node_limits_free (node);
   g_free (node);
 }
 

@@ -4,7 +4,7 @@
  * storage and usages. What the proxy and other programs include.
  */
 #pragma once
-#include "base/env.h"
+#include "base/rate.h"
 #include "overlay/enroll/document.h"
 #include "overlay/ident/identity.h"
 #include "overlay/link/segment.h"
@@ -23,6 +23,18 @@ typedef enum { PL_NODE_OFFLINE, PL_NODE_CONNECTING, PL_NODE_CLIENT, PL_NODE_JOIN
 
 typedef struct _PlDiagnosticsPolicy PlDiagnosticsPolicy; /* overlay/diagnostics.h */
 
+/* What others may ask of us: each so much and so often, without names. 0: no bound of ours. */
+typedef struct {
+  guint messages;        /* a second, over one link; those above are dropped */
+  guint stores;          /* a minute, of one node; those above get Error_Request_Timeout */
+  guint link_stores;     /* the same over one link, of whomever; copies that the ring passes on don't count */
+  guint attaches;        /* Attach and AppAttach, each, a minute, of one node */
+  guint joins;           /* of one node, before it is kept out of the ring for a while */
+} PlNodeLimits;
+
+/* What a node has that is told nothing else. */
+#define PL_NODE_LIMITS { .messages = 1000, .stores = 60, .link_stores = 1200, .attaches = 30, .joins = 6 }
+
 typedef struct {
   PlRole role;
   gint64 promote_after;  /* auto: microseconds as a client before joining */
@@ -37,6 +49,7 @@ typedef struct {
   /* "ADDRESS:PORT", numeric, where others reach our listener: what we store and fetch asks for answers
    * straight to there, and we answer others so (RFC 7263). Read by pl_node_new; NULL: neither. */
   const char *direct_response;
+  const PlNodeLimits *limits; /* copied; NULL: PL_NODE_LIMITS */
   guint fingers;         /* size of the finger table, 0: 16, at most 128 (10.7.4.3) */
   guint finger_split;    /* a peer in each of 2^split parts of a finger's range, at most 3 */
   gboolean strict_hops;  /* next hops by 10.3 to the letter (doc/PROTOCOL, Next hops) */

@@ -604,13 +604,14 @@ pl_forward_new (PlEnv *env, const PlForwardConfig *config, const PlForwardHandle
 {
   static const PlTableHandlers table_handlers = { .message = on_message, .up = on_up, .down = on_down, .keep = keeps };
   PlLinkOptions options = { .max_message = config->max_message, .keepalive = config->keepalive };
+  PlTableLimits limits = { PL_FORWARD_LINKS_MAX, config->messages };
   PlForward *forward = g_new0 (PlForward, 1);
 
   forward->env = env;
   forward->config = *config;
   forward->handlers = *handlers;
   forward->user = user;
-  forward->table = pl_table_new (env, &options, PL_FORWARD_LINKS_MAX, &table_handlers, forward);
+  forward->table = pl_table_new (env, &options, &limits, &table_handlers, forward);
   forward->reassembly = pl_reassembly_new (env, config->max_message, PL_FORWARD_LIFETIME);
   forward->saved = pl_saved_new (env, PL_FORWARD_SAVED_MAX, PL_FORWARD_LIFETIME);
   forward->detour = pl_detour_new (env, PL_FORWARD_PENDING_MAX, send_to, link_of, forward);

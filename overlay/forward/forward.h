@@ -5,7 +5,7 @@
  * of the topology it asks through PlForwardHandlers. An engine.
  */
 #pragma once
-#include "base/env.h"
+#include "base/rate.h"
 #include "overlay/link/link.h"
 #include "overlay/wire/header.h"
 
@@ -29,6 +29,7 @@ typedef struct {
   gsize max_message;
   gint64 reliability;       /* overlay-reliability-timer, microseconds */
   gint64 keepalive;         /* of links, microseconds */
+  PlRate messages;          /* of one link that are looked at; the rest is dropped */
   guint compress;           /* Via Lists of so many entries are kept here and an opaque ID sent; 0: never */
 } PlForwardConfig;
 

@@ -19,12 +19,14 @@ typedef struct {
   PlCert *own;              /* may be left out of our messages; may be NULL */
   gint64 old_until, old_heard;
   gint64 heard;
+  gint64 rate_mark;
 } Entry;
 
 struct PlTable {
   PlEnv *env;
   PlLinkOptions options;
   guint max;
+  PlRate messages;
   PlTableHandlers handlers;
   gpointer user;
   GHashTable *entries;
@@ -89,6 +91,11 @@ on_message (gpointer user, PlLink *link, const guint8 *data, gsize len)
       entry->old_until = old_deadline (table);
       entry->old_heard = entry->heard;
     }
+  if (!pl_rate_take (&table->messages, &entry->rate_mark, entry->heard))
+    {
+      pl_debug ("forward", "more messages than a link may bring", NULL);
+      return;
+    }
   table->handlers.message (table->user, &from, data, len);
 }
 
@@ -138,13 +145,14 @@ sweep (gpointer data)
 }
 
 PlTable *
-pl_table_new (PlEnv *env, const PlLinkOptions *options, guint max, const PlTableHandlers *handlers, gpointer user)
+pl_table_new (PlEnv *env, const PlLinkOptions *options, const PlTableLimits *limits, const PlTableHandlers *handlers, gpointer user)
 {
   PlTable *table = g_new0 (PlTable, 1);
 
   table->env = env;
   table->options = *options;
-  table->max = max;
+  table->max = limits->links;
+  table->messages = limits->messages;
   table->handlers = *handlers;
   table->user = user;
   table->entries = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, entry_free);

@@ -4,7 +4,7 @@
  * heard for a while, since the far side may hold the other one for the newest.
  */
 #pragma once
-#include "base/env.h"
+#include "base/rate.h"
 #include "overlay/link/link.h"
 
 G_BEGIN_DECLS
@@ -18,7 +18,12 @@ typedef struct {
   gboolean (*keep) (gpointer user, const PlNodeId *id);
 } PlTableHandlers;
 
-PlTable *pl_table_new (PlEnv *env, const PlLinkOptions *options, guint max, const PlTableHandlers *handlers, gpointer user);
+typedef struct {
+  guint links;
+  PlRate messages;  /* of one link; those above are dropped */
+} PlTableLimits;
+
+PlTable *pl_table_new (PlEnv *env, const PlLinkOptions *options, const PlTableLimits *limits, const PlTableHandlers *handlers, gpointer user);
 void pl_table_free (PlTable *table);
 /* Takes the carrier. `own` (may be NULL, a reference is taken): the certificate that we showed, when
  * the far side takes our messages without it. `up` runs inside. */

@@ -9,6 +9,9 @@
 
 #include "base/log.h"
 
+#define COPIES_FACTOR 3     /* what we hold for ourselves and for two others (10.4) */
+#define SIGNATURE_SLACK 16  /* ECDSA signatures differ in length */
+
 /* --- one value --- */
 
 static guint
@@ -110,6 +113,19 @@ verify_value (PlStore *store, const PlResourceId *resource, const PlKind *def, c
   return 0;
 }
 
+/* Each signer has so much here, whatever the places and Kinds. What takes the place of something as
+ * large is never refused: registrations go on, and can be removed. */
+static gboolean
+signer_has_room (PlStore *store, const PlKindData *kind, const PlStoredData *data, int old, PlTake take)
+{
+  gsize max = store->limits.signer * (take == PL_TAKE_ORIGINAL ? 1 : COPIES_FACTOR);
+  gsize bytes = pl_stored_data_bytes (data);
+  gsize before = old >= 0 ? pl_kind_data_entry (kind, (guint) old)->record->bytes + SIGNATURE_SLACK : 0;
+
+  return max == 0 || bytes <= before
+         || pl_pool_signer_bytes (store->pool, &data->signature.identity) + bytes <= max + before;
+}
+
 guint16
 pl_store_take (PlStore *store, PlResource *copy, const PlKind *def, const PlStoredData *data, GPtrArray *certs,
                PlTake take, gboolean *changed)
@@ -134,6 +150,8 @@ pl_store_take (PlStore *store, PlResource *copy, const PlKind *def, const PlStor
   code = verify_value (store, &copy->id, def, data, certs, &cert, &signer);
   if (code)
     return code;
+  if (!signer_has_room (store, kind, data, old, take))
+    return PL_ERROR_DATA_TOO_LARGE;
   placed.value.index = place_of (kind, &data->value);
   pl_kind_data_put (kind, pl_entry_make (store, &placed, cert, &signer, pl_store_life_of (store, data->lifetime, cert)));
   *changed = TRUE;

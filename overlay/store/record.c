@@ -32,9 +32,17 @@ pl_pool_signer (PlPool *pool, const PlSignerIdentity *identity)
   return signer ? signer->cert : NULL;
 }
 
+gsize
+pl_pool_signer_bytes (PlPool *pool, const PlSignerIdentity *identity)
+{
+  PlSigner *signer = identity->hash ? g_hash_table_lookup (pool->signers, identity->hash) : NULL;
+
+  return signer ? signer->bytes : 0;
+}
+
 /* The hash in memory that all of its values share. */
 static GBytes *
-signer_use (PlPool *pool, GBytes *hash, PlCert *cert)
+signer_use (PlPool *pool, GBytes *hash, PlCert *cert, gsize bytes)
 {
   PlSigner *signer = g_hash_table_lookup (pool->signers, hash);
 
@@ -46,15 +54,19 @@ signer_use (PlPool *pool, GBytes *hash, PlCert *cert)
       g_hash_table_insert (pool->signers, signer->hash, signer);
     }
   signer->uses++;
+  signer->bytes += bytes;
   return g_bytes_ref (signer->hash);
 }
 
 static void
-signer_unuse (PlPool *pool, GBytes *hash)
+signer_unuse (PlPool *pool, GBytes *hash, gsize bytes)
 {
   PlSigner *signer = g_hash_table_lookup (pool->signers, hash);
 
-  if (signer && --signer->uses == 0)
+  if (!signer)
+    return;
+  signer->bytes -= bytes;
+  if (--signer->uses == 0)
     g_hash_table_remove (pool->signers, hash);
 }
 
@@ -119,6 +131,13 @@ copy_compact (PlStoredData *copy, const PlStoredData *data, PlCert *cert)
   copy->signature.value = bytes_dup (data->signature.value);
 }
 
+gsize
+pl_stored_data_bytes (const PlStoredData *data)
+{
+  return PL_STORE_ENTRY_OVERHEAD + size_of (data->value.key) + size_of (data->value.value.value)
+         + size_of (data->signature.value);
+}
+
 static PlRecord *
 record_new (PlPool *pool, const PlRecord *like)
 {
@@ -128,12 +147,11 @@ record_new (PlPool *pool, const PlRecord *like)
   *record = *like;
   record->refs = 1;
   record->pool = pool;
+  record->bytes = pl_stored_data_bytes (data);
   copy_compact (&record->data, data, like->cert);
   record->cert = pl_cert_ref (like->cert);
   if (data->signature.identity.hash)
-    record->data.signature.identity.hash = signer_use (pool, data->signature.identity.hash, like->cert);
-  record->bytes = PL_STORE_ENTRY_OVERHEAD + size_of (data->value.key) + size_of (data->value.value.value)
-                  + size_of (data->signature.value);
+    record->data.signature.identity.hash = signer_use (pool, data->signature.identity.hash, like->cert, record->bytes);
   g_hash_table_add (pool->records, record);
   return record;
 }
@@ -145,7 +163,7 @@ record_unref (PlRecord *record)
     return;
   g_hash_table_remove (record->pool->records, record);
   if (record->data.signature.identity.hash)
-    signer_unuse (record->pool, record->data.signature.identity.hash);
+    signer_unuse (record->pool, record->data.signature.identity.hash, record->bytes);
   pl_stored_data_clear (&record->data);
   pl_cert_unref (record->cert);
   g_free (record);

@@ -10,7 +10,6 @@
 
 G_BEGIN_DECLS
 
-#define PL_STORE_BYTES_MAX (32 * 1024 * 1024)  /* everything kept, with overhead */
 #define PL_STORE_RESOURCES_MAX 65536
 #define PL_STORE_COUNT_MAX 256                 /* entries of one kind at one place, whatever the document says */
 #define PL_STORE_KINDS_MAX 32                  /* kinds in one request */
@@ -18,7 +17,7 @@ G_BEGIN_DECLS
 #define PL_STORE_SYNTHETIC_MAX 64              /* nonexistent values made up for one kind of an answer */
 
 /* Who signed what is kept: identity hash -> certificate, counted. */
-typedef struct { GBytes *hash; PlCert *cert; guint uses; } PlSigner;
+typedef struct { GBytes *hash; PlCert *cert; guint uses; gsize bytes; } PlSigner;
 
 /* Values and their signers, each once however often it is kept: by one store, or by all of a
  * process that share it (pl_store_share). Counted. */
@@ -67,6 +66,7 @@ struct PlStore {
   char *path;
   GHashTable *resources; /* PlResourceId -> PlResource */
   gsize bytes;
+  PlStoreLimits limits;
   guint64 last_time;     /* ms, of what we signed */
   PlPool *pool;
   PlTimer *sweep, *save;
@@ -80,10 +80,14 @@ PlPool *pl_pool_new (void);
 PlPool *pl_pool_ref (PlPool *pool);
 void pl_pool_unref (PlPool *pool);
 PlCert *pl_pool_signer (PlPool *pool, const PlSignerIdentity *identity); /* borrowed, NULL: none */
+/* What the pool has of this signer. */
+gsize pl_pool_signer_bytes (PlPool *pool, const PlSignerIdentity *identity);
 
 /* Copies `data`, or takes the same from the pool. `life` in microseconds from now. */
 PlEntry pl_entry_make (PlStore *store, const PlStoredData *data, PlCert *cert, const PlNodeId *signer, gint64 life);
 /* The same bytes signed the same way. */
+/* What it costs to keep. */
+gsize pl_stored_data_bytes (const PlStoredData *data);
 gboolean pl_entry_same (const PlEntry *entry, const PlStoredData *data);
 /* Lifetime left in whole seconds, rounded up. */
 guint32 pl_entry_life (PlStore *store, const PlEntry *entry);

@@ -116,6 +116,50 @@ pl_store_resource (PlStore *store, const PlResourceId *id)
   return NULL;
 }
 
+static gsize
+bytes_of_kind (const PlResource *resource, guint32 id)
+{
+  const PlKindData *kind = pl_resource_kind (resource, id);
+  gsize bytes = 0;
+
+  for (guint i = 0; kind && i < kind->n_entries; i++)
+    bytes += pl_kind_data_entry (kind, i)->record->bytes;
+  return bytes;
+}
+
+/* One Kind does not crowd out the others. Nobody counts before that could be. */
+static gboolean
+kind_has_room (PlStore *store, const PlResource *old, const PlResource *resource, gsize max)
+{
+  for (guint i = 0; i < resource->n_kinds; i++)
+    {
+      guint32 id = pl_resource_nth_kind (resource, i)->kind;
+      gsize bytes = bytes_of_kind (resource, id), before = old ? bytes_of_kind (old, id) : 0;
+      GHashTableIter iter;
+      gpointer value;
+
+      if (bytes <= before)
+        continue;
+      g_hash_table_iter_init (&iter, store->resources);
+      while (g_hash_table_iter_next (&iter, NULL, &value))
+        bytes += value == old ? 0 : bytes_of_kind (value, id);
+      if (bytes > max)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+has_room (PlStore *store, const PlResource *old, const PlResource *resource)
+{
+  const PlStoreLimits *limits = &store->limits;
+  gsize bytes = store->bytes - (old ? old->bytes : 0) + resource->bytes;
+  gsize total = limits->total ? MIN (limits->total, PL_STORE_BYTES_MAX) : PL_STORE_BYTES_MAX;
+  gsize of_kind = total / 100 * limits->kind_percent;
+
+  return bytes <= total && (of_kind == 0 || bytes <= of_kind || kind_has_room (store, old, resource, of_kind));
+}
+
 gboolean
 pl_store_commit (PlStore *store, PlResource *resource)
 {
@@ -126,8 +170,7 @@ pl_store_commit (PlStore *store, PlResource *resource)
     if (pl_resource_nth_kind (resource, i - 1)->n_entries == 0)
       pl_resource_remove_kind (resource, i - 1);
   resource->bytes = count_bytes (resource);
-  if (resource->bytes > PL_STORE_BYTES_MAX
-      || (resource->bytes > old_bytes && store->bytes - old_bytes > PL_STORE_BYTES_MAX - resource->bytes)
+  if ((resource->bytes > old_bytes && !has_room (store, old, resource))
       || (!old && g_hash_table_size (store->resources) >= PL_STORE_RESOURCES_MAX))
     {
       pl_resource_free (resource);
@@ -320,6 +363,7 @@ pl_store_new (PlEnv *env, const PlDocument *document, PlTrust *trust, const char
   store->env = env;
   store->document = document;
   store->trust = trust;
+  store->limits = (PlStoreLimits) PL_STORE_LIMITS;
   store->path = g_strdup (path);
   store->resources = g_hash_table_new_full (pl_resource_id_hash, pl_resource_id_equal, NULL,
                                             (GDestroyNotify) pl_resource_free);
@@ -329,6 +373,12 @@ pl_store_new (PlEnv *env, const PlDocument *document, PlTrust *trust, const char
   pl_timer_clear (&store->save);
   store->dirty = FALSE;
   return g_steal_pointer (&store);
+}
+
+void
+pl_store_set_limits (PlStore *store, const PlStoreLimits *limits)
+{
+  store->limits = *limits;
 }
 
 void

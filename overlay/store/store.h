@@ -14,11 +14,25 @@ G_BEGIN_DECLS
 
 typedef struct PlStore PlStore;
 
+#define PL_STORE_BYTES_MAX (32 * 1024 * 1024) /* everything kept, with overhead, whatever the limits say */
+
+/* What is kept, with overhead. 0: no bound but PL_STORE_BYTES_MAX. */
+typedef struct {
+  gsize total;        /* bytes */
+  gsize signer;       /* bytes, of values that one certificate signed; copies may be three times as many */
+  guint kind_percent; /* of the total that one Kind may take */
+} PlStoreLimits;
+
+/* What a store has that is told nothing else. */
+#define PL_STORE_LIMITS { .total = PL_STORE_BYTES_MAX, .signer = 64 * 1024, .kind_percent = 50 }
+
 /* `path` NULL: in memory only. A corrupt file is set aside and told. */
 PlStore *pl_store_new (PlEnv *env, const PlDocument *document, PlTrust *trust, const char *path, GError **error);
 void pl_store_free (PlStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlStore, pl_store_free)
 
+/* For what comes from now on. */
+void pl_store_set_limits (PlStore *store, const PlStoreLimits *limits);
 /* Of many in one process: `store`, empty yet, and `other` keep in memory once what both hold. */
 void pl_store_share (PlStore *store, PlStore *other);
 

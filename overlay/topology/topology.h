@@ -73,6 +73,7 @@ typedef struct {
   guint fingers;          /* size of the finger table, 0: 16, at most 128 (10.7.4.3) */
   guint finger_split;     /* a peer in each of 2^split parts of a finger's range, at most 3 */
   gboolean strict_hops;   /* 10.3 to the letter: what others say of their range is not used */
+  guint joins;            /* of one node, before it is kept out for a while; 0: as often as it likes */
   gboolean need_all;      /* join only when links to all neighbours stand (role auto) */
 } PlTopologyConfig;
 

@@ -241,11 +241,11 @@ echo_is_ours (gpointer impl, const char *aor)
 }
 
 static const char *
-echo_own_node (gpointer impl, const char *aor, const char *far)
+echo_own_node (gpointer impl, const char *aor)
 {
   const PlResolver *world = ((PlEcho *) impl)->world;
 
-  return world->funcs->own_node (world->impl, aor, far);
+  return world->funcs->own_node (world->impl, aor);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/rate.h"
 #include "base/secret.h"
 #include "base/universe.h"
 #include "tests/support/test.h"
@@ -157,6 +158,41 @@ START_TEST (secret_compares_by_content)
 }
 END_TEST
 
+START_TEST (rate_gives_a_burst_and_then_evenly)
+{
+  const PlRate ten = { 10, 10 * PL_USEC_PER_SEC }, any = { 0, PL_USEC_PER_SEC };
+  gint64 mark = 0;
+  guint taken = 0;
+
+  for (gint64 now = 0; now <= 20 * PL_USEC_PER_SEC; now += PL_USEC_PER_SEC / 10)
+    taken += pl_rate_take (&ten, &mark, now) ? 1 : 0;
+  ck_assert_uint_ge (taken, 29);
+  ck_assert_uint_le (taken, 30);
+  ck_assert (!pl_rate_take (&ten, &mark, 20 * PL_USEC_PER_SEC));
+  ck_assert (pl_rate_take (&ten, &mark, 60 * PL_USEC_PER_SEC));
+  for (guint i = 0; i < 1000; i++)
+    ck_assert (pl_rate_take (&any, &mark, 0));
+}
+END_TEST
+
+START_TEST (rates_of_many_are_apart_and_newcomers_share_when_there_are_too_many)
+{
+  g_autoptr (PlUniverse) universe = pl_universe_new (1);
+  const PlRate two = { 2, PL_USEC_PER_SEC };
+  g_autoptr (PlRates) rates = pl_rates_new (pl_universe_env (universe), &two);
+  guint taken = 0;
+
+  for (guint32 i = 0; i < PL_RATES_MAX; i++)
+    ck_assert (pl_rates_take (rates, &i, sizeof i) && pl_rates_take (rates, &i, sizeof i) && !pl_rates_take (rates, &i, sizeof i));
+  for (guint32 i = PL_RATES_MAX; i < PL_RATES_MAX + 100; i++)
+    taken += pl_rates_take (rates, &i, sizeof i) ? 1 : 0;
+  ck_assert_uint_eq (taken, 2);
+  pl_universe_run (universe, 2 * PL_USEC_PER_SEC);
+  for (guint32 i = PL_RATES_MAX; i < PL_RATES_MAX + 100; i++)
+    ck_assert (pl_rates_take (rates, &i, sizeof i));
+}
+END_TEST
+
 int
 main (void)
 {
@@ -171,6 +207,8 @@ main (void)
   tcase_add_test (rest, hex_refuses_what_is_no_hex);
   tcase_add_test (rest, log_keeps_a_hostile_value_on_one_line);
   tcase_add_test (rest, secret_compares_by_content);
+  tcase_add_test (rest, rate_gives_a_burst_and_then_evenly);
+  tcase_add_test (rest, rates_of_many_are_apart_and_newcomers_share_when_there_are_too_many);
   suite_add_tcase (suite, timers);
   suite_add_tcase (suite, files);
   suite_add_tcase (suite, rest);

@@ -36,7 +36,7 @@ static PlNodeId delivered_from;
 static gboolean own_range;       /* everything unconnected is ours */
 static PlNodeId hops[N_FAR];
 static guint n_hops;
-static guint compress_from;
+static guint compress_from, messages_in_ten_seconds;
 static PlCert *own_cert;
 
 static PlNodeId
@@ -137,7 +137,7 @@ setup (void)
     .refuse = on_refuse, .link_up = on_up, .link_down = on_down,
   };
   PlForwardConfig config = { .overlay = OVERLAY, .initial_ttl = 100, .max_message = 16384, .reliability = PL_USEC_PER_SEC,
-                             .compress = compress_from };
+                             .compress = compress_from, .messages = { messages_in_ten_seconds, 10 * PL_USEC_PER_SEC } };
 
   universe = pl_universe_new (1);
   env = pl_universe_env (universe);
@@ -167,7 +167,7 @@ teardown (void)
     }
   g_ptr_array_unref (delivered);
   pl_universe_free (universe);
-  compress_from = 0;
+  compress_from = messages_in_ten_seconds = 0;
 }
 
 typedef struct {
@@ -761,6 +761,30 @@ START_TEST (own_message_to_ourselves_is_delivered_later)
 }
 END_TEST
 
+static void
+setup_bounded (void)
+{
+  messages_in_ten_seconds = 5;
+  setup ();
+}
+
+/* S2-104: whoever floods us over a link costs us no verification, and others are heard. */
+START_TEST (messages_above_the_rate_of_a_link_are_dropped)
+{
+  Recipe recipe = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 9 };
+
+  for (guint i = 0; i < 20; i++) /* 2 s */
+    send_from (0, &recipe);
+  ck_assert_uint_eq (delivered->len, 5);
+  send_from (1, &recipe);
+  ck_assert_uint_eq (delivered->len, 6);
+  pl_universe_run (universe, 5 * PL_USEC_PER_SEC);
+  send_from (0, &recipe);
+  ck_assert_uint_eq (delivered->len, 7);
+  ck_assert_uint_eq (downs, 0);
+}
+END_TEST
+
 static Suite *
 suite (void)
 {
@@ -793,6 +817,10 @@ suite (void)
   tcase_add_checked_fixture (c, setup_two_ids, teardown_two_ids);
   tcase_add_test (c, message_for_another_node_id_of_ours_is_ours);
   tcase_add_test (c, node_of_several_ids_gets_only_ping_and_attach_through_before_it_attaches);
+  suite_add_tcase (s, c);
+  c = tcase_create ("forward/rate");
+  tcase_add_checked_fixture (c, setup_bounded, teardown);
+  tcase_add_test (c, messages_above_the_rate_of_a_link_are_dropped);
   suite_add_tcase (s, c);
   c = tcase_create ("forward/saved");
   tcase_add_checked_fixture (c, setup_compressing, teardown);

@@ -415,7 +415,7 @@ START_TEST (link_counts_malformed_records_and_goes_on)
 }
 END_TEST
 
-START_TEST (link_closes_on_a_message_above_the_limit_of_the_overlay)
+START_TEST (link_closes_on_a_message_above_the_limit_of_the_overlay) /* S2-104 */
 {
   PlPipeOptions wide = { .max_record = 65536 };
   g_autofree guint8 *frame = g_malloc0 (PL_FRAME_DATA_HEADER + 16385);

@@ -387,7 +387,7 @@ START_TEST (transport_limits_handshakes_of_one_host)
 END_TEST
 
 /* S2-71: who holds all places in silence loses one. */
-START_TEST (transport_gives_the_place_of_a_silent_handshake_to_a_new_one)
+START_TEST (transport_gives_the_place_of_a_silent_handshake_to_a_new_one) /* S2-104 */
 {
   g_autoptr (GPtrArray) silent = g_ptr_array_new_with_free_func (g_object_unref);
 

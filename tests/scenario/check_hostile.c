@@ -136,7 +136,7 @@ hostile_clear (Hostile *hostile)
 }
 
 /* S1-63, S2-19, S2-46, S2-71 */
-START_TEST (signed_nonsense_of_a_member_harms_nobody) /* S1-10, S1-59 */
+START_TEST (signed_nonsense_of_a_member_harms_nobody) /* S2-104, S1-10, S1-59 */
 {
   PlWorldOptions options = { .seed = 301, .n = NODES, .n_boot = 1 };
   const char *seed = g_getenv ("PL_TEST_SEED"); /* others, for whoever looks for more */

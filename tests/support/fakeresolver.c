@@ -382,9 +382,8 @@ resolver_is_ours (gpointer impl, const char *aor)
 }
 
 static const char *
-resolver_own_node (gpointer impl, const char *aor, const char *far)
+resolver_own_node (gpointer impl, const char *aor)
 {
-  (void) far;
   return resolver_is_ours (impl, aor) ? ((PlFakeDaemon *) impl)->node : NULL;
 }
 

@@ -77,6 +77,8 @@ typedef struct PlChord {
   PlTune tune;
   gint64 tuned_at;          /* 0: never */
 
+  GHashTable *history;      /* history.c: set of Past */
+
   /* finger.c */
   guint finger_next;        /* part of a range while a search runs, else 0 */
   gboolean finger_random;
@@ -131,6 +133,12 @@ void pl_chord_join_check (PlChord *chord);
 void pl_chord_joined (PlChord *chord);
 guint16 pl_chord_on_join (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, GBytes *body, GBytes **answer);
 void pl_chord_join_clear (PlChord *chord);
+
+/* --- history.c --- */
+void pl_chord_history_init (PlChord *chord);
+void pl_chord_history_free (PlChord *chord);
+/* A connected node says that it is a peer now, or wants to be. FALSE: it does so too often and must not. */
+gboolean pl_chord_history_came (PlChord *chord, const PlNodeId *id);
 
 /* --- leave.c --- */
 void pl_chord_leave (PlTopology *topology, void (*done) (gpointer data), gpointer data);

@@ -22,6 +22,7 @@ chord_create (const PlTopologyConfig *config, const PlTopologyHost *host, gpoint
   chord->links = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, g_free);
   chord->announced = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
   pl_chord_candidates_init (chord);
+  pl_chord_history_init (chord);
   pl_chord_replicas_init (chord);
   pl_chord_pulse_start (chord);
   return &chord->topology;
@@ -38,6 +39,7 @@ chord_free (PlTopology *topology)
   pl_chord_fingers_clear (chord);
   pl_chord_pulse_clear (chord);
   pl_chord_candidates_free (chord);
+  pl_chord_history_free (chord);
   pl_chord_replicas_free (chord);
   g_array_unref (chord->announced);
   g_hash_table_unref (chord->links);

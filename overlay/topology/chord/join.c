@@ -156,7 +156,7 @@ on_join_answer (gpointer data, guint16 error_code, const PlNodeId *signer, GByte
   /* Not the right peer, or no answer: our neighbours need another look. He told us who they are. */
   pl_chord_enter (chord, PL_TOPOLOGY_CLIENT);
   pl_chord_candidates_run (chord);
-  pl_env_arm (chord->config.env, &chord->join_timer, JOIN_RETRY, join_now, chord);
+  pl_env_arm (chord->config.env, &chord->join_timer, error_code == PL_ERROR_FORBIDDEN ? JOIN_RETRY_AUTO : JOIN_RETRY, join_now, chord);
 }
 
 static gboolean
@@ -272,7 +272,11 @@ pl_chord_on_join (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, 
   after = predecessor ? *predecessor : chord->config.self;
   /* Each is all of its data: another one only for a node that came anew and has lost the first. */
   if (!pl_chord_replicas_transferring (chord, signer, pl_chord_link (chord, signer)->up))
-    pl_chord_replicas_transfer (chord, signer, &after, admit);
+    {
+      if (!pl_chord_history_came (chord, signer))
+        return PL_ERROR_FORBIDDEN;
+      pl_chord_replicas_transfer (chord, signer, &after, admit);
+    }
   *answer = pl_body_write (pl_body_type (PL_MESSAGE_JOIN_ANS), &reply);
   return 0;
 }

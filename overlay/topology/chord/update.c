@@ -301,6 +301,8 @@ pl_chord_on_update (PlChord *chord, const PlNodeId *signer, const PlNodeId *link
   if (update.type != PL_CHORD_UPDATE_PEER_READY && update.type != PL_CHORD_UPDATE_NEIGHBORS
       && update.type != PL_CHORD_UPDATE_FULL)
     return PL_ERROR_INVALID_MESSAGE;
+  if (!link->peer && !pl_chord_history_came (chord, &from))
+    return PL_ERROR_FORBIDDEN;
   link->peer = TRUE;
   if (update.type != PL_CHORD_UPDATE_PEER_READY
       && (link->has_before = update.predecessors && update.predecessors->len > 0))
