@@ -44,6 +44,8 @@ extern const PlCliCommand pl_cli_phone_commands[];
 extern const PlCliCommand pl_cli_net_commands[];
 extern const PlCliCommand pl_cli_doctor_commands[];
 extern const PlCliCommand pl_cli_watch_commands[];
+extern const PlCliCommand pl_cli_invite_commands[];
+extern const PlCliCommand pl_cli_setup_commands[];
 
 /* --- output --- */
 
@@ -71,6 +73,8 @@ GDBusConnection *pl_cli_connect (PlCli *cli, GError **error);
 GVariant *pl_cli_call (PlCli *cli, const char *method, GVariant *args, GError **error);
 /* The first value of its answer as JSON; caller frees. */
 JsonNode *pl_cli_call_json (PlCli *cli, const char *method, GVariant *args, GError **error);
+/* Lets so many milliseconds pass. */
+void pl_cli_pause (guint msec);
 /* Tells a running daemon to read its files again; says so, and what to do when none runs. */
 void pl_cli_reload (PlCli *cli);
 
@@ -84,6 +88,19 @@ char *pl_cli_fingerprint (GBytes *der);
 char *pl_cli_overlay_name (const char *text, GError **error);
 /* Checks and keeps a document, as `overlay join`; NULL with error. */
 PlDocument *pl_cli_join (PlCli *cli, GBytes *xml, const char *name, gboolean force, GError **error);
+/* What `overlay join` takes: an invitation (proxy/cli/invite.c) as a link or in a file, a document in a
+ * file ("-": standard input), or where one is on the web. */
+typedef struct {
+  const char *name;    /* which overlay, when a document holds several; may be NULL */
+  const char *ca;      /* trust the HTTPS server by this file alone; NULL: as the system does */
+  gboolean force;
+} PlCliJoin;
+/* *proved: nobody can have put another document in its place, so there is nothing to compare. */
+PlDocument *pl_cli_accept (PlCli *cli, const char *invitation, const PlCliJoin *how, gboolean *proved, GError **error);
+/* The document at a URL, at a host or of an overlay's name (RFC 6940, 11.2); NULL with error. */
+GBytes *pl_cli_fetch (const char *address, const char *ca, GError **error);
+/* Where the enrollment server of the overlay publishes its document; NULL: there is none. */
+char *pl_cli_dup_address (const PlDocument *document);
 /* A request with the key of that place, made and kept when there is none. */
 char *pl_cli_request (const PlHomeIdentity *place, gboolean force, GError **error);
 /* A request with the key in use, for a renewal. */

@@ -61,6 +61,22 @@ pl_cli_call (PlCli *cli, const char *method, GVariant *args, GError **error)
   return answer;
 }
 
+static void
+on_pause (gpointer user)
+{
+  *(gboolean *) user = TRUE;
+}
+
+void
+pl_cli_pause (guint msec)
+{
+  gboolean over = FALSE;
+
+  g_timeout_add_once (msec, on_pause, &over);
+  while (!over)
+    g_main_context_iteration (NULL, TRUE);
+}
+
 void
 pl_cli_reload (PlCli *cli)
 {
@@ -280,7 +296,7 @@ run_turn (PlCli *cli, GError **error)
 const PlCliCommand pl_cli_daemon_commands[] = {
   { NULL, "status", "", "what the daemon is doing, and what it lacks", NULL, 0, NULL, run_status },
   { NULL, "peers", "", "links to other nodes", NULL, 0, NULL, run_peers },
-  { NULL, "lookup", "AOR", "find where somebody is", "Exit code 0 when at least one node was found.", 1, NULL, run_lookup },
+  { NULL, "lookup", "ADDRESS", "find where somebody is", "Exit code 0 when at least one node was found.", 1, NULL, run_lookup },
   { NULL, "turn", "", "the TURN server of your overlay, as a phone is given it", "Exit code 0 when there is one.", 0, NULL, run_turn },
   { NULL, "registrations", "", "phones registered with the daemon", NULL, 0, NULL, run_registrations },
   { NULL, "calls", "", "calls: who, what protects them, where the time went", NULL, 0, NULL, run_calls },

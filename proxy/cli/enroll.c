@@ -88,22 +88,37 @@ new_message (const char *method, const char *url, GError **error)
   return msg;
 }
 
-static PlDocument *
-fetch_document (PlCli *cli, SoupSession *session, GError **error)
+static GBytes *
+fetch (SoupSession *session, const char *address, GError **error)
 {
-  g_autofree char *url = document_url (overlay_option);
+  g_autofree char *url = document_url (address);
   g_autoptr (SoupMessage) msg = new_message (SOUP_METHOD_GET, url, error);
   g_autoptr (GBytes) xml = msg ? exchange (session, msg, PL_DOCUMENT_MAX, error) : NULL;
-  const char *name = strstr (overlay_option, "://") ? NULL : overlay_option;
 
   if (xml && soup_message_get_status (msg) == SOUP_STATUS_OK)
-    return pl_cli_join (cli, xml, name, FALSE, error);
+    return g_steal_pointer (&xml);
   if (xml)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s answers %u: is this the address of the overlay?", url,
                  soup_message_get_status (msg));
   else
     g_prefix_error (error, "%s: ", url);
   return NULL;
+}
+
+GBytes *
+pl_cli_fetch (const char *address, const char *ca, GError **error)
+{
+  g_autoptr (SoupSession) session = make_session (ca, error);
+
+  return session ? fetch (session, address, error) : NULL;
+}
+
+static PlDocument *
+fetch_document (PlCli *cli, SoupSession *session, GError **error)
+{
+  g_autoptr (GBytes) xml = fetch (session, overlay_option, error);
+
+  return xml ? pl_cli_join (cli, xml, strstr (overlay_option, "://") ? NULL : overlay_option, FALSE, error) : NULL;
 }
 
 /* --- asking --- */
@@ -335,10 +350,10 @@ static const GOptionEntry enroll_options[] = {
 };
 
 const PlCliCommand pl_cli_enroll_commands[] = {
-  { NULL, "enroll", "AOR --overlay URL", "get an identity by proving that an e-mail address is yours",
+  { NULL, "enroll", "ADDRESS --overlay URL", "get an identity by proving that an e-mail address is yours",
     "A code is mailed to the address. Run again later, it renews the certificate with the same\nkey and needs no code.",
     1, enroll_options, run_enroll },
-  { NULL, "renew", "AOR --overlay NAME", "renew a certificate with the same key and Node-ID",
+  { NULL, "renew", "ADDRESS --overlay NAME", "renew a certificate with the same key and Node-ID",
     "A running daemon does this by itself when a quarter of its time is left; 'peerline status'\ntells when it cannot.",
     1, renew_options, run_renew },
   { NULL }

@@ -597,16 +597,16 @@ static const GOptionEntry sign_options[] = {
 };
 
 const PlCliCommand pl_cli_identity_commands[] = {
-  { "identity", "create", "AOR --overlay NAME", "make an identity where the overlay's authority is, or that signs itself",
-    "AOR is your address, as alice@example.org. In a self-signed overlay your other devices take\nthe same key ('identity export') and each another number.", 1, new_options, run_create },
-  { "identity", "request", "AOR --overlay NAME", "make a key and print a request for its certificate",
+  { "identity", "create", "ADDRESS --overlay NAME", "make an identity where the overlay's authority is, or that signs itself",
+    "ADDRESS is yours, as alice@example.org. In a self-signed overlay your other devices take\nthe same key ('identity export') and each another number.", 1, new_options, run_create },
+  { "identity", "request", "ADDRESS --overlay NAME", "make a key and print a request for its certificate",
     "Asked again for the same AOR it uses the same key, as for a renewal; --force makes a\nnew key, and the old identity works until the certificate of the new one is imported.", 1, create_options, run_request },
   { "identity", "sign", "FILE", "issue the certificate of a request ('-': standard input)",
     "Be sure that the request comes from whoever owns the address: the certificate makes them\nthat person in the overlay.", 1, sign_options, run_sign },
   { "identity", "import", "FILE", "bring in the certificate of your request ('-': standard input)", NULL, 1, NULL, run_import },
-  { "identity", "export", "AOR --overlay NAME", "print the private key of an identity, for another device", NULL, 1, overlay_options, run_export },
+  { "identity", "export", "ADDRESS --overlay NAME", "print the private key of an identity, for another device", NULL, 1, overlay_options, run_export },
   { "identity", "list", "", "your identities and requests", NULL, 0, NULL, run_list },
-  { NULL, "redirect", "AOR TARGET|off", "send whoever looks up your address on to another one",
+  { NULL, "redirect", "ADDRESS TARGET|off", "send whoever looks up your address on to another one",
     "It stays until 'off', also while no phone is there. Your other devices are not redirected.\n"
     "peerline does not place a call on to TARGET itself yet: the caller is refused and has to\ncall TARGET.", 2, NULL, run_redirect },
   { NULL }

@@ -19,7 +19,7 @@
 static char **bootstrap_option, **stun_option, **group_option, **kind_option;
 static char **remove_bootstrap_option, **remove_stun_option, **remove_group_option, **bad_option, **good_option;
 static int expires_option = -1, turn_option = -1;
-static char *name_option, *mode_option;
+static char *name_option, *mode_option, *ca_option;
 static gboolean force_option, no_ice_option, self_tuning_option;
 
 /* --- create --- */
@@ -417,14 +417,17 @@ describe (PlDocument *document)
 }
 
 static void
-say_joined (PlCli *cli, PlDocument *document)
+say_joined (PlCli *cli, PlDocument *document, gboolean proved)
 {
   static const PlColumn columns[] = { { "name", "Overlay" }, { "mode", "Mode" }, { "bootstrap", "Bootstrap" }, { "fingerprints", "Fingerprint" }, { NULL } };
   g_autoptr (JsonObject) object = describe (document);
 
   pl_cli_print_object (cli, object, columns);
-  pl_cli_say (cli, "Compare the fingerprint with what the one who runs the overlay tells you.");
-  if (pl_document_mode (document) == PL_MODE_CERTIFICATES)
+  if (!proved)
+    pl_cli_say (cli, "Compare the fingerprint with what the one who runs the overlay tells you.");
+  if (document->enrollment_servers->len > 0)
+    pl_cli_say (cli, "Get an identity: peerline enroll you@example.org --overlay %s", document->instance_name);
+  else if (pl_document_mode (document) == PL_MODE_CERTIFICATES)
     pl_cli_say (cli, "Get an identity: peerline identity request you@example.org --overlay %s > request.pem", document->instance_name);
   else
     pl_cli_say (cli, "Get an identity: peerline identity create you@example.org --overlay %s", document->instance_name);
@@ -448,14 +451,13 @@ pl_cli_join (PlCli *cli, GBytes *xml, const char *wanted, gboolean force, GError
 static gboolean
 run_join (PlCli *cli, GError **error)
 {
-  const char *path = g_ptr_array_index (cli->args, 0);
-  g_autofree char *text = pl_cli_read_text (path, PL_DOCUMENT_MAX, error);
-  g_autoptr (GBytes) xml = text ? g_bytes_new (text, strlen (text)) : NULL;
-  g_autoptr (PlDocument) document = xml ? pl_cli_join (cli, xml, name_option, force_option, error) : NULL;
+  PlCliJoin how = { name_option, ca_option, force_option };
+  gboolean proved;
+  g_autoptr (PlDocument) document = pl_cli_accept (cli, g_ptr_array_index (cli->args, 0), &how, &proved, error);
 
   if (!document)
     return FALSE;
-  say_joined (cli, document);
+  say_joined (cli, document, proved);
   return TRUE;
 }
 
@@ -661,6 +663,7 @@ static const GOptionEntry create_options[] = {
 
 static const GOptionEntry join_options[] = {
   { "name", 0, 0, G_OPTION_ARG_STRING, &name_option, "Which overlay, when the file holds several", "NAME" },
+  { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ca_option, "Trust the HTTPS server by these certificates alone", "FILE" },
   { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Replace a document that does not follow from the one at hand", NULL },
   { NULL }
 };
@@ -684,8 +687,8 @@ const PlCliCommand pl_cli_overlay_commands[] = {
     "The authority's key stays in this home (authorities/NAME); who has it can be anybody in\nthe overlay. Keep a copy in a safe place.\n"
     "In a self-signed overlay nobody certifies names: everybody makes an identity alone, and the\nkey of a name is remembered at first contact ('peerline trust').",
     1, create_options, run_create },
-  { "overlay", "join", "FILE", "join an overlay by its document ('-': standard input)",
-    "A document of an overlay you are in already is taken when it is newer and signed by one\nwho may.", 1, join_options, run_join },
+  { "overlay", "join", "INVITATION|FILE|URL", "join an overlay by an invitation or its document",
+    "An invitation is a link or a file of 'peerline invite'; a document is a file ('-': standard\ninput) or on the web.\nA document of an overlay you are in already is taken when it is newer and signed by one\nwho may.", 1, join_options, run_join },
   { "overlay", "update", "NAME", "change an overlay's document where its authority is",
     "The document gets the next sequence number and is signed. A running daemon takes it at once and\nit spreads through the overlay.",
     1, update_options, run_update },

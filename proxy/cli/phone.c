@@ -233,22 +233,6 @@ print_json (const Account *account)
   pl_cli_print_json (node);
 }
 
-static void
-on_step (gpointer user)
-{
-  *(gboolean *) user = TRUE;
-}
-
-static void
-let_time_pass (void)
-{
-  gboolean over = FALSE;
-
-  g_timeout_add_once (WAIT_STEP, on_step, &over);
-  while (!over)
-    g_main_context_iteration (NULL, TRUE);
-}
-
 static gboolean
 await_phone (PlCli *cli, Account *account, GError **error)
 {
@@ -256,7 +240,7 @@ await_phone (PlCli *cli, Account *account, GError **error)
 
   while (!account->registered && pl_env_now (cli->env) < end)
     {
-      let_time_pass ();
+      pl_cli_pause (WAIT_STEP);
       if (!read_registered (cli, account, error))
         return FALSE;
     }

@@ -197,9 +197,9 @@ static const GOptionEntry accept_options[] = {
 const PlCliCommand pl_cli_trust_commands[] = {
   { "trust", "list", "", "names and since when their keys are known",
     "In an overlay whose names nobody certifies, the key of a name is the one it had at first contact.", 0, options, run_list },
-  { "trust", "show", "AOR", "the key of a name, and others that were refused", NULL, 1, options, run_show },
-  { "trust", "accept", "AOR", "take a refused key as theirs from now on",
+  { "trust", "show", "ADDRESS", "the key of a name, and others that were refused", NULL, 1, options, run_show },
+  { "trust", "accept", "ADDRESS", "take a refused key as theirs from now on",
     "Ask them first, on another way, whether it is theirs.", 1, accept_options, run_accept },
-  { "trust", "forget", "AOR", "know no key of a name any more", NULL, 1, options, run_forget },
+  { "trust", "forget", "ADDRESS", "know no key of a name any more", NULL, 1, options, run_forget },
   { NULL }
 };

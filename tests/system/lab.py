@@ -50,9 +50,8 @@ class Person:
 
     def start_phone(self, tone, proxy=None, **kw):
         six = not self.machine.address4
-        host = bracketed(self.world.bootstraps[0].machine.address6 if six else self.world.bootstraps[0].machine.address4)
         folder = os.path.join(self.world.folder, f'phone-{self.name}')
-        stun = f'stun:{host}:{PORT}' if kw.get('nat', 'ice') else None
+        stun = f'stun:{self.world.stun_host(six)}:{PORT}' if kw.get('nat', 'ice') and 'account' not in kw else None
         self.phone = Baresip(self.machine, self.name, self.aor, folder, tone=tone, stun=stun,
                              proxy=proxy or ('sip:[::1]:5080' if six else 'sip:127.0.0.1:5080'),
                              family=6 if six else 4, control=self.control, **kw).start()
@@ -109,6 +108,10 @@ class World:
         return self.captures[machine.name]
 
     # --- the overlay ---
+
+    def stun_host(self, six):
+        machine = self.bootstraps[0].machine
+        return bracketed(machine.address6 if six else machine.address4)
 
     def make_bootstraps(self, family=4, capture=True, config=None):
         """`config`: more of peerline.conf for some, by name."""

@@ -14,7 +14,7 @@ import turn
 from audio import tone_bytes
 from edges import edges_of, no_edges
 from capture import Capture, judge, longest_gap, media_flows
-from lab import World
+from lab import Person, World
 from linphone import Linphone
 from net import LabError, Network, STRANGER, several_uids, wait_until
 from phone import Answering, Baresip, Meddler, ScriptPhone, plain_sdp, secure_sdp
@@ -561,6 +561,48 @@ def linphones(tap, folder, builddir):
                 hang_up(callee, caller, call(caller, callee, 1.0))
 
 
+# --- the first ten minutes ---
+
+class Newcomer(Person):
+    """Somebody who types commands, which are counted."""
+
+    def __init__(self, world, name, number):
+        super().__init__(world, name, world.network.public_host(name, number, '4'))
+        self.daemon.configure('')
+        self.commands = ['peerlined']
+        world.start_daemon(self)
+
+    def type(self, *words):
+        self.commands.append('peerline ' + ' '.join(words))
+        return self.daemon.cli(*words, timeout=60)
+
+    def setup(self, tone, *words):
+        line = next(l for l in self.type('setup', '--address', self.aor, '--phone', 'baresip', '--wait', '0', *words).splitlines() if l.startswith('<sip:'))
+        self.commands.append('baresip')
+        self.start_phone(tone, account=line)
+        self.phone.registered()
+
+
+def newcomer(tap, folder, builddir):
+    with world(tap, folder, builddir, 'from nothing to the first call on a LAN') as w:
+        begun = time.monotonic()
+        alice, bob = (Newcomer(w, name, number) for name, number in (('alice', 31), ('bob', 32)))
+        with tap.check('newcomer: alice makes an overlay by `peerline setup`, her phone registers and she hears herself', vital=True):
+            alice.setup(500, '--create', 'home.lan')
+            echo(alice)
+        with tap.check('newcomer: bob takes her invitation by `peerline setup`', vital=True):
+            bob.setup(800, '--join', alice.type('invite').splitlines()[0])
+            for who in (alice, bob):
+                who.registered()
+        with tap.check('newcomer: alice calls bob, both hear the other\'s tone, with at most 4 commands each and within 2 minutes'):
+            hang_up(alice, bob, call(alice, bob, 1.0))
+            took = time.monotonic() - begun
+            for who in (alice, bob):
+                tap.say(f'{who.name} typed {len(who.commands)} commands: ' + '; '.join(c[:60] for c in who.commands))
+                assert len(who.commands) <= 4, who.commands
+            tap.figure('from two installed machines to the first call', took, 's', 120)
+
+
 # --- figures ---
 
 CALLERS = 10
@@ -653,5 +695,5 @@ def control(tap, folder, builddir):
         network.remove()
 
 
-ALL = {'control': control, 'nat': behind_nat, 'edge': plain_phones, 'edge-lives': edge_lives, 'turn': symmetric, 'lan': lan, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'figures': figures, 'outage': outage, 'moving': moving}
+ALL = {'control': control, 'nat': behind_nat, 'edge': plain_phones, 'edge-lives': edge_lives, 'turn': symmetric, 'lan': lan, 'flat': flat, 'ipv6': over_ipv6, 'linphone': linphones, 'newcomer': newcomer, 'figures': figures, 'outage': outage, 'moving': moving}
 BY_NAME = {'turn-voices': symmetric_voices}     # takes long and shows little more
