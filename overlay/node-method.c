@@ -48,6 +48,8 @@ on_probe (PlNode *node, PlIncoming *incoming)
 {
   g_auto (PlProbeReq) probe = { 0 };
   g_auto (PlProbeAns) answer = { 0 };
+  g_autoptr (GArray) extensions = NULL;
+  g_autoptr (GBytes) body = NULL;
 
   if (!read_body (node, incoming, &probe))
     return;
@@ -67,7 +69,10 @@ on_probe (PlNode *node, PlIncoming *incoming)
       default:
         break;
       }
-  answer_body (node, incoming, &answer, NULL);
+  pl_topology_on_extensions (node->topology, &incoming->signer, incoming->extensions);
+  extensions = pl_topology_dup_extensions (node->topology);
+  body = pl_body_write (pl_body_type (PL_MESSAGE_PROBE_ANS), &answer);
+  pl_trans_answer_extended (node->trans, incoming, body, NULL, extensions);
 }
 
 static void
@@ -197,8 +202,6 @@ on_find (PlNode *node, PlIncoming *incoming)
 static void
 on_topology (PlNode *node, PlIncoming *incoming)
 {
-  gboolean is_update = incoming->code == PL_MESSAGE_UPDATE_REQ;
-  g_autoptr (GArray) extensions = NULL;
   g_autoptr (GBytes) body = NULL;
   guint16 error = pl_topology_handle (node->topology, incoming->code, &incoming->signer, &incoming->from,
                                       incoming->body, &body);
@@ -208,12 +211,7 @@ on_topology (PlNode *node, PlIncoming *incoming)
       refuse_info (node, incoming, error, NULL);
       return;
     }
-  if (is_update)
-    {
-      pl_topology_on_extensions (node->topology, &incoming->signer, incoming->extensions);
-      extensions = pl_topology_dup_extensions (node->topology);
-    }
-  pl_trans_answer_extended (node->trans, incoming, body, NULL, extensions);
+  pl_trans_answer (node->trans, incoming, body, NULL);
 }
 
 typedef void (*Method) (PlNode *node, PlIncoming *incoming);

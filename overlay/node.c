@@ -151,7 +151,7 @@ on_topology_answer (gpointer user, const PlTransAnswer *answer)
 {
   TopologyCall *call = user;
 
-  if (answer && call->code == PL_MESSAGE_UPDATE_REQ)
+  if (answer && call->code == PL_MESSAGE_PROBE_REQ)
     pl_topology_on_extensions (call->node->topology, &answer->signer, answer->extensions);
   if (!call->done)
     return;
@@ -168,7 +168,7 @@ host_request (gpointer user, const PlTopologyRequest *request, PlTopologyDone do
   TopologyCall *call = g_new0 (TopologyCall, 1);
   PlTransRequest message = { .code = request->code, .body = request->body, .certs = request->certs,
                              .timeout = request->timeout };
-  g_autoptr (GArray) extensions = request->code == PL_MESSAGE_UPDATE_REQ ? pl_topology_dup_extensions (node->topology) : NULL;
+  g_autoptr (GArray) extensions = request->code == PL_MESSAGE_PROBE_REQ ? pl_topology_dup_extensions (node->topology) : NULL;
   PlResourceId resource;
 
   message.extensions = extensions;

@@ -115,6 +115,36 @@ put_kinds (GString *out, GArray *kinds, PlIdentity *signer, GError **error)
   return TRUE;
 }
 
+/* RFC 7904, 7851 and 7363: nothing where the document says nothing. */
+static void
+put_extensions (GString *out, const PlDocument *document)
+{
+  if (document->domains_restricted)
+    {
+      g_string_append (out, "    <sip:domain-restrictions xmlns:sip=\"" PL_NS_SIP "\" enable=\"true\">\n");
+      put_texts (out, "sip:pattern", document->domain_patterns);
+      g_string_append (out, "    </sip:domain-restrictions>\n");
+    }
+  for (guint i = 0; i < document->diagnostic_grants->len; i++)
+    {
+      const PlDiagnosticGrant *grant = &g_array_index (document->diagnostic_grants, PlDiagnosticGrant, i);
+      g_autofree char *hex = pl_node_id_dup_hex (&grant->node);
+
+      g_string_append_printf (out, "    <d:diagnostic-kind xmlns:d=\"" PL_NS_DIAGNOSTICS "\" kind=\"0x%04x\">"
+                              "<d:access-node>%s</d:access-node></d:diagnostic-kind>\n", grant->kind, hex);
+    }
+  if (g_strcmp0 (document->topology, PL_TOPOLOGY_SELF_TUNING) == 0)
+    g_string_append_printf (out, "    <t:number-of-peers-to-probe xmlns:t=\"" PL_NS_TUNING "\">%u</t:number-of-peers-to-probe>\n",
+                            document->peers_to_probe);
+}
+
+static void
+put_mandatory (GString *out, const PlDocument *document, const char *extension)
+{
+  if (!g_ptr_array_find_with_equal_func (document->mandatory_extensions, extension, g_str_equal, NULL))
+    put_text (out, "mandatory-extension", extension);
+}
+
 /* The name spaces are declared in the signed part, too, so that nobody can give its elements
  * another meaning from outside of it. */
 static void
@@ -162,11 +192,14 @@ put_values (GString *out, const PlDocument *document)
   put_texts (out, "overlay-link-protocol", document->link_protocols);
   put_node_ids (out, "bad-node", document->bad_nodes, NULL);
   put_texts (out, "mandatory-extension", document->mandatory_extensions);
-  if (document->secret_links && !g_ptr_array_find_with_equal_func (document->mandatory_extensions, PL_NS_OWN, g_str_equal, NULL))
-    put_text (out, "mandatory-extension", PL_NS_OWN); /* without it nobody gets a link */
+  if (document->secret_links)
+    put_mandatory (out, document, PL_NS_OWN); /* without it nobody gets a link */
+  if (g_strcmp0 (document->topology, PL_TOPOLOGY_SELF_TUNING) == 0)
+    put_mandatory (out, document, PL_NS_TUNING); /* RFC 7363, section 7 */
   put_hosts (out, "pl:stun-server", "host", document->stun_servers);
   put_hosts (out, "pl:multicast-bootstrap", "address", document->multicast_groups);
   put_number (out, "pl:registration-places", document->registration_places);
+  put_extensions (out, document);
 }
 
 GBytes *

@@ -161,7 +161,7 @@ guint pl_topology_share_ppb (PlTopology *topology);
 void pl_topology_probe_partition (PlTopology *topology, const PlNodeId *bootstrap);
 /* Another document of the same overlay, borrowed (11.1); it may turn self-tuning on or off. */
 void pl_topology_set_document (PlTopology *topology, const PlDocument *document);
-/* Of an Update or its answer: what we add (of PlMessageExtension, own; NULL: nothing), and what
+/* Of a Probe or its answer (RFC 7363 6.5): what we add (of PlMessageExtension, own; NULL: nothing), and what
  * `signer` did (may be NULL), looked at before the body of an answer and after that of a request. */
 GArray *pl_topology_dup_extensions (PlTopology *topology);
 void pl_topology_on_extensions (PlTopology *topology, const PlNodeId *signer, GArray *extensions);

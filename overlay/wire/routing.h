@@ -122,7 +122,7 @@ void pl_chord_update_write (PlWriter *writer, const PlChordUpdate *update);
 void pl_chord_update_clear (PlChordUpdate *update);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PlChordUpdate, pl_chord_update_clear)
 
-/* --- self-tuning (RFC 7363): an extension of Updates and their answers --- */
+/* --- self-tuning (RFC 7363): an extension of Probes and their answers --- */
 
 #define PL_EXTENSION_SELF_TUNING 0x3
 

@@ -140,6 +140,32 @@ START_TEST (document_made_here_reads_back_and_verifies)
 }
 END_TEST
 
+/* What `peerline overlay update` must not lose. */
+START_TEST (document_made_from_another_keeps_what_the_extensions_say) /* RFC 7904, 7851 7, 7363 7 */
+{
+  g_autoptr (PlDocument) made = own_document (), read = NULL;
+  g_autoptr (GBytes) xml = NULL;
+  g_autoptr (GError) error = NULL;
+  PlDiagnosticGrant grant = { 10, { { 1, 2, 3 } } };
+
+  made->domains_restricted = TRUE;
+  g_ptr_array_add (made->domain_patterns, g_strdup ("example\\.(org|net)"));
+  g_array_append_val (made->diagnostic_grants, grant);
+  g_free (made->topology);
+  made->topology = g_strdup (PL_TOPOLOGY_SELF_TUNING);
+  made->peers_to_probe = 6;
+  xml = built (made, signer);
+  read = pl_document_parse (xml, NULL, &error);
+  ck_assert_msg (read && pl_document_check_supported (read, &error), "%s", error ? error->message : "");
+  ck_assert (read->domains_restricted && read->domain_patterns->len == 1);
+  ck_assert_str_eq (g_ptr_array_index (read->domain_patterns, 0), "example\\.(org|net)");
+  ck_assert_uint_eq (read->diagnostic_grants->len, 1);
+  ck_assert_mem_eq (&g_array_index (read->diagnostic_grants, PlDiagnosticGrant, 0), &grant, sizeof grant);
+  ck_assert_uint_eq (read->peers_to_probe, 6);
+  ck_assert (g_ptr_array_find_with_equal_func (read->mandatory_extensions, "urn:ietf:params:xml:ns:p2p:self-tuning", g_str_equal, NULL));
+}
+END_TEST
+
 /* Checklist 317: one byte, also of white space, breaks the signature. */
 START_TEST (document_with_changed_bytes_does_not_verify)
 {
@@ -694,6 +720,7 @@ document_case (void)
   tcase_add_checked_fixture (tcase, setup, teardown);
   tcase_set_timeout (tcase, 60);
   tcase_add_test (tcase, document_made_here_reads_back_and_verifies);
+  tcase_add_test (tcase, document_made_from_another_keeps_what_the_extensions_say);
   tcase_add_loop_test (tcase, document_with_changed_bytes_does_not_verify, 0, 5);
   tcase_add_test (tcase, document_that_hides_another_configuration_is_not_taken_for_the_signed_one);
   tcase_add_test (tcase, document_signed_by_somebody_else_does_not_verify);

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include "overlay/ident/aor.h"
-#include "overlay/topology/chord/ring.h"
 #include "overlay/topology/chord/tune.h"
 #include "overlay/topology/topology.h"
 #include "overlay/wire/body.h"
@@ -14,7 +13,7 @@
 
 #include <string.h>
 
-/* The ring as data, and one plug-in with a host that only writes down what it was told. */
+/* One plug-in with a host that only writes down what it was told. */
 
 static PlNodeId
 node (guint8 first)
@@ -24,89 +23,6 @@ node (guint8 first)
   id.b[0] = first;
   return id;
 }
-
-/* --- ring --- */
-
-static PlRing *
-ring_of (guint8 self, const guint8 *others, guint n)
-{
-  PlNodeId id = node (self);
-  PlRing *ring = pl_ring_new (&id);
-
-  for (guint i = 0; i < n; i++)
-    {
-      id = node (others[i]);
-      ck_assert (pl_ring_add (ring, &id));
-    }
-  return ring;
-}
-
-START_TEST (ring_is_responsible_from_predecessor_to_itself) /* 238 */
-{
-  const guint8 others[] = { 0x20, 0x90, 0xe0 };
-  g_autoptr (PlRing) ring = ring_of (0x50, others, 3);
-  PlNodeId self = node (0x50), above = node (0x51), at = node (0x20), between = node (0x21);
-
-  ck_assert (pl_ring_owns (ring, &self));
-  ck_assert (pl_ring_owns (ring, &between));
-  ck_assert (!pl_ring_owns (ring, &at));
-  ck_assert (!pl_ring_owns (ring, &above));
-  ck_assert (!pl_ring_add (ring, &self)); /* 266 */
-}
-END_TEST
-
-START_TEST (ring_alone_owns_everything)
-{
-  g_autoptr (PlRing) ring = ring_of (0x50, NULL, 0);
-  PlNodeId any = node (0xff);
-
-  ck_assert (pl_ring_owns (ring, &any));
-  ck_assert (pl_ring_keeps (ring, &any));
-}
-END_TEST
-
-START_TEST (ring_routes_to_the_largest_before_then_the_smallest_after) /* 240 */
-{
-  const guint8 others[] = { 0x60, 0x70, 0x90, 0xe0 };
-  g_autoptr (PlRing) ring = ring_of (0x50, others, 4);
-  PlNodeId k = node (0x80), hops[4], exact = node (0x70), next = node (0x55);
-
-  ck_assert_uint_eq (pl_ring_hops (ring, &k, hops, 4), 4);
-  ck_assert_uint_eq (hops[0].b[0], 0x70);
-  ck_assert_uint_eq (hops[1].b[0], 0x60);
-  ck_assert_uint_eq (hops[2].b[0], 0x90);
-  ck_assert_uint_eq (hops[3].b[0], 0xe0);
-  pl_ring_hops (ring, &exact, hops, 1);
-  ck_assert_uint_eq (hops[0].b[0], 0x70);
-  pl_ring_hops (ring, &next, hops, 1);
-  ck_assert_uint_eq (hops[0].b[0], 0x60);
-}
-END_TEST
-
-START_TEST (ring_keeps_copies_of_two_predecessors) /* 267, 268 */
-{
-  const guint8 others[] = { 0x10, 0x20, 0x30, 0x40, 0x60 };
-  g_autoptr (PlRing) ring = ring_of (0x50, others, 5);
-  PlNodeId second = node (0x25), third = node (0x15);
-
-  ck_assert (pl_ring_keeps (ring, &second));
-  ck_assert (!pl_ring_keeps (ring, &third));
-}
-END_TEST
-
-START_TEST (ring_wants_only_those_nearer_than_its_third_neighbours)
-{
-  const guint8 others[] = { 0x60, 0x70, 0x80, 0xa0, 0x20, 0x30, 0x40 };
-  g_autoptr (PlRing) ring = ring_of (0x50, others, 7);
-  PlNodeId near = node (0x75), far = node (0x90), before = node (0x25);
-
-  ck_assert (pl_ring_wants (ring, &near, 3, 3));
-  ck_assert (!pl_ring_wants (ring, &far, 3, 3));
-  ck_assert (pl_ring_wants (ring, &before, 3, 3));
-}
-END_TEST
-
-/* --- plug-in --- */
 
 static PlUniverse *universe;
 static PlTestPki *pki;
@@ -121,6 +37,9 @@ static PlNodeId self;
 static gboolean answers_pings, refuses_copies;
 static gint is_there;            /* a node that is pinged by its Node-ID answers; below 0: does not */
 static guint n_updates[4];       /* by type */
+static guint n_updates_to[256];  /* by first octet */
+static gint probes_say;          /* uptime of whoever is probed, 0: no answer */
+static const PlSelfTuningData *probes_tell;
 static guint n_searched[129];    /* places that were pinged, by finger */
 static guint fingers;            /* of the next topology, 0: default */
 static guint finger_split;
@@ -128,10 +47,42 @@ static gboolean strict_hops;
 static const PlNodeId *silent; /* whose link does not answer */
 
 static void
+tell (const PlNodeId *from, const PlSelfTuningData *data, guint cut)
+{
+  g_autoptr (GArray) list = pl_message_extension_list_new ();
+  g_autoptr (GBytes) whole = NULL, contents = NULL;
+  g_auto (PlWriter) writer;
+
+  pl_writer_init (&writer);
+  pl_self_tuning_data_write (&writer, data);
+  whole = pl_writer_finish (&writer);
+  contents = g_bytes_new_from_bytes (whole, 0, g_bytes_get_size (whole) - cut);
+  pl_message_extension_list_add (list, PL_EXTENSION_SELF_TUNING, contents);
+  pl_topology_on_extensions (topology, from, list);
+}
+
+static void
+answer_probe (const PlNodeId *from, PlTopologyDone done, gpointer data)
+{
+  g_auto (PlProbeAns) answer = { g_array_new (FALSE, TRUE, sizeof (PlProbeInformation)) };
+  g_autoptr (GBytes) body = NULL;
+
+  if (probes_tell)
+    tell (from, probes_tell, 0);
+  pl_probe_ans_add (&answer, PL_PROBE_UPTIME, (guint32) probes_say);
+  body = pl_body_write (pl_body_type (PL_MESSAGE_PROBE_ANS), &answer);
+  done (data, 0, from, body);
+}
+
+static void
 host_request (gpointer user, const PlTopologyRequest *request, PlTopologyDone done, gpointer data, GDestroyNotify destroy)
 {
   if (request->code < G_N_ELEMENTS (n_requests))
     n_requests[request->code]++;
+  if (request->code == PL_MESSAGE_PROBE_REQ && probes_say)
+    answer_probe (&request->target.id, done, data);
+  if (request->code == PL_MESSAGE_UPDATE_REQ)
+    n_updates_to[request->target.id.b[0]]++;
   if (request->code == PL_MESSAGE_UPDATE_REQ)
     n_updates[((const guint8 *) g_bytes_get_data (request->body, NULL))[4] % G_N_ELEMENTS (n_updates)]++;
   if (request->code == PL_MESSAGE_PING_REQ && !request->target.is_place && is_there)
@@ -212,6 +163,8 @@ setup (void)
   self = config.self;
   answers_pings = refuses_copies = FALSE;
   is_there = 0;
+  probes_say = 0;
+  probes_tell = NULL;
   memset (n_updates, 0, sizeof n_updates);
   memset (n_searched, 0, sizeof n_searched);
   config.document = pl_test_pki_document (pki);
@@ -828,60 +781,115 @@ START_TEST (route_query_names_the_next_peer) /* 275, 287 */
 }
 END_TEST
 
+/* Neighbours 0x20 to 0x40 and 0x58 to 0x70; the others can only be fingers. */
+static const guint8 tuned_peers[] = { 0x20, 0x30, 0x40, 0x58, 0x60, 0x70, 0x90, 0xb0, 0xd0 };
+
 static void
-tell (const PlNodeId *from, guint32 size, guint32 leaves, guint cut)
-{
-  PlSelfTuningData data = { size, 0, leaves };
-  g_autoptr (GArray) list = pl_message_extension_list_new ();
-  g_autoptr (GBytes) whole = NULL, contents = NULL;
-  g_auto (PlWriter) writer;
-
-  pl_writer_init (&writer);
-  pl_self_tuning_data_write (&writer, &data);
-  whole = pl_writer_finish (&writer);
-  contents = g_bytes_new_from_bytes (whole, 0, g_bytes_get_size (whole) - cut);
-  pl_message_extension_list_add (list, PL_EXTENSION_SELF_TUNING, contents);
-  pl_topology_on_extensions (topology, from, list);
-}
-
-/* RFC 7363: stabilisation as often as what the others told needs, once the document says so. */
-START_TEST (tuned_ring_stabilises_as_often_as_others_say)
+tuned_ring (gboolean tuned)
 {
   PlDocument *document = pl_test_pki_document (pki);
-  PlNodeId peers[] = { node (0x60), node (0x70), node (0x80) };
+
+  g_free (document->topology);
+  document->topology = g_strdup (tuned ? PL_TOPOLOGY_SELF_TUNING : PL_TOPOLOGY_CHORD);
+  pl_topology_set_document (topology, document);
+  pl_topology_start_ring (topology);
+  for (guint i = 0; i < G_N_ELEMENTS (tuned_peers); i++)
+    {
+      PlNodeId id = node (tuned_peers[i]);
+
+      pl_topology_link_up (topology, &id);
+      update_from (&id, NULL, 0);
+    }
+}
+
+START_TEST (chord_that_does_not_tune_itself_asks_and_tells_nothing)
+{
+  const PlSelfTuningData much = { 1000, 86400000, 86400000 };
+  PlTopologyTuning tuning;
+
+  probes_say = 1;
+  tuned_ring (FALSE);
+  tell (&(PlNodeId) { { 0x58 } }, &much, 0);
+  pl_universe_run (universe, 2000 * PL_USEC_PER_SEC);
+  ck_assert (!pl_topology_tuning (topology, &tuning));
+  ck_assert_ptr_null (pl_topology_dup_extensions (topology));
+  ck_assert_uint_eq (n_requests[PL_MESSAGE_PROBE_REQ], 0);
+}
+END_TEST
+
+/* RFC 7363 6.5, 6.6, 5.2: what fingers told counts in the next interval; then only the first of either
+ * side get Updates. */
+START_TEST (tuned_ring_asks_fingers_and_stabilises_as_often_as_they_say)
+{
+  const PlSelfTuningData data = { 1000, 0, 86400000 };
   g_autoptr (GArray) extensions = NULL;
   PlTopologyTuning tuning;
   guint before;
 
-  pl_topology_start_ring (topology);
-  for (guint i = 0; i < G_N_ELEMENTS (peers); i++)
-    {
-      pl_topology_link_up (topology, &peers[i]);
-      update_from (&peers[i], NULL, 0);
-    }
-  pl_universe_run (universe, 20 * PL_USEC_PER_SEC);
-  tell (&peers[0], 1000, 86400000, 0);
-  ck_assert (!pl_topology_tuning (topology, &tuning)); /* CHORD-RELOAD keeps what it has */
-  ck_assert_ptr_null (pl_topology_dup_extensions (topology));
-  g_free (document->topology);
-  document->topology = g_strdup (PL_TOPOLOGY_SELF_TUNING);
-  pl_topology_set_document (topology, document);
+  probes_say = 200000;
+  probes_tell = &data;
+  tuned_ring (TRUE);
   pl_universe_run (universe, 200000 * PL_USEC_PER_SEC); /* all have grown old */
-  ck_assert (pl_topology_tuning (topology, &tuning));
-  ck_assert_double_eq (tuning.size, 4);
-  ck_assert_int_eq (tuning.interval, document->chord_update_interval * PL_USEC_PER_SEC);
   extensions = pl_topology_dup_extensions (topology);
   ck_assert_ptr_nonnull (pl_message_extension_list_find (extensions, PL_EXTENSION_SELF_TUNING));
-  for (guint i = 0; i < G_N_ELEMENTS (peers); i++)
-    tell (&peers[i], 1000, 86400000, i == 0 ? 1 : 0); /* one is malformed */
-  pl_universe_run (universe, 2 * PL_USEC_PER_SEC);
   ck_assert (pl_topology_tuning (topology, &tuning));
   ck_assert_double_eq (tuning.size, 1000);
   ck_assert_int_eq (tuning.interval, PL_TUNE_INTERVAL_MIN);
-  tell (&peers[1], 1000, 86400000, 0);
-  before = n_requests[PL_MESSAGE_UPDATE_REQ];
+  memset (n_updates_to, 0, sizeof n_updates_to);
+  before = n_requests[PL_MESSAGE_PROBE_REQ];
   pl_universe_run (universe, 100 * PL_USEC_PER_SEC);
-  ck_assert_uint_ge (n_requests[PL_MESSAGE_UPDATE_REQ] - before, 3 * 5);
+  ck_assert_uint_ge (n_updates_to[0x40], 5);
+  ck_assert_uint_eq (n_updates_to[0x58], n_updates_to[0x40]);
+  for (guint i = 0; i < 256; i++)
+    ck_assert (n_updates_to[i] == 0 || i == 0x40 || i == 0x58);
+  ck_assert_uint_eq (n_requests[PL_MESSAGE_PROBE_REQ] - before, 4 * n_updates_to[0x40]);
+  n_attached = 0;
+  update_from (&(PlNodeId) { { 0x60 } }, (const guint8[]) { 0xa0 }, 1); /* log2 (1000) neighbours are wanted each way (6.2) */
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_uint_eq (n_attached, 1);
+  ck_assert_uint_eq (attached[0].id.b[0], 0xa0);
+}
+END_TEST
+
+/* One that tells malformed data or lies does not carry the others with it. */
+START_TEST (tuned_ring_forgets_what_it_was_told_when_the_interval_is_over)
+{
+  const PlSelfTuningData data = { 1000, 86400000, 86400000 };
+  PlTopologyTuning tuning;
+
+  probes_say = 200000;
+  tuned_ring (TRUE);
+  pl_universe_run (universe, 200000 * PL_USEC_PER_SEC);
+  for (guint i = 0; i < G_N_ELEMENTS (tuned_peers); i++)
+    tell (&(PlNodeId) { { tuned_peers[i] } }, &data, i < 5 ? 1 : 0); /* most are malformed */
+  ck_assert (pl_topology_tuning (topology, &tuning));
+  ck_assert_double_lt (tuning.size, 100); /* not yet */
+  for (guint i = 0; i < 800 && tuning.size < 100; i++)
+    {
+      pl_universe_run (universe, PL_USEC_PER_SEC);
+      ck_assert (pl_topology_tuning (topology, &tuning));
+    }
+  ck_assert_double_eq (tuning.size, 1000);
+  pl_universe_run (universe, 25 * PL_USEC_PER_SEC);
+  ck_assert (pl_topology_tuning (topology, &tuning));
+  ck_assert_double_lt (tuning.size, 100);
+}
+END_TEST
+
+/* RFC 7363 5.3, 6.4: fingers are asked how old they are; young ones mean that many join. */
+START_TEST (tuned_ring_takes_the_age_of_fingers_from_their_answers)
+{
+  PlTopologyTuning tuning;
+
+  tuned_ring (TRUE);
+  probes_say = 200000;
+  pl_universe_run (universe, 200000 * PL_USEC_PER_SEC);
+  ck_assert (pl_topology_tuning (topology, &tuning));
+  ck_assert_int_gt (tuning.interval, 10 * PL_TUNE_INTERVAL_MIN);
+  probes_say = 60;
+  pl_universe_run (universe, 5000 * PL_USEC_PER_SEC);
+  ck_assert (pl_topology_tuning (topology, &tuning));
+  ck_assert_int_eq (tuning.interval, PL_TUNE_INTERVAL_MIN);
 }
 END_TEST
 
@@ -903,14 +911,8 @@ static Suite *
 suite (void)
 {
   Suite *s = suite_create ("overlay");
-  TCase *r = tcase_create ("topology/ring"), *c = tcase_create ("topology/chord");
+  TCase *c = tcase_create ("topology/chord");
 
-  tcase_add_test (r, ring_is_responsible_from_predecessor_to_itself);
-  tcase_add_test (r, ring_alone_owns_everything);
-  tcase_add_test (r, ring_routes_to_the_largest_before_then_the_smallest_after);
-  tcase_add_test (r, ring_keeps_copies_of_two_predecessors);
-  tcase_add_test (r, ring_wants_only_those_nearer_than_its_third_neighbours);
-  suite_add_tcase (s, r);
   tcase_add_checked_fixture (c, setup, teardown);
   tcase_add_test (c, node_outside_attaches_to_the_place_after_its_own);
   tcase_add_test (c, first_node_owns_everything_and_answers_join_only_from_its_own_link);
@@ -935,7 +937,10 @@ suite (void)
   tcase_add_test (c, route_query_names_the_next_peer);
   tcase_add_test (c, lost_neighbour_is_attached_to_again_only_when_it_answers);
   tcase_add_test (c, far_peers_are_told_without_lists);
-  tcase_add_test (c, tuned_ring_stabilises_as_often_as_others_say);
+  tcase_add_test (c, chord_that_does_not_tune_itself_asks_and_tells_nothing);
+  tcase_add_test (c, tuned_ring_asks_fingers_and_stabilises_as_often_as_they_say);
+  tcase_add_test (c, tuned_ring_forgets_what_it_was_told_when_the_interval_is_over);
+  tcase_add_test (c, tuned_ring_takes_the_age_of_fingers_from_their_answers);
   tcase_add_test (c, malformed_bodies_are_refused);
   suite_add_tcase (s, c);
   return s;

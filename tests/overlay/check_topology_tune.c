@@ -36,7 +36,7 @@ START_TEST (size_is_exact_while_everybody_is_a_neighbour)
 
           pl_ring_add (ring, &id);
         }
-      ck_assert_double_eq (pl_tune_size (ring), n);
+      ck_assert_double_eq (pl_tune_size (ring, 3), n);
     }
 }
 END_TEST
@@ -62,37 +62,60 @@ START_TEST (size_follows_from_the_distances_of_the_neighbours)
 
         pl_ring_add (ring, &finger);
       }
-      ck_assert_double_eq_tol (pl_tune_size (ring), n, n / 1000.0);
+      ck_assert_double_eq_tol (pl_tune_size (ring, 3), n, n / 1000.0);
     }
 }
 END_TEST
 
-START_TEST (leave_rate_is_losses_a_peer_and_second_times_the_size)
+START_TEST (size_follows_from_as_many_neighbours_as_there_are)
+{
+  PlNodeId self = place (20, 64);
+  g_autoptr (PlRing) ring = pl_ring_new (&self);
+
+  for (guint i = 12; i <= 28; i++)
+    {
+      PlNodeId id = place (i, i >= 18 && i <= 22 ? 64 : 32); /* twice as far apart beyond the next two */
+
+      if (i != 20)
+        pl_ring_add (ring, &id);
+    }
+  ck_assert_double_ge (pl_tune_size (ring, 2), 60);
+  ck_assert_double_le (pl_tune_size (ring, 6), 50);
+}
+END_TEST
+
+START_TEST (leave_rate_is_losses_a_peer_and_second_times_the_size) /* RFC 7363 6.3 */
 {
   PlTuneLosses losses = { .n = 0 };
 
   ck_assert_double_eq (pl_tune_leave_rate (&losses, 6, 100, 50 * SEC), 0);
-  pl_tune_lost (&losses, 100 * SEC); /* when we joined */
-  ck_assert_double_eq (pl_tune_leave_rate (&losses, 6, 100, 200 * SEC), 0);
+  pl_tune_lost (&losses, 6, 100 * SEC); /* when we joined; then it is as if one were lost now */
+  ck_assert_double_eq_tol (pl_tune_leave_rate (&losses, 6, 100, 200 * SEC), 100 / (6 * 100.0), 1e-9);
   for (guint i = 1; i <= 3; i++)
-    pl_tune_lost (&losses, (100 + i * 10) * SEC);
-  ck_assert_double_eq_tol (pl_tune_leave_rate (&losses, 6, 100, 400 * SEC), 100 * 3 / (6 * 300.0), 1e-9);
+    pl_tune_lost (&losses, 6, (100 + i * 10) * SEC);
+  ck_assert_double_eq_tol (pl_tune_leave_rate (&losses, 6, 100, 400 * SEC), 100 * 4 / (6 * 300.0), 1e-9);
   ck_assert_double_eq (pl_tune_leave_rate (&losses, 0, 100, 400 * SEC), 0);
-  ck_assert_double_le (pl_tune_leave_rate (&losses, 6, 100, 100 * SEC), 100 * 3 / 6.0); /* all at once */
+  ck_assert_double_le (pl_tune_leave_rate (&losses, 6, 100, 100 * SEC), 100 * 4 / 6.0); /* all at once */
+  pl_tune_lost (&losses, 6, 140 * SEC); /* as many as are remembered: nothing is put to them */
+  ck_assert_double_eq_tol (pl_tune_leave_rate (&losses, 6, 100, 400 * SEC), 100 * 4 / (6 * 40.0), 1e-9);
 }
 END_TEST
 
 /* What was long ago no longer counts. */
-START_TEST (losses_remembered_are_the_last_ones)
+START_TEST (losses_remembered_are_a_quarter_of_the_table)
 {
-  PlTuneLosses losses = { .n = 0 };
+  const struct { guint peers, kept; } tables[] = { { 0, 4 }, { 16, 4 }, { 40, 10 }, { 1000, PL_TUNE_HISTORY } };
 
-  for (guint i = 0; i < 100; i++)
-    pl_tune_lost (&losses, i * SEC);
-  ck_assert_uint_eq (losses.n, PL_TUNE_HISTORY + 1);
-  ck_assert_int_eq (losses.at[0], (99 - PL_TUNE_HISTORY) * SEC);
-  ck_assert_int_eq (losses.at[PL_TUNE_HISTORY], 99 * SEC);
-  ck_assert_double_eq_tol (pl_tune_leave_rate (&losses, 4, 8, 99 * SEC), 8 / 4.0, 1e-9);
+  for (guint t = 0; t < G_N_ELEMENTS (tables); t++)
+    {
+      PlTuneLosses losses = { .n = 0 };
+
+      for (guint i = 0; i < 100; i++)
+        pl_tune_lost (&losses, tables[t].peers, i * SEC);
+      ck_assert_uint_eq (losses.n, tables[t].kept + 1);
+      ck_assert_int_eq (losses.at[0], (99 - tables[t].kept) * SEC);
+      ck_assert_int_eq (losses.at[losses.n - 1], 99 * SEC);
+    }
 }
 END_TEST
 
@@ -193,7 +216,8 @@ suite (void)
   tcase_add_test (c, size_is_exact_while_everybody_is_a_neighbour);
   tcase_add_test (c, size_follows_from_the_distances_of_the_neighbours);
   tcase_add_test (c, leave_rate_is_losses_a_peer_and_second_times_the_size);
-  tcase_add_test (c, losses_remembered_are_the_last_ones);
+  tcase_add_test (c, size_follows_from_as_many_neighbours_as_there_are);
+  tcase_add_test (c, losses_remembered_are_a_quarter_of_the_table);
   tcase_add_test (c, join_rate_follows_from_the_median_age);
   tcase_add_test (c, shared_values_count_up_to_their_75th_percentile);
   tcase_add_test (c, interval_is_log_squared_rounds_before_half_of_all_leave_or_as_many_join);

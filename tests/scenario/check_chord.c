@@ -75,13 +75,13 @@ on_tuned_record (gpointer user, const PlNodeId *from, const PlNodeId *to, GByteA
   pl_reader_init_bytes (&reader, extension->extension_contents);
   ck_assert (pl_self_tuning_data_read (&reader, &data));
   told->size = MAX (told->size, data.network_size);
-  told->requests += message.message_code == PL_MESSAGE_UPDATE_REQ;
-  told->answers += message.message_code == PL_MESSAGE_UPDATE_ANS;
-  told->others += message.message_code != PL_MESSAGE_UPDATE_REQ && message.message_code != PL_MESSAGE_UPDATE_ANS;
+  told->requests += message.message_code == PL_MESSAGE_PROBE_REQ;
+  told->answers += message.message_code == PL_MESSAGE_PROBE_ANS;
+  told->others += message.message_code != PL_MESSAGE_PROBE_REQ && message.message_code != PL_MESSAGE_PROBE_ANS;
   return TRUE;
 }
 
-/* RFC 7363: estimates travel in Updates and their answers, and all agree on what they are. */
+/* RFC 7363 6.5: estimates travel in Probes and their answers, and all agree on what they are. */
 START_TEST (peers_of_a_tuned_overlay_tell_each_other_their_estimates)
 {
   PlWorldOptions options = { .seed = 303, .n = 5, .n_boot = 1 };

@@ -69,7 +69,7 @@ static gboolean
 is_wanted (PlChord *chord, const PlNodeId *id)
 {
   if (chord->want_peer || chord->state == PL_TOPOLOGY_JOINED)
-    return pl_ring_wants (chord->ring, id, PL_RING_NEIGHBOURS, PL_RING_NEIGHBOURS);
+    return pl_ring_wants (chord->ring, id, pl_ring_breadth (chord->ring), pl_ring_breadth (chord->ring));
   return pl_ring_wants (chord->ring, id, PL_CHORD_CLIENT_LINKS, 0);
 }
 

@@ -39,8 +39,8 @@ typedef struct {
   gint64 told;       /* when it last got an Update from us */
   gboolean has_born;
   gint64 born;       /* when it came to the overlay, as its Updates say */
-  PlTune tune;       /* its estimates, told at: */
-  gint64 tune_at;    /* 0: never */
+  PlTune tune;       /* its estimates, */
+  gboolean has_tune; /* told since we last stabilised */
   gint64 asked;      /* when a ping went out that is not answered yet, 0: none */
 } PlChordLink;
 
@@ -69,13 +69,12 @@ typedef struct PlChord {
   /* update.c */
   GArray *announced;        /* PlNodeId: neighbours as last announced */
   PlTimer *announce_timer, *announce_clients_timer, *announce_far_timer, *stabilise_timer;
-
   gint64 stabilise_at;
 
   /* selftune.c */
   PlTuneLosses losses;
-  PlTune tune;
-  gint64 tuned_at;          /* 0: never */
+  PlTune tune;              /* in force; of size 0: none yet */
+  gint64 looked_at;         /* when it was last seen whether it should be another */
 
   GHashTable *history;      /* history.c: set of Past */
 
@@ -154,8 +153,6 @@ guint16 pl_chord_on_update (PlChord *chord, const PlNodeId *signer, const PlNode
 guint16 pl_chord_on_leave (PlChord *chord, const PlNodeId *signer, const PlNodeId *link, GBytes *body, GBytes **answer);
 void pl_chord_leave_send (PlChord *chord, const PlNodeId *to, PlTopologyDone done);
 void pl_chord_stabilise_start (PlChord *chord);
-/* The interval may have become shorter. */
-void pl_chord_stabilise_sooner (PlChord *chord);
 void pl_chord_updates_clear (PlChord *chord);
 
 /* --- finger.c --- */
@@ -165,8 +162,18 @@ void pl_chord_fingers_clear (PlChord *chord);
 gboolean pl_chord_is_finger (PlChord *chord, const PlNodeId *id);
 /* A neighbour, or the best peer we know for one of the fingers. */
 gboolean pl_chord_needs (PlChord *chord, const PlNodeId *id);
+/* The best peer we know for each finger, once (of PlNodeId, caller's). */
+GArray *pl_chord_dup_fingers (PlChord *chord);
 
 /* --- selftune.c --- */
+gboolean pl_chord_is_tuned (const PlChord *chord);
+/* The end of a stabilisation interval: new estimates from what was told during it, which also some
+ * fingers are asked for. */
+void pl_chord_tune (PlChord *chord);
+/* Something changed: a shorter interval begins now, not when the one that runs is over. */
+void pl_chord_tune_look (PlChord *chord);
+/* A new finger: how long has it been there (RFC 7363 5.3)? */
+void pl_chord_tune_probe (PlChord *chord, const PlNodeId *id);
 void pl_chord_tune_joined (PlChord *chord);
 /* Before it leaves the tables. */
 void pl_chord_tune_lost (PlChord *chord, const PlNodeId *id);

@@ -458,7 +458,11 @@ chord_probe_partition (PlTopology *topology, const PlNodeId *bootstrap)
 static void
 chord_set_document (PlTopology *topology, const PlDocument *document)
 {
-  ((PlChord *) topology)->config.document = document;
+  PlChord *chord = (PlChord *) topology;
+
+  chord->config.document = document;
+  if (!pl_chord_is_tuned (chord))
+    pl_ring_set_breadth (chord->ring, PL_RING_NEIGHBOURS);
 }
 
 #define CHORD_FUNCS \

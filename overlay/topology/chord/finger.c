@@ -58,6 +58,16 @@ pl_chord_is_finger (PlChord *chord, const PlNodeId *id)
   return link && link->peer && link->finger;
 }
 
+/* NULL: none. */
+static const PlNodeId *
+best_for (PlChord *chord, guint part)
+{
+  PlNodeId place, upto;
+
+  part_range (chord, part, &place, &upto);
+  return pl_ring_first_from (chord->ring, &place);
+}
+
 gboolean
 pl_chord_needs (PlChord *chord, const PlNodeId *id)
 {
@@ -67,15 +77,29 @@ pl_chord_needs (PlChord *chord, const PlNodeId *id)
     return TRUE;
   for (guint part = 1; part <= parts; part++)
     {
-      PlNodeId place, upto;
-      const PlNodeId *first;
+      const PlNodeId *first = best_for (chord, part);
 
-      part_range (chord, part, &place, &upto);
-      first = pl_ring_first_from (chord->ring, &place);
       if (first && pl_node_id_equal (first, id))
         return TRUE;
     }
   return FALSE;
+}
+
+GArray *
+pl_chord_dup_fingers (PlChord *chord)
+{
+  GArray *list = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  guint parts = n_parts (chord);
+
+  /* Places come nearer to us from one part to the next, and so do their peers. */
+  for (guint part = 1; part <= parts; part++)
+    {
+      const PlNodeId *first = best_for (chord, part);
+
+      if (first && (list->len == 0 || !pl_node_id_equal (&g_array_index (list, PlNodeId, list->len - 1), first)))
+        g_array_append_vals (list, first, 1);
+    }
+  return list;
 }
 
 static void
@@ -91,7 +115,7 @@ mark_finger (PlChord *chord, const PlNodeId *id)
 static gboolean
 is_covered (PlChord *chord, const PlNodeId *place)
 {
-  guint n = MIN (pl_ring_size (chord->ring), PL_RING_NEIGHBOURS);
+  guint n = MIN (pl_ring_size (chord->ring), pl_ring_breadth (chord->ring));
   const PlNodeId *last = n ? pl_ring_successor (chord->ring, n - 1) : NULL;
 
   return !last || pl_node_id_between (place, &chord->config.self, last);
@@ -114,6 +138,7 @@ on_finger_attached (gpointer data, guint16 error_code, const PlNodeId *signer, G
     {
       pl_chord_link_ours (chord, signer);
       mark_finger (chord, signer);
+      pl_chord_tune_probe (chord, signer);
     }
   search_soon (chord);
 }

@@ -70,7 +70,7 @@ pl_chord_pulse_missing (PlChord *chord, const PlNodeId *from, GArray *list, gboo
 {
   const PlNodeId *last = list && list->len ? &g_array_index (list, PlNodeId, MIN (list->len, PL_CHORD_LIST_MAX) - 1) : NULL;
 
-  for (guint i = 0; last && i < 2 * PL_RING_NEIGHBOURS; i++)
+  for (guint i = 0; last && i < 2 * pl_ring_breadth (chord->ring); i++)
     {
       const PlNodeId *id = i % 2 ? pl_ring_successor (chord->ring, i / 2) : pl_ring_predecessor (chord->ring, i / 2);
       gboolean named = FALSE;

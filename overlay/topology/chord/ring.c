@@ -8,6 +8,7 @@
 struct PlRing {
   PlNodeId self;
   GArray *peers; /* PlNodeId, ascending by distance clockwise from self */
+  guint breadth;
 };
 
 PlRing *
@@ -16,6 +17,7 @@ pl_ring_new (const PlNodeId *self)
   PlRing *ring = g_new0 (PlRing, 1);
 
   ring->self = *self;
+  ring->breadth = PL_RING_NEIGHBOURS;
   ring->peers = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
   return ring;
 }
@@ -109,10 +111,22 @@ pl_ring_first_from (const PlRing *ring, const PlNodeId *place)
   return i < ring->peers->len ? peer_at (ring, i) : NULL;
 }
 
+guint
+pl_ring_breadth (const PlRing *ring)
+{
+  return ring->breadth;
+}
+
+void
+pl_ring_set_breadth (PlRing *ring, guint breadth)
+{
+  ring->breadth = CLAMP (breadth, PL_RING_NEIGHBOURS, PL_RING_NEIGHBOURS_MAX);
+}
+
 gboolean
 pl_ring_is_neighbour (const PlRing *ring, const PlNodeId *id)
 {
-  return pl_ring_has (ring, id) && pl_ring_wants (ring, id, PL_RING_NEIGHBOURS, PL_RING_NEIGHBOURS);
+  return pl_ring_has (ring, id) && pl_ring_wants (ring, id, ring->breadth, ring->breadth);
 }
 
 gboolean

@@ -10,6 +10,7 @@ G_BEGIN_DECLS
 
 /* "at least three predecessors and successors" (10.7). */
 #define PL_RING_NEIGHBOURS 3
+#define PL_RING_NEIGHBOURS_MAX 32     /* of an overlay that tunes itself (RFC 7363 6.2) */
 /* Copies beside the responsible peer's own (10.4). */
 #define PL_RING_REPLICAS 2
 
@@ -29,7 +30,10 @@ guint pl_ring_size (const PlRing *ring);
 /* The i-th peer clockwise (0: successor) or counterclockwise (0: predecessor); NULL past the end. */
 const PlNodeId *pl_ring_successor (const PlRing *ring, guint i);
 const PlNodeId *pl_ring_predecessor (const PlRing *ring, guint i);
-/* One of the first PL_RING_NEIGHBOURS of either side. */
+/* How many of either side are neighbours: PL_RING_NEIGHBOURS, or what was set, within its bounds. */
+guint pl_ring_breadth (const PlRing *ring);
+void pl_ring_set_breadth (PlRing *ring, guint breadth);
+/* One of the first pl_ring_breadth of either side. */
 gboolean pl_ring_is_neighbour (const PlRing *ring, const PlNodeId *id);
 /* Would be among the first `successors` clockwise or `predecessors` counterclockwise. */
 gboolean pl_ring_wants (const PlRing *ring, const PlNodeId *id, guint successors, guint predecessors);

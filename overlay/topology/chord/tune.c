@@ -21,34 +21,47 @@ as_double (const PlNodeId *distance)
 }
 
 double
-pl_tune_size (const PlRing *ring)
+pl_tune_size (const PlRing *ring, guint breadth)
 {
-  const PlNodeId *first = pl_ring_predecessor (ring, PL_RING_NEIGHBOURS - 1);
-  const PlNodeId *last = pl_ring_successor (ring, PL_RING_NEIGHBOURS - 1);
+  const PlNodeId *first = pl_ring_predecessor (ring, breadth - 1);
+  const PlNodeId *last = pl_ring_successor (ring, breadth - 1);
   PlNodeId span;
 
-  if (pl_ring_size (ring) <= 2 * PL_RING_NEIGHBOURS)
+  if (pl_ring_size (ring) <= 2 * breadth)
     return pl_ring_size (ring) + 1;
   span = pl_node_id_sub (last, first);
-  return MAX (ldexp (1, ID_BITS) / as_double (&span) * 2 * PL_RING_NEIGHBOURS, pl_ring_size (ring) + 1);
+  return MAX (ldexp (1, ID_BITS) / as_double (&span) * 2 * breadth, pl_ring_size (ring) + 1);
+}
+
+static guint
+remembered (guint peers)
+{
+  return CLAMP (peers / 4, PL_TUNE_HISTORY_MIN, PL_TUNE_HISTORY);
 }
 
 void
-pl_tune_lost (PlTuneLosses *losses, gint64 now)
+pl_tune_lost (PlTuneLosses *losses, guint peers, gint64 now)
 {
-  if (losses->n == G_N_ELEMENTS (losses->at))
-    memmove (&losses->at[0], &losses->at[1], --losses->n * sizeof losses->at[0]);
+  guint keep = remembered (peers), drop = losses->n > keep ? losses->n - keep : 0;
+
+  losses->n -= drop;
+  memmove (&losses->at[0], &losses->at[drop], losses->n * sizeof losses->at[0]);
   losses->at[losses->n++] = now;
 }
 
 double
 pl_tune_leave_rate (const PlTuneLosses *losses, guint peers, double size, gint64 now)
 {
-  double seconds = losses->n ? (double) (now - losses->at[0]) / G_USEC_PER_SEC : 0;
+  guint k = losses->n ? losses->n - 1 : 0;
+  gint64 until = now;
 
-  if (losses->n < 2 || peers == 0)
+  if (losses->n == 0 || peers == 0)
     return 0;
-  return size * (losses->n - 1) / (peers * MAX (seconds, 1));
+  if (k < remembered (peers))
+    k++;
+  else
+    until = losses->at[losses->n - 1];
+  return size * k / (peers * MAX ((double) (until - losses->at[0]) / G_USEC_PER_SEC, 1));
 }
 
 static int

@@ -9,7 +9,9 @@
 
 G_BEGIN_DECLS
 
-/* Losses remembered; more say no more about now. */
+/* Losses remembered: a quarter of the routing table (RFC 7363 6.3), within these bounds; fewer say
+ * little, more say no more about now. */
+#define PL_TUNE_HISTORY_MIN 4
 #define PL_TUNE_HISTORY 16
 /* Stabilisation at most so often: below, what it costs outweighs what it finds. */
 #define PL_TUNE_INTERVAL_MIN ((gint64) 15 * G_USEC_PER_SEC)
@@ -19,17 +21,18 @@ typedef struct {
   double joins, leaves;
 } PlTune;
 
-/* From the distances in the neighbour table; exact while everybody is in it. */
-double pl_tune_size (const PlRing *ring);
+/* From the distances between the first `breadth` peers of either side; exact while that is everybody. */
+double pl_tune_size (const PlRing *ring, guint breadth);
 
 /* When peers of the routing table were lost, and first when we joined. */
 typedef struct {
   gint64 at[PL_TUNE_HISTORY + 1];
   guint n;
 } PlTuneLosses;
-/* The oldest goes when there are too many. */
-void pl_tune_lost (PlTuneLosses *losses, gint64 now);
-/* k losses since `at[0]` among `peers` in the table, of a size. */
+/* The oldest goes when there are too many for `peers` in the table. */
+void pl_tune_lost (PlTuneLosses *losses, guint peers, gint64 now);
+/* k losses since `at[0]` among `peers` in the table, of a size; with fewer than are remembered as if
+ * one were lost now. */
 double pl_tune_leave_rate (const PlTuneLosses *losses, guint peers, double size, gint64 now);
 
 /* From the ages (gint64, microseconds) of peers we know; sorts. */

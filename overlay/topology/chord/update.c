@@ -14,7 +14,7 @@
 #define ANNOUNCE_FAR (10 * PL_USEC_PER_SEC)
 /* Lists help those who may take us for a neighbour; others need them only for our range, and are told
  * that we are there while it is the same (10.7). */
-#define CLOSE (2 * PL_RING_NEIGHBOURS)
+#define CLOSE(chord) (2 * pl_ring_breadth ((chord)->ring))
 /* A peer that does not list us though it should is told about us, this often. */
 #define REMIND_EVERY (2 * PL_USEC_PER_SEC)
 
@@ -32,7 +32,7 @@ side_list (PlChord *chord, const PlNodeId *(*nth) (const PlRing *ring, guint i))
 {
   GArray *list = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
 
-  for (guint i = 0; i < PL_RING_NEIGHBOURS && nth (chord->ring, i); i++)
+  for (guint i = 0; i < pl_ring_breadth (chord->ring) && nth (chord->ring, i); i++)
     g_array_append_vals (list, nth (chord->ring, i), 1);
   return list;
 }
@@ -89,7 +89,7 @@ pl_chord_update_send (PlChord *chord, const PlNodeId *to, gboolean full)
   update.uptime = (pl_env_now (chord->config.env) - chord->born) / PL_USEC_PER_SEC;
   if (full)
     update.type = PL_CHORD_UPDATE_FULL;
-  else if (!known || !link->peer || pl_ring_wants (chord->ring, to, CLOSE, CLOSE))
+  else if (!known || !link->peer || pl_ring_wants (chord->ring, to, CLOSE (chord), CLOSE (chord)))
     update.type = PL_CHORD_UPDATE_NEIGHBORS;
   else
     update.type = PL_CHORD_UPDATE_PEER_READY;
@@ -132,6 +132,22 @@ static void
 announce_near (gpointer data)
 {
   announce_to (data, NEAR);
+}
+
+/* Those who have never heard of us (RFC 7363 5.2). */
+static void
+announce_new (gpointer data)
+{
+  PlChord *chord = data;
+  GHashTableIter iter;
+  gpointer key, value;
+
+  if (chord->state != PL_TOPOLOGY_JOINED)
+    return;
+  g_hash_table_iter_init (&iter, chord->links);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    if (audience_of (chord, value) == NEAR && ((PlChordLink *) value)->told == 0)
+      pl_chord_update_send (chord, key, FALSE);
 }
 
 static void
@@ -180,6 +196,14 @@ pl_chord_announce (PlChord *chord)
     return;
   g_array_unref (chord->announced);
   chord->announced = g_array_ref (now);
+  /* Self-tuning is of the periodic strategy (RFC 7363 5): only of a new range all hear at once (10.7.3). */
+  if (pl_chord_is_tuned (chord) && range_same)
+    {
+      if (!chord->announce_timer)
+        pl_env_arm (chord->config.env, &chord->announce_timer, ANNOUNCE_NEAR, announce_new, chord);
+      pl_chord_tune_look (chord);
+      return;
+    }
   pl_env_arm (chord->config.env, &chord->announce_timer, ANNOUNCE_NEAR, announce_near, chord);
   if (chord->config.document->chord_reactive || !range_same)
     {
@@ -192,13 +216,30 @@ pl_chord_announce (PlChord *chord)
     chord->host.range_changed (chord->user);
 }
 
+/* Of a ring that tunes itself only the first of either side hear of us periodically (RFC 7363 5.2). */
+static void
+tell_first (PlChord *chord)
+{
+  const PlNodeId *ends[] = { pl_ring_predecessor (chord->ring, 0), pl_ring_successor (chord->ring, 0) };
+
+  for (guint i = 0; i < G_N_ELEMENTS (ends) && ends[i]; i++)
+    if (i == 0 || !pl_node_id_equal (ends[0], ends[1]))
+      pl_chord_update_send (chord, ends[i], FALSE);
+}
+
 static void
 stabilise (gpointer data)
 {
   PlChord *chord = data;
   gint64 now = pl_env_now (chord->config.env);
 
-  announce_near (chord);
+  if (pl_chord_is_tuned (chord))
+    {
+      pl_chord_tune (chord);
+      tell_first (chord);
+    }
+  else
+    announce_near (chord);
   pl_chord_replicas_sync (chord, 0);
   if (now - chord->fingers_searched >= chord->config.document->chord_ping_interval * PL_USEC_PER_SEC)
     {
@@ -217,14 +258,6 @@ pl_chord_stabilise_start (PlChord *chord)
 
   chord->stabilise_at = pl_env_now (chord->config.env) + delay;
   pl_env_arm (chord->config.env, &chord->stabilise_timer, delay, stabilise, chord);
-}
-
-void
-pl_chord_stabilise_sooner (PlChord *chord)
-{
-  if (chord->stabilise_timer
-      && chord->stabilise_at - pl_env_now (chord->config.env) > pl_chord_stabilise_interval (chord) * 5 / 4)
-    pl_chord_stabilise_start (chord);
 }
 
 /* --- being told --- */
@@ -278,7 +311,7 @@ after_update (PlChord *chord, PlChordLink *link, gboolean named, gboolean has_li
       break;
     case PL_TOPOLOGY_JOINED:
       if (has_lists && !named && pl_ring_is_neighbour (chord->ring, &link->id)
-          && pl_ring_size (chord->ring) <= 2 * PL_RING_NEIGHBOURS && now - link->told > REMIND_EVERY)
+          && pl_ring_size (chord->ring) <= CLOSE (chord) && now - link->told > REMIND_EVERY)
         pl_chord_update_send (chord, &link->id, FALSE);
       break;
     case PL_TOPOLOGY_LEAVING:
