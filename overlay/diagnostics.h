@@ -52,8 +52,10 @@ PlTrace *pl_node_ping (PlNode *node, const PlDestination *to, guint64 flags, PlH
  * way that comes back is PL_ERROR_LOOP_DETECTED). */
 PlTrace *pl_node_trace (PlNode *node, const PlDestination *to, guint64 flags, PlHopFunc func, gpointer user);
 /* The same walk by RouteQuery, which every peer knows: `told` is always NULL. The last hop is
- * the node responsible, when its error is 0. */
-PlTrace *pl_node_route_iteratively (PlNode *node, const PlDestination *to, PlHopFunc func, gpointer user);
+ * the node responsible, when its error is 0. It begins with `first`, a node that we are linked to (NULL: where
+ * we would send it), and waits for `timeout` at each (0: as long as the others). */
+PlTrace *pl_node_route_iteratively (PlNode *node, const PlDestination *to, const PlNodeId *first, gint64 timeout,
+                                    PlHopFunc func, gpointer user);
 /* No callback any more. */
 void pl_trace_cancel (PlTrace *trace);
 

@@ -19,6 +19,11 @@ typedef struct {
   PlStoreFunc stored;        /* one of these three, or none: a merge */
   PlFetchFunc fetched;
   PlFindFunc found;
+  PlTryStoreFunc tried_store; /* these two tell the trail */
+  PlTryFetchFunc tried_fetch;
+  PlUsageTrail trail;
+  guint64 time;              /* that was signed */
+  gint64 until;              /* of a walk; 0: as any request */
   gpointer user;
 } Operation;
 
@@ -76,6 +81,36 @@ fetched_clear (gpointer data)
 }
 
 static void
+tell_fetched (Operation *operation, const GPtrArray *values, const GError *error)
+{
+  if (operation->tried_fetch)
+    operation->tried_fetch (operation->user, values, error, &operation->trail);
+  else if (operation->fetched)
+    operation->fetched (operation->user, values, error);
+}
+
+static void
+tell_stored (Operation *operation, const GError *error)
+{
+  if (operation->tried_store)
+    operation->tried_store (operation->user, operation->time, error, &operation->trail);
+  else
+    operation->stored (operation->user, error);
+}
+
+static gboolean
+is_store (const Operation *operation)
+{
+  return operation->stored || operation->tried_store;
+}
+
+static gboolean
+is_fetch (const Operation *operation)
+{
+  return operation->fetched || operation->tried_fetch;
+}
+
+static void
 report_error (Operation *operation, guint16 code)
 {
   g_autoptr (GError) error = NULL;
@@ -85,10 +120,10 @@ report_error (Operation *operation, guint16 code)
   else
     error = g_error_new (PL_USAGE_ERROR, code, "the overlay refused: %s",
                          pl_error_code_name (code) ? pl_error_code_name (code) : "unknown error");
-  if (operation->stored)
-    operation->stored (operation->user, error);
-  else if (operation->fetched)
-    operation->fetched (operation->user, NULL, error);
+  if (is_store (operation))
+    tell_stored (operation, error);
+  else if (is_fetch (operation))
+    tell_fetched (operation, NULL, error);
   else if (operation->found)
     operation->found (operation->user, NULL, error);
 }
@@ -153,7 +188,7 @@ report_values (Operation *operation, const PlTransAnswer *answer)
   if (failed > 0 && values->len == 0)
     report_error (operation, 0);
   else
-    operation->fetched (operation->user, values, NULL);
+    tell_fetched (operation, values, NULL);
 }
 
 /* 16 zero octets: nothing is known (7.4.4.2). */
@@ -186,16 +221,19 @@ on_answer (gpointer user, const PlTransAnswer *answer)
   Operation *operation = user;
 
   operation->transaction = NULL;
+  operation->trail.answered = answer != NULL;
+  if (answer)
+    operation->trail.signer = answer->signer;
   if (answer && answer->error_code == PL_ERROR_UNKNOWN_KIND)
     pl_node_config_teach (operation->node, &answer->signer, operation->kind);
   if (!answer)
     report_error (operation, 0);
-  else if (operation->fetched && (answer->error_code == 0 || answer->error_code == PL_ERROR_NOT_FOUND))
+  else if (is_fetch (operation) && (answer->error_code == 0 || answer->error_code == PL_ERROR_NOT_FOUND))
     report_values (operation, answer);
   else if (answer->error_code)
     report_error (operation, answer->error_code);
-  else if (operation->stored)
-    operation->stored (operation->user, NULL);
+  else if (is_store (operation))
+    tell_stored (operation, NULL);
   else if (operation->found)
     report_find (operation, answer);
   operation_free (operation);
@@ -215,35 +253,60 @@ operation_new (PlNode *node, const PlResourceId *resource, guint32 kind, gpointe
 }
 
 static void
-operation_send (Operation *operation, guint16 code, gconstpointer value)
+operation_send (Operation *operation, guint16 code, gconstpointer value, const PlUsageWay *way)
 {
   g_autoptr (GBytes) body = pl_body_write (pl_body_type (code), value);
   PlTransRequest request = { .code = code, .body = body, .options = pl_node_direct_options (operation->node) };
 
+  if (way)
+    {
+      request.has_via = pl_node_choose_first (operation->node, &operation->resource, way, &operation->trail);
+      request.via = operation->trail.first;
+      request.timeout = way->timeout;
+    }
   request.to = pl_destination_resource (&operation->resource);
   operation->transaction = pl_trans_request (operation->node->trans, &request, on_answer, operation, NULL);
+}
+
+/* Signs it. */
+static void
+send_store (Operation *operation, const PlStoredDataValue *value, guint32 lifetime, const PlUsageWay *way)
+{
+  PlNode *node = operation->node;
+  g_auto (PlStoreReq) store = { .resource = operation->resource };
+  PlStoreKindData kind_data = { .kind = operation->kind };
+  PlStoredData data = { 0 };
+
+  data.storage_time = operation->time = pl_store_next_time (node->store);
+  data.lifetime = lifetime;
+  pl_stored_data_value_copy (&data.value, value);
+  pl_identity_sign_value (node->identity, &operation->resource, operation->kind, &data, NULL);
+  kind_data.values = pl_stored_data_list_new ();
+  g_array_append_val (kind_data.values, data);
+  store.kind_data = pl_store_kind_data_list_new ();
+  g_array_append_val (store.kind_data, kind_data);
+  operation_send (operation, PL_MESSAGE_STORE_REQ, &store, way);
 }
 
 static gpointer
 net_store (gpointer impl, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value,
            guint32 lifetime, PlStoreFunc func, gpointer user)
 {
-  PlNode *node = impl;
-  Operation *operation = operation_new (node, resource, kind, user);
-  g_auto (PlStoreReq) store = { .resource = *resource };
-  PlStoreKindData kind_data = { .kind = kind };
-  PlStoredData data = { 0 };
+  Operation *operation = operation_new (impl, resource, kind, user);
 
   operation->stored = func;
-  data.storage_time = pl_store_next_time (node->store);
-  data.lifetime = lifetime;
-  pl_stored_data_value_copy (&data.value, value);
-  pl_identity_sign_value (node->identity, resource, kind, &data, NULL);
-  kind_data.values = pl_stored_data_list_new ();
-  g_array_append_val (kind_data.values, data);
-  store.kind_data = pl_store_kind_data_list_new ();
-  g_array_append_val (store.kind_data, kind_data);
-  operation_send (operation, PL_MESSAGE_STORE_REQ, &store);
+  send_store (operation, value, lifetime, NULL);
+  return operation;
+}
+
+static gpointer
+net_try_store (gpointer impl, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value,
+               guint32 lifetime, const PlUsageWay *way, PlTryStoreFunc func, gpointer user)
+{
+  Operation *operation = operation_new (impl, resource, kind, user);
+
+  operation->tried_store = func;
+  send_store (operation, value, lifetime, way);
   return operation;
 }
 
@@ -273,7 +336,7 @@ net_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, PlFetchFun
   operation->fetched = func;
   fetch.specifiers = pl_stored_data_specifier_list_new ();
   add_specifier (node, &fetch, kind);
-  operation_send (operation, PL_MESSAGE_FETCH_REQ, &fetch);
+  operation_send (operation, PL_MESSAGE_FETCH_REQ, &fetch, NULL);
   return operation;
 }
 
@@ -286,7 +349,7 @@ net_find (gpointer impl, const PlResourceId *resource, guint32 kind, PlFindFunc 
   operation->found = func;
   find.kinds = g_array_new (FALSE, FALSE, sizeof (guint32));
   g_array_append_val (find.kinds, kind);
-  operation_send (operation, PL_MESSAGE_FIND_REQ, &find);
+  operation_send (operation, PL_MESSAGE_FIND_REQ, &find, NULL);
   return operation;
 }
 
@@ -342,9 +405,12 @@ net_allows (gpointer impl, const char *aor)
   return pl_document_allows_aor (pl_node_document (impl), aor);
 }
 
+static gpointer net_try_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, const PlUsageWay *way,
+                               PlTryFetchFunc func, gpointer user);
+
 static const PlUsageFuncs usage_funcs = { net_store,  net_fetch, net_cancel,  net_note_time,
                                           net_places, net_entry, net_learned, net_allows,
-                                          net_find };
+                                          net_find,   net_try_store, net_try_fetch, pl_node_judge };
 
 PlUsageNet
 pl_node_usage_net (PlNode *node)
@@ -382,26 +448,60 @@ on_way (gpointer user, const PlHop *hop, gboolean last)
       operation_free (operation);
       return;
     }
+  if (operation->until)
+    request.timeout = MAX (operation->until - pl_env_now (operation->node->env), 1);
   request.to = pl_destination_resource (&operation->resource);
   operation->transaction = pl_trans_request (operation->node->trans, &request, on_answer, operation, NULL);
+}
+
+/* FALSE: too many under way. */
+static gboolean
+walk (Operation *operation, const PlNodeId *first, gint64 hop_time)
+{
+  PlNode *node = operation->node;
+  PlDestination to = pl_destination_resource (&operation->resource);
+  g_auto (PlFetchReq) fetch = { .resource = operation->resource };
+
+  fetch.specifiers = pl_stored_data_specifier_list_new ();
+  add_specifier (node, &fetch, operation->kind);
+  operation->fetch = pl_body_write (pl_body_type (PL_MESSAGE_FETCH_REQ), &fetch);
+  operation->trace = pl_node_route_iteratively (node, &to, first, hop_time, on_way, operation);
+  return operation->trace != NULL;
 }
 
 gboolean
 pl_node_fetch_iteratively (PlNode *node, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user)
 {
   Operation *operation = operation_new (node, resource, kind, user);
-  PlDestination to = pl_destination_resource (resource);
-  g_auto (PlFetchReq) fetch = { .resource = *resource };
 
   operation->fetched = func;
-  fetch.specifiers = pl_stored_data_specifier_list_new ();
-  add_specifier (node, &fetch, kind);
-  operation->fetch = pl_body_write (pl_body_type (PL_MESSAGE_FETCH_REQ), &fetch);
-  operation->trace = pl_node_route_iteratively (node, &to, on_way, operation);
-  if (operation->trace)
+  if (walk (operation, NULL, 0))
     return TRUE;
   operation_free (operation);
   return FALSE;
+}
+
+static gpointer
+net_try_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, const PlUsageWay *way, PlTryFetchFunc func,
+               gpointer user)
+{
+  PlNode *node = impl;
+  Operation *operation = operation_new (node, resource, kind, user);
+  g_auto (PlFetchReq) fetch = { .resource = *resource };
+
+  operation->tried_fetch = func;
+  if (way->iterative)
+    {
+      pl_node_choose_first (node, resource, way, &operation->trail);
+      operation->until = pl_env_now (node->env) + way->timeout;
+      if (walk (operation, operation->trail.has_first ? &operation->trail.first : NULL, PL_NODE_WAY_HOP_TIME))
+        return operation;
+      operation->trail = (PlUsageTrail) { 0 };
+    }
+  fetch.specifiers = pl_stored_data_specifier_list_new ();
+  add_specifier (node, &fetch, kind);
+  operation_send (operation, PL_MESSAGE_FETCH_REQ, &fetch, way);
+  return operation;
 }
 
 /* --- what another holder has newer (7.4.1.1) --- */

@@ -3,14 +3,15 @@
  * The parts of the node share this state: node.c (life, wiring), node-boot.c (bootstrap nodes,
  * states), node-multicast.c (peers of the LAN), node-attach.c (links), node-app.c (application links),
  * node-network.c (another network), node-turn.c (TURN servers), node-method.c (requests of others), node-data.c (store and fetch),
- * node-direct.c (answers that go straight), node-config.c (the document while running),
- * node-limits.c (how often others may ask).
+ * node-ways.c (first hops, who is shunned), node-direct.c (answers that go straight),
+ * node-config.c (the document while running), node-limits.c (how often others may ask).
  */
 #pragma once
 #include "overlay/node.h"
 
 #include "overlay/diagnostics.h"
 #include "overlay/forward/forward.h"
+#include "overlay/repute.h"
 #include "overlay/topology/topology.h"
 #include "overlay/trans/trans.h"
 #include "overlay/usage/certificates.h"
@@ -26,6 +27,7 @@ G_BEGIN_DECLS
 #define PL_NODE_STOP_TIME (3 * PL_USEC_PER_SEC)
 #define PL_NODE_KEEPALIVE (22 * PL_USEC_PER_SEC)
 #define PL_NODE_VIAS_MAX 256
+#define PL_NODE_WAY_HOP_TIME PL_USEC_PER_SEC /* for each answer when a try asks for its way */
 #define PL_APPLICATION_SIP 5060           /* 14.5 */
 
 typedef struct PlBoot PlBoot;
@@ -71,6 +73,8 @@ struct PlNode {
   GPtrArray *traces;         /* node-trace.c: PlTrace */
   PlNodeBounds *bounds;      /* node-limits.c */
   PlDirects *directs;        /* node-direct.c; NULL: not wanted */
+  PlRepute *repute;          /* node-ways.c */
+  PlTimer *shun_timer;
   PlNodeConfig *config;      /* node-config.c */
   PlNodeTurn *turn;          /* node-turn.c */
   PlNodeMulticast *multicast; /* node-multicast.c */
@@ -201,6 +205,17 @@ void pl_node_limits_free (PlNode *node);
 /* FALSE: its sender, or whose link it came over, asks too often. */
 gboolean pl_node_may_store (PlNode *node, const PlIncoming *incoming);
 gboolean pl_node_may_attach (PlNode *node, const PlIncoming *incoming);
+
+/* --- node-ways.c --- */
+void pl_node_ways_init (PlNode *node);
+void pl_node_ways_free (PlNode *node);
+/* As pl_topology_hops, those who are shunned last. */
+guint pl_node_hops (PlNode *node, const PlNodeId *place, PlNodeId *hops, guint max);
+/* Fills `first`, when the request goes out. TRUE: it takes a source route there, since it is not the
+ * hop that the request would take by itself. */
+gboolean pl_node_choose_first (PlNode *node, const PlResourceId *resource, const PlUsageWay *way, PlUsageTrail *trail);
+/* For PlUsageFuncs. */
+void pl_node_judge (gpointer impl, const PlNodeId *who, PlVerdict verdict, const PlResourceId *resource);
 
 /* --- node-data.c --- */
 void pl_node_data_init (PlNode *node);

@@ -19,7 +19,7 @@ struct PlTrace {
   PlHopFunc func;
   gpointer user;
   GArray *asked;           /* of PlNodeId, the walk so far; the last one is being asked */
-  gint64 sent;
+  gint64 sent, timeout;
   PlTransaction *transaction;
 };
 
@@ -68,6 +68,7 @@ trace_new (PlNode *node, guint16 code, const PlDestination *to, PlHopFunc func, 
   trace->to = *to;
   trace->func = func;
   trace->user = user;
+  trace->timeout = HOP_TIME;
   trace->asked = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
   g_ptr_array_add (node->traces, trace);
   return trace;
@@ -123,7 +124,7 @@ ask (PlTrace *trace)
 {
   g_autoptr (GBytes) body = question (trace);
   g_autoptr (GArray) extensions = trace->code == PL_MESSAGE_PING_REQ ? ping_extensions (trace) : NULL;
-  PlTransRequest request = { .to = trace->to, .code = trace->code, .body = body, .extensions = extensions, .timeout = HOP_TIME };
+  PlTransRequest request = { .to = trace->to, .code = trace->code, .body = body, .extensions = extensions, .timeout = trace->timeout };
   guint n = trace->asked->len;
 
   if (trace->code != PL_MESSAGE_PING_REQ)
@@ -266,7 +267,18 @@ pl_node_trace (PlNode *node, const PlDestination *to, guint64 flags, PlHopFunc f
 }
 
 PlTrace *
-pl_node_route_iteratively (PlNode *node, const PlDestination *to, PlHopFunc func, gpointer user)
+pl_node_route_iteratively (PlNode *node, const PlDestination *to, const PlNodeId *first, gint64 timeout,
+                           PlHopFunc func, gpointer user)
 {
-  return walk (node, PL_MESSAGE_ROUTE_QUERY_REQ, to, 0, func, user);
+  PlTrace *trace = trace_new (node, PL_MESSAGE_ROUTE_QUERY_REQ, to, func, user);
+
+  if (!trace)
+    return NULL;
+  if (timeout > 0)
+    trace->timeout = timeout;
+  g_array_append_val (trace->asked, node->self);
+  if (first)
+    g_array_append_vals (trace->asked, first, 1);
+  ask (trace);
+  return trace;
 }

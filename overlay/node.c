@@ -18,7 +18,7 @@ is_responsible (gpointer user, const PlNodeId *place)
 static guint
 next_hops (gpointer user, const PlNodeId *place, PlNodeId *hops, guint max)
 {
-  return pl_topology_hops (((PlNode *) user)->topology, place, hops, max);
+  return pl_node_hops (user, place, hops, max);
 }
 
 static gboolean
@@ -391,6 +391,7 @@ pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTru
   node->self = *pl_identity_node_id (identity);
   node->born = pl_env_now (env);
   pl_node_limits_init (node);
+  pl_node_ways_init (node);
   make_layers (node);
   pl_node_attach_init (node);
   pl_node_app_init (node);
@@ -432,6 +433,7 @@ pl_node_free (PlNode *node)
   pl_node_diagnose_free (node);
   pl_topology_free (node->topology);
   pl_forward_free (node->forward);
+  pl_node_ways_free (node);
   pl_transport_free (node->transport);
   pl_node_boot_free (node);
   pl_node_direct_free (node);

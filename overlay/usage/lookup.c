@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "overlay/usage/lookup.h"
+#include "overlay/usage/round.h"
 
 #include "base/aor.h"
 #include "base/log.h"
@@ -11,35 +12,12 @@
 
 #include <string.h>
 
-/* The newest storage_time we have seen of a node at a place: going back is a roll-back (RFC
- * 6940 13.5.3). */
-typedef struct {
-  PlNodeId place, node;
-  guint64 time;
-} Seen;
-
 struct PlLookups {
   PlEnv *env;
   PlUsageNet net;
+  PlRounds *rounds;
   GHashTable *running;  /* set of PlLookup */
-  GHashTable *seen;     /* set of Seen */
-  GQueue seen_order;    /* Seen, oldest first */
 };
-
-/* What one node says of the AoR, the newest of all places. */
-typedef struct {
-  PlNodeId node;
-  guint64 time;
-  GBytes *value;        /* NULL: withdrawn */
-  guint8 key[PL_KEY_FINGERPRINT_LEN];
-} Entry;
-
-/* The Fetch at one of the places of an AoR. */
-typedef struct {
-  PlLookup *lookup;
-  PlResourceId resource;
-  gpointer call;        /* NULL: over */
-} Place;
 
 struct PlLookup {
   PlLookups *owner;
@@ -47,17 +25,13 @@ struct PlLookup {
   gpointer user;
   GPtrArray *aors;      /* canonical, the first is the one asked for */
   guint next;           /* the one fetched now is next - 1 */
-  Place places[PL_REGISTRATION_PLACES_MAX];
-  guint waiting;        /* places without an answer */
-  guint answers;        /* of places, also that there is nothing */
-  GArray *entries;      /* Entry, of this AoR */
-  gint64 began;         /* with this AoR */
+  PlRound *round;       /* of this AoR; NULL: none under way */
   GArray *nodes;        /* PlFoundNode */
   gboolean known;       /* somebody certified for the first AoR has written there */
   gboolean unanswered;  /* no place of some AoR answered */
   gboolean circle, elsewhere; /* where a redirection led that was not followed */
   gpointer call;        /* for the certificate */
-  PlTimer *timeout, *finish, *enough;
+  PlTimer *timeout, *finish;
 };
 
 /* --- what is found --- */
@@ -88,72 +62,7 @@ pl_found_nodes_add (GArray *nodes, const PlNodeId *node, const char *aor, const 
   g_array_append_val (nodes, found);
 }
 
-/* --- roll-back --- */
-
-static guint
-seen_hash (gconstpointer p)
-{
-  const Seen *seen = p;
-
-  return pl_node_id_hash (&seen->place) ^ pl_node_id_hash (&seen->node);
-}
-
-static gboolean
-seen_equal (gconstpointer p, gconstpointer q)
-{
-  const Seen *a = p, *b = q;
-
-  return pl_node_id_equal (&a->node, &b->node) && pl_node_id_equal (&a->place, &b->place);
-}
-
-/* FALSE when this value is older than one we have had. */
-static gboolean
-note_time (PlLookups *lookups, const PlResourceId *resource, const PlFetched *fetched)
-{
-  Seen key = { .node = fetched->signer, .time = fetched->data->storage_time };
-  Seen *seen;
-
-  if (!pl_resource_id_to_node_id (resource, &key.place))
-    return FALSE;
-  seen = g_hash_table_lookup (lookups->seen, &key);
-  if (seen && seen->time > key.time)
-    return FALSE;
-  if (seen)
-    {
-      seen->time = key.time;
-      return TRUE;
-    }
-  if (lookups->seen_order.length >= PL_LOOKUP_SEEN_MAX)
-    g_hash_table_remove (lookups->seen, g_queue_pop_head (&lookups->seen_order));
-  seen = g_memdup2 (&key, sizeof key);
-  g_hash_table_add (lookups->seen, seen);
-  g_queue_push_tail (&lookups->seen_order, seen);
-  return TRUE;
-}
-
 /* --- life cycle --- */
-
-static void
-entry_clear (gpointer data)
-{
-  g_clear_pointer (&((Entry *) data)->value, g_bytes_unref);
-}
-
-static void
-end_places (PlLookup *lookup)
-{
-  PlUsageNet *net = &lookup->owner->net;
-
-  pl_timer_clear (&lookup->enough);
-  for (guint i = 0; i < G_N_ELEMENTS (lookup->places); i++)
-    {
-      gpointer call = g_steal_pointer (&lookup->places[i].call);
-
-      if (call)
-        net->funcs->cancel (net->impl, call);
-    }
-  lookup->waiting = 0;
-}
 
 static void
 lookup_free (gpointer data)
@@ -161,10 +70,9 @@ lookup_free (gpointer data)
   PlLookup *lookup = data;
   PlUsageNet *net = &lookup->owner->net;
 
-  end_places (lookup);
+  pl_round_cancel (lookup->round);
   if (lookup->call)
     net->funcs->cancel (net->impl, lookup->call);
-  g_array_unref (lookup->entries);
   pl_timer_clear (&lookup->timeout);
   pl_timer_clear (&lookup->finish);
   g_ptr_array_unref (lookup->aors);
@@ -225,7 +133,7 @@ dup_prefs (GBytes *prefs)
 }
 
 static void
-add_node (PlLookup *lookup, const Entry *entry, GBytes *prefs)
+add_node (PlLookup *lookup, const PlRoundEntry *entry, GBytes *prefs)
 {
   g_autofree char *text = dup_prefs (prefs);
 
@@ -265,7 +173,7 @@ add_aor (PlLookup *lookup, GBytes *uri)
 /* A route leads to who signed it: a registration cannot send calls to a node of somebody else
  * (S2-48). */
 static void
-take_registration (PlLookup *lookup, const Entry *entry)
+take_registration (PlLookup *lookup, const PlRoundEntry *entry)
 {
   g_auto (PlSipRegistration) registration = { 0 };
   PlReader reader;
@@ -292,140 +200,22 @@ take_registration (PlLookup *lookup, const Entry *entry)
   add_node (lookup, entry, registration.contact_prefs);
 }
 
-/* The storing peer is not trusted with the access policy: it is checked here again. */
-static gboolean
-is_theirs (const PlFetched *fetched, const char *aor)
-{
-  const PlStoredDataValue *value = &fetched->data->value;
-  const char *certified = pl_cert_aor (fetched->signer_cert);
-  gsize len = 0;
-  const void *key = value->key ? g_bytes_get_data (value->key, &len) : NULL;
-
-  return certified && strcmp (certified, aor) == 0 && value->model == PL_DATA_DICTIONARY && len == PL_NODE_ID_LEN
-         && memcmp (key, fetched->signer.b, len) == 0;
-}
-
-/* Of what the places say of a node the newest counts. */
-static void
-note_entry (PlLookup *lookup, const PlFetched *fetched)
-{
-  const PlStoredData *data = fetched->data;
-  GBytes *value = data->value.value.exists ? data->value.value.value : NULL;
-  Entry *entry = NULL;
-
-  for (guint i = 0; i < lookup->entries->len && !entry; i++)
-    if (pl_node_id_equal (&g_array_index (lookup->entries, Entry, i).node, &fetched->signer))
-      entry = &g_array_index (lookup->entries, Entry, i);
-  if (!entry)
-    {
-      if (lookup->entries->len >= PL_LOOKUP_ENTRIES_MAX)
-        return;
-      g_array_set_size (lookup->entries, lookup->entries->len + 1);
-      entry = &g_array_index (lookup->entries, Entry, lookup->entries->len - 1);
-      entry->node = fetched->signer;
-    }
-  else if (entry->time >= data->storage_time)
-    return;
-  entry->time = data->storage_time;
-  pl_cert_key_fingerprint (fetched->signer_cert, entry->key);
-  g_clear_pointer (&entry->value, g_bytes_unref);
-  entry->value = value ? g_bytes_ref (value) : NULL;
-}
-
-static gboolean
-any_entry_left (PlLookup *lookup)
-{
-  for (guint i = 0; i < lookup->entries->len; i++)
-    if (g_array_index (lookup->entries, Entry, i).value)
-      return TRUE;
-  return FALSE;
-}
-
 static void fetch_next (PlLookup *lookup);
 
-/* All places have answered, or those that did are enough. */
 static void
 on_enough (gpointer data)
 {
   PlLookup *lookup = data;
+  PlRound *round = g_steal_pointer (&lookup->round);
+  const GArray *entries = pl_round_entries (round);
 
-  end_places (lookup);
-  lookup->unanswered |= lookup->answers == 0;
-  for (guint i = 0; i < lookup->entries->len; i++)
-    if (g_array_index (lookup->entries, Entry, i).value)
-      take_registration (lookup, &g_array_index (lookup->entries, Entry, i));
+  lookup->unanswered |= !pl_round_answered (round);
+  lookup->known |= lookup->next == 1 && pl_round_known (round);
+  for (guint i = 0; i < entries->len; i++)
+    if (g_array_index (entries, PlRoundEntry, i).value)
+      take_registration (lookup, &g_array_index (entries, PlRoundEntry, i));
+  pl_round_let_go (round);
   fetch_next (lookup);
-}
-
-/* A good value: the others get half of the time it took, since one of them may have a newer one.
- * "Not found" may be a lie, so a place that is silent gets more. */
-static void
-wait_for_others (PlLookup *lookup)
-{
-  gint64 spent = pl_env_now (lookup->owner->env) - lookup->began;
-  gint64 more = any_entry_left (lookup) ? MIN (spent / 2, PL_LOOKUP_GRACE_MAX) : MAX (PL_LOOKUP_SILENT_TIME - spent, 0);
-
-  pl_env_arm (lookup->owner->env, &lookup->enough, more, on_enough, lookup);
-}
-
-static void
-take_values (PlLookup *lookup, const PlResourceId *resource, const GPtrArray *values)
-{
-  const char *aor = g_ptr_array_index (lookup->aors, lookup->next - 1);
-
-  for (guint i = 0; i < values->len; i++)
-    {
-      const PlFetched *fetched = g_ptr_array_index (values, i);
-
-      if (!is_theirs (fetched, aor))
-        continue;
-      lookup->known |= lookup->next == 1;
-      if (note_time (lookup->owner, resource, fetched))
-        note_entry (lookup, fetched);
-      else
-        pl_info ("usage", "old registration not taken", "reason", "the overlay gave a newer one before", NULL);
-    }
-}
-
-static void
-on_registrations (gpointer user, const GPtrArray *values, const GError *error)
-{
-  Place *place = user;
-  PlLookup *lookup = place->lookup;
-  gboolean found_before = any_entry_left (lookup);
-
-  place->call = NULL;
-  lookup->waiting--;
-  if (!error)
-    {
-      lookup->answers++;
-      take_values (lookup, &place->resource, values);
-    }
-  if (lookup->waiting == 0)
-    on_enough (lookup);
-  else if (!error && (!lookup->enough || any_entry_left (lookup) != found_before))
-    wait_for_others (lookup);
-}
-
-static void
-fetch_places (PlLookup *lookup, const char *aor)
-{
-  PlUsageNet *net = &lookup->owner->net;
-  guint n = CLAMP (net->funcs->places (net->impl), 1, PL_REGISTRATION_PLACES_MAX);
-
-  g_array_set_size (lookup->entries, 0);
-  lookup->began = pl_env_now (lookup->owner->env);
-  lookup->answers = 0;
-  lookup->waiting = n;
-  for (guint i = 0; i < n; i++)
-    {
-      Place *place = &lookup->places[i];
-
-      place->lookup = lookup;
-      pl_aor_place (aor, i, &place->resource);
-      place->call = net->funcs->fetch (net->impl, &place->resource, i ? PL_KIND_REGISTRATION_COPY : PL_KIND_SIP_REGISTRATION,
-                                       on_registrations, place);
-    }
 }
 
 /* --- certificates --- */
@@ -459,7 +249,7 @@ fetch_next (PlLookup *lookup)
 
   if (lookup->next < lookup->aors->len)
     {
-      fetch_places (lookup, g_ptr_array_index (lookup->aors, lookup->next++));
+      lookup->round = pl_round_start (lookup->owner->rounds, g_ptr_array_index (lookup->aors, lookup->next++), on_enough, lookup);
       return;
     }
   if (lookup->nodes->len)
@@ -485,8 +275,7 @@ pl_lookups_new (PlEnv *env, PlUsageNet net)
   lookups->env = env;
   lookups->net = net;
   lookups->running = g_hash_table_new_full (NULL, NULL, lookup_free, NULL);
-  lookups->seen = g_hash_table_new_full (seen_hash, seen_equal, g_free, NULL);
-  g_queue_init (&lookups->seen_order);
+  lookups->rounds = pl_rounds_new (env, net);
   return lookups;
 }
 
@@ -496,8 +285,7 @@ pl_lookups_free (PlLookups *lookups)
   if (!lookups)
     return;
   g_hash_table_unref (lookups->running);
-  g_queue_clear (&lookups->seen_order);
-  g_hash_table_unref (lookups->seen);
+  pl_rounds_free (lookups->rounds);
   g_free (lookups);
 }
 
@@ -512,8 +300,6 @@ pl_lookups_start (PlLookups *lookups, const char *aor, PlLookupFunc func, gpoint
   lookup->user = user;
   lookup->aors = g_ptr_array_new_with_free_func (g_free);
   lookup->nodes = pl_found_nodes_new ();
-  lookup->entries = g_array_new (FALSE, TRUE, sizeof (Entry));
-  g_array_set_clear_func (lookup->entries, entry_clear);
   g_hash_table_add (lookups->running, lookup);
   if (!canonical)
     {

@@ -44,10 +44,6 @@ typedef void (*PlLookupFunc) (gpointer user, PlLookupResult result, const GArray
 #define PL_LOOKUP_FETCHES_MAX 8                  /* AoRs followed by uri entries, with the first */
 #define PL_LOOKUP_NODES_MAX 16
 #define PL_LOOKUP_PREFS_MAX 512                  /* bytes of contact_prefs; longer ones count as none */
-#define PL_LOOKUP_ENTRIES_MAX 64                 /* nodes that say something of one AoR */
-#define PL_LOOKUP_GRACE_MAX (300 * PL_USEC_PER_MSEC) /* for copies, after a good value */
-#define PL_LOOKUP_SILENT_TIME (2 * PL_USEC_PER_SEC)  /* for copies, when others say that nothing is there */
-#define PL_LOOKUP_SEEN_MAX 4096                  /* storage_times remembered against roll-back */
 
 PlLookups *pl_lookups_new (PlEnv *env, PlUsageNet net);
 /* Running look-ups end without a callback. */

@@ -34,6 +34,37 @@ typedef void (*PlFetchFunc) (gpointer user, const GPtrArray *values, const GErro
  * `error`. */
 typedef void (*PlFindFunc) (gpointer user, const PlResourceId *closest, const GError *error);
 
+/* --- one try of several (doc/PROTOCOL, Look-ups among liars) --- */
+
+typedef struct {
+  GArray *avoid;        /* of PlNodeId: not first through these, when there are others; who it is is added; may be NULL */
+  gboolean anywhere;    /* first through any peer we are linked to, not the one that is best */
+  gboolean iterative;   /* this node itself asks for the way (RFC 6940 4.3) */
+  gint64 timeout;       /* microseconds */
+} PlUsageWay;
+
+/* Who had to do with a try. */
+typedef struct {
+  gboolean has_first;   /* another node: it went out */
+  PlNodeId first;       /* that it was first sent to */
+  gboolean answered;    /* by word of the place: proven, and plausible */
+  PlNodeId signer;
+} PlUsageTrail;
+
+/* As PlStoreFunc and PlFetchFunc; `trail` is borrowed. `time`: the storage_time that was signed. */
+typedef void (*PlTryStoreFunc) (gpointer user, guint64 time, const GError *error, const PlUsageTrail *trail);
+typedef void (*PlTryFetchFunc) (gpointer user, const GPtrArray *values, const GError *error, const PlUsageTrail *trail);
+
+/* What somebody did, as we saw it. */
+typedef enum {
+  PL_VERDICT_GOOD,
+  PL_VERDICT_SILENT,    /* what went through it was not answered, what went another way was */
+  PL_VERDICT_DENIED,    /* said that nothing is there, other places have it */
+  PL_VERDICT_OLD,       /* gave an old value as the newest */
+  PL_VERDICT_PROVEN,    /* signed that it has stored, and soon after that it has not, or one from before */
+  PL_VERDICTS
+} PlVerdict;
+
 typedef struct {
   /* Signs `value` (borrowed) with a storage_time of its own, later than every one before, and
    * stores it. Calls back exactly once, never before this returns, unless cancelled. Returns
@@ -58,6 +89,13 @@ typedef struct {
   gboolean (*allows) (gpointer impl, const char *aor);
   /* Find (7.4.4); as fetch. */
   gpointer (*find) (gpointer impl, const PlResourceId *resource, guint32 kind, PlFindFunc func, gpointer user);
+  /* Store and fetch by a way of choice. */
+  gpointer (*try_store) (gpointer impl, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value,
+                         guint32 lifetime, const PlUsageWay *way, PlTryStoreFunc func, gpointer user);
+  gpointer (*try_fetch) (gpointer impl, const PlResourceId *resource, guint32 kind, const PlUsageWay *way,
+                         PlTryFetchFunc func, gpointer user);
+  /* `who` did so about the place. */
+  void (*judge) (gpointer impl, const PlNodeId *who, PlVerdict verdict, const PlResourceId *resource);
 } PlUsageFuncs;
 
 /* Passed by value; `funcs` and `impl` outlive the engines. */

@@ -89,7 +89,7 @@ look (guint from, What what, const PlDestination *to)
   else if (what == TRACE)
     trace = pl_node_trace (node, to, wanted, on_hop, NULL);
   else
-    trace = pl_node_route_iteratively (node, to, on_hop, NULL);
+    trace = pl_node_route_iteratively (node, to, NULL, 0, on_hop, NULL);
   ck_assert_ptr_nonnull (trace);
   ck_assert_uint_eq (n_seen, 0); /* nothing before it returns */
   pl_world_run (world, 6 * PL_USEC_PER_SEC);

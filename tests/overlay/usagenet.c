@@ -6,6 +6,8 @@
 #include "overlay/enroll/document.h"
 #include "overlay/ident/aor.h"
 
+#include <string.h>
+
 typedef struct {
   gboolean store;
   Kept *kept;           /* store */
@@ -14,6 +16,10 @@ typedef struct {
   PlTimer *timer;
   PlStoreFunc stored;
   PlFetchFunc fetched;
+  PlTryStoreFunc tried_store;
+  PlTryFetchFunc tried_fetch;
+  guint64 time;
+  PlUsageTrail trail;
   gpointer user;
 } Call;
 
@@ -30,7 +36,9 @@ gboolean silent;
 guint64 last_time;
 gint64 delay;
 guint n_places;
-guint liars, sleepers;
+guint liars, sleepers, lossy;
+guint n_iterative;
+guint verdicts[256][PL_VERDICTS];
 
 static void
 kept_free (gpointer data)
@@ -118,7 +126,10 @@ give_values (Call *call)
       if (k->kind == call->kind && pl_resource_id_equal (&k->resource, &call->resource))
         g_ptr_array_add (values, &k->fetched);
     }
-  call->fetched (call->user, values, NULL);
+  if (call->tried_fetch)
+    call->tried_fetch (call->user, values, NULL, &call->trail);
+  else
+    call->fetched (call->user, values, NULL);
 }
 
 static void
@@ -137,8 +148,13 @@ answer (gpointer data)
     error = g_error_new_literal (PL_USAGE_ERROR, answer_code, "as told");
   if (call->store && !error)
     keep (g_steal_pointer (&call->kept));
-  if (call->store)
+  call->trail.answered = answer_code != PL_USAGE_ERROR_NO_ANSWER;
+  if (call->tried_store)
+    call->tried_store (call->user, call->time, error, &call->trail);
+  else if (call->store)
     call->stored (call->user, error);
+  else if (error && call->tried_fetch)
+    call->tried_fetch (call->user, NULL, error, &call->trail);
   else if (error)
     call->fetched (call->user, NULL, error);
   else
@@ -186,6 +202,51 @@ net_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, PlFetchFun
   return call;
 }
 
+/* Through nodes 1, 2, 3 ..., whichever is not to be avoided; places answer with a first byte of 100 and up. */
+static void
+choose (Call *call, const PlUsageWay *way)
+{
+  PlNodeId first = { { 0 } };
+
+  call->trail.has_first = TRUE;
+  call->trail.signer.b[0] = 100 + place_of (&call->resource);
+  first.b[0] = way->avoid ? way->avoid->len + 1 : 1;
+  call->trail.first = first;
+  if (way->avoid)
+    g_array_append_val (way->avoid, first);
+  n_iterative += way->iterative;
+  if (lossy & 1u << first.b[0])
+    pl_timer_clear (&call->timer);
+}
+
+static gpointer
+net_try_store (gpointer impl, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value, guint32 lifetime,
+               const PlUsageWay *way, PlTryStoreFunc func, gpointer user)
+{
+  Call *call = net_store (impl, resource, kind, value, lifetime, NULL, user);
+
+  call->tried_store = func;
+  call->time = last_time;
+  choose (call, way);
+  return call;
+}
+
+static gpointer
+net_try_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, const PlUsageWay *way, PlTryFetchFunc func, gpointer user)
+{
+  Call *call = net_fetch (impl, resource, kind, NULL, user);
+
+  call->tried_fetch = func;
+  choose (call, way);
+  return call;
+}
+
+static void
+net_judge (gpointer impl, const PlNodeId *who, PlVerdict verdict, const PlResourceId *resource)
+{
+  verdicts[who->b[0]][verdict]++;
+}
+
 static void
 net_cancel (gpointer impl, gpointer handle)
 {
@@ -211,7 +272,10 @@ net_places (gpointer impl)
 void
 setup (void)
 {
-  static const PlUsageFuncs funcs = { net_store, net_fetch, net_cancel, net_note_time, net_places };
+  static const PlUsageFuncs funcs = {
+    .store = net_store, .fetch = net_fetch, .cancel = net_cancel, .note_time = net_note_time, .places = net_places,
+    .try_store = net_try_store, .try_fetch = net_try_fetch, .judge = net_judge,
+  };
 
   universe = pl_universe_new (11);
   env = pl_universe_env (universe);
@@ -226,7 +290,8 @@ setup (void)
   silent = FALSE;
   delay = 50 * PL_USEC_PER_MSEC;
   n_places = 1;
-  liars = sleepers = 0;
+  liars = sleepers = lossy = n_iterative = 0;
+  memset (verdicts, 0, sizeof verdicts);
   n_stores = n_fetches = n_cancelled = 0;
   last_time = 1000;
 }

@@ -35,6 +35,10 @@ extern guint64 last_time;
 extern gint64 delay;
 extern guint n_places;
 extern guint liars, sleepers; /* bits: places that know of nothing, or say nothing */
+extern guint lossy;       /* bits: first hops through which nothing is answered: the n-th of a series of tries is n */
+extern guint n_iterative;
+/* By the first byte of a Node-ID: n of a first hop, 100 + place of who answers. */
+extern guint verdicts[256][PL_VERDICTS];
 
 /* A checked fixture: all of the above anew, with the net of Alice's node. */
 void setup (void);
