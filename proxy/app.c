@@ -286,6 +286,49 @@ load_requests (PlApp *app)
   return awaited;
 }
 
+static int
+compare_names (const PlSettings *config, const char *overlay_a, const char *overlay_b, const char *aor_a, const char *aor_b)
+{
+  int order = (int) pl_settings_rank (config, overlay_a) - (int) pl_settings_rank (config, overlay_b);
+
+  if (order == 0)
+    order = strcmp (overlay_a, overlay_b);
+  return order ? order : strcmp (aor_a, aor_b);
+}
+
+static int
+compare_homes (gconstpointer a, gconstpointer b, gpointer config)
+{
+  const PlHomeIdentity *first = *(PlHomeIdentity *const *) a, *second = *(PlHomeIdentity *const *) b;
+
+  return compare_names (config, first->overlay, second->overlay, first->aor, second->aor);
+}
+
+static int
+compare_memberships (gconstpointer a, gconstpointer b, gpointer config)
+{
+  PlMembership *first = *(PlMembership *const *) a, *second = *(PlMembership *const *) b;
+
+  return compare_names (config, pl_membership_overlay (first), pl_membership_overlay (second), pl_membership_aor (first),
+                        pl_membership_aor (second));
+}
+
+/* The order is the user's: look-ups believe the first. */
+static void
+arrange_memberships (PlApp *app)
+{
+  g_ptr_array_sort_with_data (app->memberships, compare_memberships, app->config);
+  for (guint i = 0; i < app->memberships->len; i++)
+    {
+      PlMembership *membership = g_ptr_array_index (app->memberships, i);
+      guint same = 0;
+
+      for (guint k = 0; k < app->memberships->len; k++)
+        same += g_str_equal (pl_membership_aor (membership), pl_membership_aor (g_ptr_array_index (app->memberships, k)));
+      pl_membership_set_only (membership, same == 1);
+    }
+}
+
 /* Brings memberships in line with what is on disk. Returns FALSE when there are identities and
  * none of them can be used, now or when its certificate comes; app->problems then says why. */
 static gboolean
@@ -298,6 +341,7 @@ load_identities (PlApp *app)
   g_ptr_array_set_size (app->problems, 0);
   for (guint i = 0; problems && i < problems->len; i++)
     add_problem (app, g_ptr_array_index (problems, i));
+  g_ptr_array_sort_with_data (identities, compare_homes, app->config);
   for (guint i = 0; i < identities->len; i++)
     {
       const PlHomeIdentity *home = g_ptr_array_index (identities, i);
@@ -307,6 +351,7 @@ load_identities (PlApp *app)
       if (find_membership (app, home))
         apply_redirect (app, find_membership (app, home), home);
     }
+  arrange_memberships (app);
   awaited = load_requests (app);
   if (app->memberships->len > 0 || awaited > 0)
     return TRUE;

@@ -13,15 +13,15 @@
 #include "proxy/peers.h"
 #include "proxy/pins.h"
 #include "proxy/renewal.h"
+#include "proxy/siplinks.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 struct PlMembership {
   PlMembershipHandlers handlers;
   gpointer user;
   char *aor, *overlay, *node_hex, *state_dir;
+  char *issuer; /* of the certificate, for people */
   PlDocument *document;
   PlIdentity *identity;
   PlTrust *trust;
@@ -30,7 +30,7 @@ struct PlMembership {
   PlNode *node;
   PlEnv *env;
   PlRole role;
-  GQueue links; /* FarLink */
+  PlSipLinks *links;
   GHashTable *questions; /* not answered yet -> GDestroyNotify */
   PlTimer *patience;
   char *problem; /* NULL: none */
@@ -50,163 +50,6 @@ struct PlMembership {
 
 /* So long a person is told that a key was refused. */
 #define REFUSAL_TIME (24 * 3600 * PL_USEC_PER_SEC)
-
-/* A SIP link as the SIP side sees it. */
-typedef struct {
-  PlFarLink base;
-  PlMembership *membership; /* NULL once that is gone */
-  GList *member;
-  PlAppLink *link;
-  char *node_hex;
-  gint64 since;
-  PlFarLinkHandlers handlers;
-  gpointer user;
-} FarLink;
-
-/* --- SIP links --- */
-
-static void
-on_message (gpointer user, PlAppLink *link, const guint8 *data, gsize len)
-{
-  FarLink *far = user;
-
-  if (far->handlers.message)
-    far->handlers.message (far->user, data, len);
-}
-
-static void
-on_stalled (gpointer user, PlAppLink *link)
-{
-  FarLink *far = user;
-
-  if (far->handlers.stalled)
-    far->handlers.stalled (far->user);
-}
-
-static void
-on_closed (gpointer user, PlAppLink *link, const char *reason)
-{
-  FarLink *far = user;
-
-  if (far->handlers.closed)
-    far->handlers.closed (far->user, reason);
-}
-
-static void
-far_set_handlers (PlFarLink *base, const PlFarLinkHandlers *handlers, gpointer user)
-{
-  static const PlAppLinkHandlers app = { on_message, on_stalled, on_closed };
-  FarLink *far = (FarLink *) base;
-
-  far->handlers = *handlers;
-  far->user = user;
-  pl_app_link_set_handlers (far->link, &app, far);
-}
-
-static gboolean
-far_send (PlFarLink *base, const guint8 *data, gsize len)
-{
-  g_autoptr (GBytes) bytes = g_bytes_new (data, len);
-
-  return pl_app_link_send (((FarLink *) base)->link, bytes);
-}
-
-static gboolean
-far_pending (PlFarLink *base, const guint8 *data, gsize len)
-{
-  return pl_app_link_pending (((FarLink *) base)->link, data, len);
-}
-
-static GPtrArray *
-far_dup_unacknowledged (PlFarLink *base)
-{
-  return pl_app_link_dup_unacknowledged (((FarLink *) base)->link);
-}
-
-static void
-far_info (PlFarLink *base, PlFarInfo *info)
-{
-  FarLink *far = (FarLink *) base;
-  const PlCarrierInfo *carrier = pl_app_link_info (far->link);
-  const char *aor = pl_cert_aor (carrier->cert);
-
-  info->node = far->node_hex;
-  info->aor = aor ? aor : "";
-  info->own = far->membership ? far->membership->aor : "";
-  info->path = carrier->description;
-}
-
-static void
-far_free (PlFarLink *base)
-{
-  FarLink *far = (FarLink *) base;
-
-  if (far->membership)
-    g_queue_delete_link (&far->membership->links, far->member);
-  pl_app_link_free (far->link);
-  g_free (far->node_hex);
-  g_free (far);
-}
-
-/* Builds that write key logs also write which links are SIP, so that who reads a capture can
- * tell them from overlay links. */
-static void
-record_sip_link (PlMembership *membership, const PlCarrierInfo *info)
-{
-#ifdef PL_ENABLE_KEYLOG
-  g_autofree char *path = g_build_filename (membership->state_dir, "sip-links", NULL);
-  g_autofree char *line = g_strconcat (info->description ? info->description : "-", "\n", NULL);
-  int fd = open (path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-  if (fd < 0)
-    return;
-  if (write (fd, line, strlen (line)) < 0)
-    pl_info ("membership", "sip-links not written", "path", path, NULL);
-  close (fd);
-#endif
-}
-
-PlFarLink *
-pl_membership_wrap (PlMembership *membership, PlAppLink *link)
-{
-  static const PlFarLinkFuncs funcs = {
-    far_set_handlers, far_send, far_pending, far_dup_unacknowledged, far_info, far_free,
-  };
-  const PlCarrierInfo *info = pl_app_link_info (link);
-  FarLink *far = g_new0 (FarLink, 1);
-
-  far->base.funcs = &funcs;
-  far->membership = membership;
-  far->link = link;
-  far->node_hex = pl_node_id_dup_hex (&info->node);
-  far->since = pl_env_now (membership->env);
-  g_queue_push_tail (&membership->links, far);
-  far->member = membership->links.tail;
-  record_sip_link (membership, info);
-  return &far->base;
-}
-
-GPtrArray *
-pl_membership_dup_sip_links (PlMembership *membership)
-{
-  GPtrArray *peers = g_ptr_array_new_with_free_func ((GDestroyNotify) pl_peer_info_free);
-
-  for (GList *l = membership->links.head; l; l = l->next)
-    {
-      FarLink *far = l->data;
-      const PlCarrierInfo *info = pl_app_link_info (far->link);
-      PlPeerInfo *peer = g_new0 (PlPeerInfo, 1);
-
-      peer->node = info->node;
-      peer->aor = g_strdup (pl_cert_aor (info->cert));
-      peer->role = "sip";
-      peer->path = g_strdup (info->description);
-      peer->rtt = info->rtt;
-      peer->since = far->since;
-      g_ptr_array_add (peers, peer);
-    }
-  return peers;
-}
 
 /* --- the node --- */
 
@@ -373,7 +216,7 @@ on_incoming (gpointer user, PlAppLink *link)
 
   if (!pl_membership_meet (membership, pl_app_link_info (link)->cert, FALSE, NULL))
     return pl_app_link_free (link);
-  membership->handlers.incoming (membership->user, pl_membership_wrap (membership, link));
+  membership->handlers.incoming (membership->user, pl_sip_links_wrap (membership->links, link));
 }
 
 /* What to do follows what is wrong. */
@@ -476,6 +319,8 @@ load_files (PlMembership *membership, const PlHomeIdentity *home, GError **error
     membership->pins_path = g_strdup (home->pins_path);
   if (!load_secrets (membership, home, error))
     return FALSE;
+  membership->issuer = pl_document_mode (membership->document) == PL_MODE_CERTIFICATES
+                         ? pl_cert_dup_issuer (pl_identity_cert (membership->identity)) : g_strdup ("itself");
   membership->node_hex = pl_node_id_dup_hex (pl_identity_node_id (membership->identity));
   store_path = g_strdup_printf ("%s/records-%s", membership->state_dir, membership->node_hex);
   membership->store = pl_store_new (membership->env, membership->document, membership->trust, store_path, error);
@@ -614,7 +459,7 @@ pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *option
   membership->state_dir = g_strdup (options->state_dir);
   /* Whoever made the overlay is where the others come to. */
   membership->role = options->config->role == PL_ROLE_AUTO && options->listen ? PL_ROLE_BOOTSTRAP : options->config->role;
-  g_queue_init (&membership->links);
+  membership->links = pl_sip_links_new (membership->env, membership->aor, membership->state_dir);
   if (load_files (membership, home, error) && make_node (membership, options, error))
     {
       membership->renewal = pl_renewal_new (membership->env, pl_identity_cert (membership->identity), &renewal, membership);
@@ -622,6 +467,30 @@ pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *option
     }
   g_prefix_error (error, "%s in overlay %s: ", home->aor, home->overlay);
   return NULL;
+}
+
+PlFarLink *
+pl_membership_wrap (PlMembership *membership, PlAppLink *link)
+{
+  return pl_sip_links_wrap (membership->links, link);
+}
+
+char *
+pl_membership_dup_device (PlMembership *membership, const PlNodeId *node)
+{
+  return pl_sip_links_dup_name (membership->links, node);
+}
+
+void
+pl_membership_set_only (PlMembership *membership, gboolean only)
+{
+  pl_sip_links_set_overlay (membership->links, only ? NULL : membership->overlay);
+}
+
+GPtrArray *
+pl_membership_dup_sip_links (PlMembership *membership)
+{
+  return pl_sip_links_dup_peers (membership->links);
 }
 
 void
@@ -633,9 +502,11 @@ pl_membership_asked (PlMembership *membership, gpointer question, GDestroyNotify
 void
 pl_membership_answered (PlMembership *membership, gpointer question)
 {
-  g_hash_table_remove (membership->questions, question);
+  if (membership->questions)
+    g_hash_table_remove (membership->questions, question);
 }
 
+/* Their look-ups may be cancelled still: the node is there. */
 static void
 end_questions (GHashTable *questions)
 {
@@ -661,13 +532,11 @@ pl_membership_free (PlMembership *membership)
 {
   if (!membership)
     return;
-  for (GList *l = membership->links.head; l; l = l->next)
-    ((FarLink *) l->data)->membership = NULL;
-  g_queue_clear (&membership->links);
+  g_clear_pointer (&membership->links, pl_sip_links_free);
   g_clear_pointer (&membership->helper, pl_helper_free);
   g_clear_pointer (&membership->renewal, pl_renewal_free);
-  g_clear_pointer (&membership->node, pl_node_free);
   g_clear_pointer (&membership->questions, end_questions);
+  g_clear_pointer (&membership->node, pl_node_free);
   g_clear_pointer (&membership->store, pl_store_free);
   g_clear_pointer (&membership->identity, pl_identity_unref);
   g_clear_pointer (&membership->trust, pl_trust_free);
@@ -683,6 +552,7 @@ pl_membership_free (PlMembership *membership)
   g_free (membership->aor);
   g_free (membership->overlay);
   g_free (membership->node_hex);
+  g_free (membership->issuer);
   g_free (membership->state_dir);
   g_free (membership);
 }
@@ -791,6 +661,12 @@ PlRole
 pl_membership_role (PlMembership *membership)
 {
   return membership->role;
+}
+
+const char *
+pl_membership_issuer (PlMembership *membership)
+{
+  return membership->issuer;
 }
 
 gint64

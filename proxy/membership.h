@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * One identity in one overlay: its document, trust, transport, stored records and node,
- * built from files and torn down together. Also the home of its SIP links, which it wraps
- * for the SIP side (sip/resolver.h).
+ * built from files and torn down together. Also the home of its SIP links (proxy/siplinks.h).
  */
 #pragma once
 #include "base/loop.h"
@@ -60,11 +59,17 @@ PlNode *pl_membership_node (PlMembership *membership);
 /* STUN servers of its overlay and of the configuration, "address:port"; NULL-terminated, lent. */
 const char *const *pl_membership_stun (PlMembership *membership);
 PlRole pl_membership_role (PlMembership *membership);
+/* Who says that it is it: the name in its certificate, "itself" where nobody else does. Borrowed. */
+const char *pl_membership_issuer (PlMembership *membership);
 gint64 pl_membership_expires (PlMembership *membership); /* certificate, seconds since 1970 */
 /* A question of the user (over D-Bus) waits for this membership: `end` gets it when the membership
  * goes away, unless it was answered before. */
 void pl_membership_asked (PlMembership *membership, gpointer question, GDestroyNotify end);
 void pl_membership_answered (PlMembership *membership, gpointer question);
+/* Whether its AoR is in no other overlay: else the names of far devices (sip/resolver.h) say theirs. */
+void pl_membership_set_only (PlMembership *membership, gboolean only);
+/* The name of a device for the SIP side; caller frees. */
+char *pl_membership_dup_device (PlMembership *membership, const PlNodeId *node);
 /* The far side of a link that pl_node_app_connect gave, for SIP. Takes `link`. */
 PlFarLink *pl_membership_wrap (PlMembership *membership, PlAppLink *link);
 /* Live SIP links as peers (role "sip"): GPtrArray of PlPeerInfo. */

@@ -4,6 +4,9 @@
 #include "proxy/report.h"
 
 #include "base/aor.h"
+#include "proxy/resolver/search.h"
+
+#include <string.h>
 
 static const char *
 role_name (PlRole role)
@@ -82,6 +85,7 @@ add_identity (GVariantBuilder *list, PlMembership *membership)
   put_string (&dict, "aor", aor);
   put_string (&dict, "overlay", pl_membership_overlay (membership));
   put_string (&dict, "node", pl_membership_node_hex (membership));
+  put_string (&dict, "issuer", pl_membership_issuer (membership));
   put_int (&dict, "expires", pl_membership_expires (membership));
   put_int (&dict, "registered", pl_node_registered (pl_membership_node (membership), aor));
   put_string (&dict, "redirect", pl_node_redirected (pl_membership_node (membership), aor));
@@ -257,6 +261,18 @@ pl_report_registrations (PlSip *sip)
   return g_variant_builder_end (&list);
 }
 
+/* The name of a device (sip/resolver.h) in its parts. */
+static void
+put_far (GVariantBuilder *dict, const char *device)
+{
+  const char *at = device ? strchr (device, '@') : NULL;
+  g_autofree char *node = at ? g_strndup (device, at - device) : NULL;
+
+  put_string (dict, "far_node", node ? node : device);
+  if (at)
+    put_string (dict, "overlay", at + 1);
+}
+
 GVariant *
 pl_report_calls (PlSip *sip)
 {
@@ -277,7 +293,7 @@ pl_report_calls (PlSip *sip)
       put_string (&dict, "state", call->state);
       put_string (&dict, "media", call->media);
       put_string (&dict, "edge", call->edge);
-      put_string (&dict, "far_node", call->far_node);
+      put_far (&dict, call->far_node);
       put_int (&dict, "since", call->since);
       put_int (&dict, "lookup", call->lookup);
       put_int (&dict, "connect", call->connect);
@@ -291,12 +307,9 @@ pl_report_calls (PlSip *sip)
 
 typedef struct {
   GDBusMethodInvocation *invocation;
-  PlMembership *membership;
-  PlEnv *env;
-  gint64 started;
+  GPtrArray *memberships; /* those that are asked */
+  PlSearch *search;
   char *aor;
-  char *overlay;
-  GPtrArray *aors;      /* of the look-up */
 } Query;
 
 static const char *
@@ -323,39 +336,55 @@ result_name (PlLookupResult result)
 static void
 query_free (Query *query)
 {
+  for (guint i = 0; i < query->memberships->len; i++)
+    pl_membership_answered (g_ptr_array_index (query->memberships, i), query);
+  g_ptr_array_unref (query->memberships);
+  pl_search_free (query->search);
   g_free (query->aor);
-  g_free (query->overlay);
-  g_ptr_array_unref (query->aors);
   g_free (query);
 }
 
 static void
-on_lookup (gpointer user, PlLookupResult result, const GArray *nodes)
+put_part (GVariantBuilder *dict, const PlSearchPart *part)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < part->nodes->len; i++)
+    g_ptr_array_add (names, pl_node_id_dup_hex (&g_array_index (part->nodes, PlFoundNode, i).node));
+  put_string (dict, "overlay", pl_membership_overlay (part->membership));
+  put_string (dict, "result", !part->answered ? "pending" : part->refused ? "refused" : result_name (part->result));
+  g_variant_builder_add (dict, "{sv}", "nodes", strings (names));
+  if (part->aors->len > 1)
+    g_variant_builder_add (dict, "{sv}", "redirects",
+                           g_variant_new_strv ((const char *const *) part->aors->pdata + 1, part->aors->len - 1));
+  put_int (dict, "took", part->took);
+}
+
+static void
+on_decided (gpointer user, const PlSearchPart *decided)
 {
   Query *query = user;
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  GVariantBuilder dict;
+  const GPtrArray *parts = pl_search_parts (query->search);
+  GVariantBuilder dict, list;
   GVariant *answer;
-  gboolean refused = nodes && nodes->len > 0 && !pl_membership_filter (query->membership, (GArray *) nodes) && nodes->len == 0;
 
-  for (guint i = 0; nodes && i < nodes->len; i++)
-    g_ptr_array_add (names, pl_node_id_dup_hex (&g_array_index (nodes, PlFoundNode, i).node));
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < parts->len; i++)
+    {
+      g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
+      put_part (&dict, g_ptr_array_index (parts, i));
+      g_variant_builder_add_value (&list, g_variant_builder_end (&dict));
+    }
   g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
   put_string (&dict, "aor", query->aor);
-  put_string (&dict, "overlay", query->overlay);
-  put_string (&dict, "result", refused ? "refused" : result_name (result));
-  g_variant_builder_add (&dict, "{sv}", "nodes", strings (names));
-  if (query->aors->len > 1)
-    g_variant_builder_add (&dict, "{sv}", "redirects",
-                           g_variant_new_strv ((const char *const *) query->aors->pdata + 1, query->aors->len - 1));
-  put_int (&dict, "took", pl_env_now (query->env) - query->started);
+  put_part (&dict, decided);
+  g_variant_builder_add (&dict, "{sv}", "overlays", g_variant_builder_end (&list));
   answer = g_variant_builder_end (&dict);
   g_dbus_method_invocation_return_value (query->invocation, g_variant_new_tuple (&answer, 1));
-  pl_membership_answered (query->membership, query);
   query_free (query);
 }
 
-/* The membership went away. */
+/* A membership went away. */
 static void
 on_gone (gpointer data)
 {
@@ -368,8 +397,8 @@ on_gone (gpointer data)
 void
 pl_report_lookup (GPtrArray *memberships, PlEnv *env, const char *text, GDBusMethodInvocation *invocation)
 {
+  static const PlSearchFuncs funcs = { NULL, on_decided };
   g_autofree char *aor = pl_aor_canonical (text);
-  PlMembership *membership;
   Query *query;
 
   if (!aor)
@@ -384,14 +413,14 @@ pl_report_lookup (GPtrArray *memberships, PlEnv *env, const char *text, GDBusMet
                                              "you are in no overlay yet: 'peerline overlay join FILE' or 'peerline overlay create NAME'");
       return;
     }
-  membership = g_ptr_array_index (memberships, 0);
   query = g_new0 (Query, 1);
   query->invocation = invocation;
-  query->membership = membership;
-  query->env = env;
-  query->started = pl_env_now (env);
   query->aor = g_steal_pointer (&aor);
-  query->overlay = g_strdup (pl_membership_overlay (membership));
-  query->aors = pl_lookup_ref_aors (pl_node_lookup (pl_membership_node (membership), query->aor, on_lookup, query));
-  pl_membership_asked (membership, query, on_gone);
+  query->memberships = g_ptr_array_new ();
+  for (guint i = 0; i < memberships->len; i++)
+    {
+      g_ptr_array_add (query->memberships, g_ptr_array_index (memberships, i));
+      pl_membership_asked (g_ptr_array_index (memberships, i), query, on_gone);
+    }
+  query->search = pl_search_new (env, query->memberships, NULL, query->aor, &funcs, query);
 }

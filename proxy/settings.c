@@ -190,6 +190,23 @@ read_stun (Loader *loader, const char *group, const char *key)
 }
 
 static void
+read_order (Loader *loader, const char *group, const char *key)
+{
+  g_auto (GStrv) list = g_key_file_get_string_list (loader->file, group, key, NULL, NULL);
+  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
+
+  for (guint i = 0; list && list[i]; i++)
+    {
+      g_autofree char *name = g_ascii_strdown (g_strstrip (list[i]), -1);
+
+      if (*name)
+        g_strv_builder_add (names, name);
+    }
+  g_strfreev (loader->config->order);
+  loader->config->order = g_strv_builder_end (names);
+}
+
+static void
 read_turn (Loader *loader, const char *group, const char *key)
 {
   read_addresses (loader, group, key, TRUE, &loader->config->turn);
@@ -341,6 +358,7 @@ static const Key keys[] = {
   { "overlay", "port", read_overlay_port },
   { "overlay", "role", read_role },
   { "overlay", "promote-after", read_promote_after },
+  { "overlay", "order", read_order },
   { "overlay", "stun", read_stun },
   { "overlay", "turn", read_turn },
   { "turn", "address", read_turn_address },
@@ -407,6 +425,7 @@ pl_settings_new (void)
   config->overlay_port = DEFAULT_OVERLAY_PORT;
   config->role = PL_ROLE_AUTO;
   config->promote_after = DEFAULT_PROMOTE_AFTER * PL_USEC_PER_SEC;
+  config->order = g_new0 (char *, 1);
   config->stun = g_new0 (char *, 1);
   config->turn = g_new0 (char *, 1);
   config->diagnostics.everybody = PL_DIAGNOSTICS_EVERYBODY;
@@ -423,6 +442,7 @@ pl_settings_free (PlSettings *config)
   if (!config)
     return;
   g_strfreev (config->sip_listen);
+  g_strfreev (config->order);
   g_strfreev (config->stun);
   g_strfreev (config->turn);
   g_strfreev (config->diagnostics_for);
@@ -474,4 +494,14 @@ pl_settings_allow_edge (const PlSettings *config, const char *aor)
   if (g_hash_table_lookup_extended (config->edge, aor, NULL, &allowed) || g_hash_table_lookup_extended (config->edge, "", NULL, &allowed))
     return GPOINTER_TO_INT (allowed);
   return TRUE;
+}
+
+guint
+pl_settings_rank (const PlSettings *config, const char *overlay)
+{
+  guint i = 0;
+
+  while (config->order[i] && !g_str_equal (config->order[i], overlay))
+    i++;
+  return i;
 }

@@ -16,6 +16,7 @@ typedef struct {
   guint16 overlay_port;       /* default 6084 */
   PlRole role;
   gint64 promote_after;       /* microseconds */
+  char **order;               /* overlays, the most trusted first; those not named come behind */
   char **stun, **turn;        /* besides what the document offers; "host:port", "user:password@host:port" */
   PlDiagnosticsPolicy diagnostics; /* what other nodes may ask; its names are `diagnostics_for` */
   char **diagnostics_for;     /* AoRs and Node-IDs that are told more */
@@ -35,6 +36,8 @@ PlSettings *pl_settings_load (const char *path, GError **error);
 void pl_settings_free (PlSettings *config);
 /* May calls of this identity use media edges? */
 gboolean pl_settings_allow_edge (const PlSettings *config, const char *aor);
+/* The place of an overlay in `order`; the same one for all that are not in it. */
+guint pl_settings_rank (const PlSettings *config, const char *overlay);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlSettings, pl_settings_free)
 
 G_END_DECLS

@@ -18,9 +18,13 @@ typedef enum {
   PL_RESOLVE_REFUSED,    /* whoever says so has not the key that the name is known by */
 } PlResolveResult;
 
+/* The name of a device: its Node-ID in PL_RESOLVED_NODE_HEX hex digits; where our identity is in several
+ * overlays, "@" and the overlay's name behind them, since a Node-ID means nothing in another one. */
+#define PL_RESOLVED_NODE_HEX 32
+
 /* A device of somebody; borrowed. */
 typedef struct {
-  const char *node;   /* 32 hex digits */
+  const char *node;   /* its name, as above */
   const char *aor;    /* whose it is, canonical: the one asked for, or who that is redirected to */
   const char *prefs;  /* RFC 3840 feature parameters its owner published, "" when none */
 } PlResolved;
@@ -36,7 +40,7 @@ typedef struct {
 } PlFarLinkHandlers;
 
 typedef struct {
-  const char *node;   /* far Node-ID, 32 hex digits */
+  const char *node;   /* the name of the far device, as above */
   const char *aor;    /* the certified name, canonical */
   const char *own;    /* which of our AoRs this link certifies to the far side */
   const char *path;   /* for people */
@@ -64,8 +68,9 @@ typedef struct {
   void (*cancel) (gpointer impl, gpointer handle);
   /* Is `aor` one of this user's identities? */
   gboolean (*is_ours) (gpointer impl, const char *aor);
-  /* Own Node-ID (32 hex digits) of the identity, for the GRUU; NULL when not ours. Borrowed. */
-  const char *(*own_node) (gpointer impl, const char *aor);
+  /* Own Node-ID (32 hex digits) of the identity, for the GRUU, in the overlay of the device `far` (NULL:
+   * in the first); NULL when not ours. Borrowed. */
+  const char *(*own_node) (gpointer impl, const char *aor, const char *far);
   /* A phone of `aor` is there: store the registration with these feature parameters (RFC 3840, "" when
    * none). NULL: the last one went, remove it. */
   void (*registered) (gpointer impl, const char *aor, const char *prefs);

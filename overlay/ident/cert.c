@@ -422,3 +422,19 @@ pl_cert_device (const PlCert *cert)
   crt = pl_crt_import (cert->der, NULL);
   return crt && gnutls_x509_crt_check_issuer (crt, crt) ? cert->node_ids->len - 1 : 0;
 }
+
+char *
+pl_cert_dup_issuer (const PlCert *cert)
+{
+  g_auto (gnutls_x509_crt_t) crt = pl_crt_import (cert->der, NULL);
+  gnutls_datum_t name = { NULL, 0 };
+  g_autofree char *text = NULL;
+
+  if (!crt || gnutls_x509_crt_get_issuer_dn3 (crt, &name, 0) < 0)
+    return g_strdup ("");
+  text = g_utf8_make_valid ((char *) name.data, name.size);
+  gnutls_free (name.data);
+  for (char *p = text; *p; p++)
+    *p = g_ascii_iscntrl (*p) ? ' ' : *p;
+  return g_steal_pointer (&text);
+}

@@ -43,6 +43,8 @@ gboolean pl_cert_node_ids_are_of_key (const PlCert *cert, GChecksumType digest);
 guint pl_cert_device (const PlCert *cert);
 /* The key as SubjectPublicKeyInfo in DER; caller's. */
 GBytes *pl_cert_dup_spki (const PlCert *cert);
+/* The name of its issuer as text (RFC 4514), UTF-8 without controls; caller frees. */
+char *pl_cert_dup_issuer (const PlCert *cert);
 /* SHA-256 over Node-ID || DER, for cert_hash_node_id (6.3.4). `out` has 32 bytes. */
 void pl_cert_node_fingerprint (const PlCert *cert, const PlNodeId *id, guint8 *out);
 

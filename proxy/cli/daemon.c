@@ -157,7 +157,7 @@ run_status (PlCli *cli, GError **error)
   static const PlColumn overlays[] = { { "name", "OVERLAY" }, { "role", "ROLE" }, { "state", "STATE" }, { "peers", "PEERS" },
                                        { "node", "NODE" }, { NULL } };
   static const PlColumn identities[] = { { "aor", "IDENTITY" }, { "overlay", "OVERLAY" },
-                                         { "expires", "CERTIFICATE UNTIL", PL_COLUMN_DATE },
+                                         { "issuer", "CERTIFIED BY" }, { "expires", "CERTIFICATE UNTIL", PL_COLUMN_DATE },
                                          { "registered", "REGISTERED", PL_COLUMN_TIME }, { "redirect", "REDIRECTED TO" }, { NULL } };
   g_autoptr (JsonNode) node = pl_cli_call_json (cli, "Status", NULL, error);
   JsonObject *status;
@@ -196,7 +196,7 @@ run_registrations (PlCli *cli, GError **error)
 static gboolean
 run_calls (PlCli *cli, GError **error)
 {
-  static const PlColumn columns[] = { { "from", "FROM" }, { "to", "TO" }, { "redirected", "REDIRECTED TO" }, { "state", "STATE" }, { "media", "MEDIA" },
+  static const PlColumn columns[] = { { "from", "FROM" }, { "to", "TO" }, { "redirected", "REDIRECTED TO" }, { "overlay", "OVERLAY" }, { "state", "STATE" }, { "media", "MEDIA" },
                                       { "edge", "EDGE" },
                                       { "since", "SINCE", PL_COLUMN_TIME }, { "lookup", "LOOKUP", PL_COLUMN_DURATION },
                                       { "connect", "CONNECT", PL_COLUMN_DURATION }, { "invite", "INVITE", PL_COLUMN_DURATION },
@@ -233,9 +233,13 @@ run_lookup (PlCli *cli, GError **error)
 {
   static const PlColumn columns[] = { { "aor", "Name" }, { "redirects", "Redirected to" }, { "result", "Result" }, { "overlay", "Overlay" }, { "nodes", "Nodes" },
                                       { "took", "Took", PL_COLUMN_DURATION }, { NULL } };
+  static const PlColumn each[] = { { "overlay", "OVERLAY" }, { "result", "RESULT" }, { "nodes", "NODES" },
+                                   { "took", "TOOK", PL_COLUMN_DURATION }, { NULL } };
   const char *text = g_ptr_array_index (cli->args, 0);
   g_autofree char *aor = pl_aor_canonical (text);
   g_autoptr (JsonNode) node = NULL;
+  JsonObject *answer;
+  JsonArray *overlays;
 
   if (!aor)
     {
@@ -245,7 +249,11 @@ run_lookup (PlCli *cli, GError **error)
   node = pl_cli_call_json (cli, "Lookup", g_variant_new ("(s)", aor), error);
   if (!node || !JSON_NODE_HOLDS_OBJECT (node))
     return FALSE;
-  pl_cli_print_object (cli, json_node_get_object (node), columns);
+  answer = json_node_get_object (node);
+  pl_cli_print_object (cli, answer, columns);
+  overlays = json_object_has_member (answer, "overlays") ? json_object_get_array_member (answer, "overlays") : NULL;
+  if (!cli->json && overlays && json_array_get_length (overlays) > 1)
+    print_part (cli, answer, "overlays", each, "");
   return explain_lookup (aor, json_node_get_object (node), error);
 }
 

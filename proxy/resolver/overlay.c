@@ -5,6 +5,9 @@
 
 #include "proxy/resolver/early.h"
 #include "proxy/resolver/people.h"
+#include "proxy/resolver/search.h"
+
+#include <string.h>
 
 #define WARM_MAX 16                      /* links dialled before anybody asked */
 #define WARM_TIME (5 * PL_USEC_PER_SEC)  /* for whoever asked who it is to ask for the link */
@@ -21,9 +24,9 @@ struct PlOverlayResolver {
 /* One look-up or one connection on its way. */
 typedef struct {
   PlOverlayResolver *resolver;
-  PlMembership *membership;
   char *aor;            /* looked up */
-  PlLookup *lookup;
+  PlSearch *search;
+  PlMembership *membership; /* to connect through */
   PlAppConnect *connect;
   PlEarly *early;       /* instead of it */
   PlTimer *refusal; /* there is no membership to ask: the answer comes from the loop */
@@ -41,14 +44,17 @@ typedef struct {
   PlTimer *expiry;
 } Warm;
 
+/* The identity in the overlay that the name of a device says; else in the first. */
 static PlMembership *
-find_membership (PlOverlayResolver *resolver, const char *aor)
+find_membership (PlOverlayResolver *resolver, const char *aor, const char *device)
 {
+  const char *overlay = device ? strchr (device, '@') : NULL;
+
   for (guint i = 0; i < resolver->memberships->len; i++)
     {
       PlMembership *membership = g_ptr_array_index (resolver->memberships, i);
 
-      if (g_str_equal (pl_membership_aor (membership), aor))
+      if (g_str_equal (pl_membership_aor (membership), aor) && (!overlay || g_str_equal (pl_membership_overlay (membership), overlay + 1)))
         return membership;
     }
   return NULL;
@@ -86,10 +92,9 @@ has_link (PlMembership *membership, const PlNodeId *node)
 }
 
 static void
-dial_where_reached (Request *request)
+dial_where_reached (Request *request, PlMembership *membership)
 {
   PlOverlayResolver *resolver = request->resolver;
-  PlMembership *membership = request->membership;
   PlNodeId nodes[PL_PEOPLE_NODES_MAX];
   guint n = pl_people_find (resolver->people, pl_membership_overlay (membership), request->aor, nodes);
 
@@ -119,7 +124,7 @@ names_node (const GArray *nodes, const PlNodeId *node)
 
 /* What the look-up agrees with waits to be asked for; the others go with the request. */
 static void
-keep_agreed (Request *request, const GArray *nodes)
+keep_agreed (Request *request, const PlSearchPart *part)
 {
   GPtrArray *all = request->resolver->warm;
 
@@ -127,7 +132,7 @@ keep_agreed (Request *request, const GArray *nodes)
     {
       Warm *warm = g_ptr_array_index (all, i);
 
-      if (warm->asker != request || !names_node (nodes, pl_early_target (warm->early)))
+      if (warm->asker != request || warm->membership != part->membership || !names_node (part->nodes, pl_early_target (warm->early)))
         continue;
       warm->asker = NULL;
       pl_env_arm (request->resolver->env, &warm->expiry, WARM_TIME, on_expiry, warm);
@@ -136,7 +141,7 @@ keep_agreed (Request *request, const GArray *nodes)
 
 /* The overlay did not answer: where a link stands that certifies them will do. */
 static GArray *
-dup_reached (Request *request)
+dup_reached (Request *request, PlMembership *membership)
 {
   GArray *nodes = pl_found_nodes_new ();
   GPtrArray *all = request->resolver->warm;
@@ -145,7 +150,7 @@ dup_reached (Request *request)
     {
       Warm *warm = g_ptr_array_index (all, i);
 
-      if (warm->asker == request && pl_early_is_up (warm->early, request->aor))
+      if (warm->asker == request && warm->membership == membership && pl_early_is_up (warm->early, request->aor))
         pl_found_nodes_add (nodes, pl_early_target (warm->early), request->aor, "");
     }
   return nodes;
@@ -170,13 +175,13 @@ take_warm (PlOverlayResolver *resolver, PlMembership *membership, const PlNodeId
 }
 
 static void
-drop_warm (PlOverlayResolver *resolver, PlMembership *membership, const Request *asker)
+drop_warm (PlOverlayResolver *resolver, const PlMembership *membership, const Request *asker)
 {
   for (guint i = resolver->warm->len; i > 0; i--)
     {
       const Warm *warm = g_ptr_array_index (resolver->warm, i - 1);
 
-      if (warm->membership == membership && (!asker || warm->asker == asker))
+      if (membership ? warm->membership == membership : warm->asker == asker)
         g_ptr_array_remove_index (resolver->warm, i - 1);
     }
 }
@@ -188,24 +193,22 @@ request_free (gpointer data)
 {
   Request *request = data;
 
-  drop_warm (request->resolver, request->membership, request);
+  drop_warm (request->resolver, NULL, request);
   pl_early_free (request->early);
   g_free (request->aor);
   pl_timer_clear (&request->refusal);
-  if (request->lookup)
-    pl_lookup_cancel (request->lookup);
+  pl_search_free (request->search);
   if (request->connect)
     pl_app_connect_cancel (request->connect);
   g_free (request);
 }
 
 static Request *
-request_new (PlOverlayResolver *resolver, const char *own, gpointer user)
+request_new (PlOverlayResolver *resolver, gpointer user)
 {
   Request *request = g_new0 (Request, 1);
 
   request->resolver = resolver;
-  request->membership = find_membership (resolver, own);
   request->user = user;
   g_hash_table_add (resolver->requests, request);
   return request;
@@ -217,7 +220,6 @@ request_finish (Request *request)
 {
   Request copy = *request;
 
-  request->lookup = NULL;
   request->connect = NULL;
   g_hash_table_remove (request->resolver->requests, request);
   return copy;
@@ -229,10 +231,7 @@ refuse (gpointer data)
   Request request = request_finish (data);
   g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED, "this identity is in no overlay now");
 
-  if (request.resolved)
-    request.resolved (request.user, PL_RESOLVE_FAILED, NULL, 0);
-  else
-    request.connected (request.user, NULL, error);
+  request.connected (request.user, NULL, error);
 }
 
 static PlResolveResult
@@ -262,31 +261,53 @@ resolved_clear (gpointer data)
   g_free ((char *) ((PlResolved *) data)->node);
 }
 
+/* A silent overlay: where a link stands that certifies them will do. Nobody else's word will for who was
+ * reached there before: an overlay that is kept from answering does not hand its people to the next. */
 static void
-on_lookup (gpointer user, PlLookupResult result, const GArray *looked_up)
+on_answered (gpointer user, PlSearchPart *part)
+{
+  Request *request = user;
+  PlPeople *people = request->resolver->people;
+  const char *overlay = pl_membership_overlay (part->membership);
+  PlNodeId nodes[PL_PEOPLE_NODES_MAX];
+  g_autoptr (GArray) reached = NULL;
+
+  if (part->result != PL_LOOKUP_FAILED)
+    {
+      pl_people_looked_up (people, overlay, request->aor, part->nodes);
+      return;
+    }
+  part->final = pl_people_find (people, overlay, request->aor, nodes) > 0;
+  reached = dup_reached (request, part->membership);
+  if (reached->len == 0)
+    return;
+  part->result = PL_LOOKUP_FOUND;
+  g_array_unref (part->nodes);
+  part->nodes = g_steal_pointer (&reached);
+}
+
+static void
+on_decided (gpointer user, const PlSearchPart *part)
 {
   Request *asked = user, request;
-  gboolean refused = FALSE;
+  PlResolveResult result = part ? to_resolve_result (part->result) : PL_RESOLVE_FAILED;
   g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (PlResolved));
-  g_autoptr (GArray) nodes = result == PL_LOOKUP_FAILED ? dup_reached (asked) : g_array_ref ((GArray *) looked_up);
+  g_autoptr (GArray) nodes = part ? g_array_ref (part->nodes) : pl_found_nodes_new ();
 
-  if (result != PL_LOOKUP_FAILED)
-    pl_people_looked_up (asked->resolver->people, pl_membership_overlay (asked->membership), asked->aor, nodes);
-  else if (nodes->len > 0)
-    result = PL_LOOKUP_FOUND;
-  if (looked_up->len > 0 && result == PL_LOOKUP_FOUND)
-    refused = !pl_membership_filter (asked->membership, nodes) && nodes->len == 0;
-  keep_agreed (asked, nodes);
-  request = request_finish (asked);
   g_array_set_clear_func (found, resolved_clear);
-  for (guint i = 0; result == PL_LOOKUP_FOUND && i < nodes->len; i++)
+  if (part && part->membership)
+    keep_agreed (asked, part);
+  for (guint i = 0; result == PL_RESOLVE_FOUND && i < nodes->len; i++)
     {
       const PlFoundNode *node = &g_array_index (nodes, PlFoundNode, i);
-      PlResolved each = { pl_node_id_dup_hex (&node->node), node->aor, node->prefs };
+      PlResolved each = { pl_membership_dup_device (part->membership, &node->node), node->aor, node->prefs };
 
       g_array_append_val (found, each);
     }
-  request.resolved (request.user, refused ? PL_RESOLVE_REFUSED : to_resolve_result (result), (const PlResolved *) found->data, found->len);
+  if (part && part->refused)
+    result = PL_RESOLVE_REFUSED;
+  request = request_finish (asked);
+  request.resolved (request.user, result, (const PlResolved *) found->data, found->len);
 }
 
 static void
@@ -319,34 +340,33 @@ on_connect (gpointer user, PlAppLink *link, const GError *error)
 static gpointer
 resolve (gpointer impl, const char *own, const char *aor, PlResolveFunc func, gpointer user)
 {
+  static const PlSearchFuncs search = { on_answered, on_decided };
   PlOverlayResolver *resolver = impl;
-  Request *request = request_new (resolver, own, user);
+  Request *request = request_new (resolver, user);
 
   request->resolved = func;
   request->aor = g_strdup (aor);
-  if (!request->membership)
-    {
-      pl_env_arm (resolver->env, &request->refusal, 0, refuse, request);
-      return request;
-    }
-  request->lookup = pl_node_lookup (pl_membership_node (request->membership), aor, on_lookup, request);
-  dial_where_reached (request);
+  request->search = pl_search_new (resolver->env, resolver->memberships, own, aor, &search, request);
+  for (guint i = 0; i < pl_search_parts (request->search)->len; i++)
+    dial_where_reached (request, ((PlSearchPart *) g_ptr_array_index (pl_search_parts (request->search), i))->membership);
   return request;
 }
 
 static gpointer
-connect_node (gpointer impl, const char *own, const char *node, PlConnectFunc func, gpointer user)
+connect_node (gpointer impl, const char *own, const char *device, PlConnectFunc func, gpointer user)
 {
   PlOverlayResolver *resolver = impl;
-  Request *request = request_new (resolver, own, user);
+  Request *request = request_new (resolver, user);
+  g_autofree char *hex = g_strndup (device, strcspn (device, "@"));
   PlNodeId id;
 
   request->connected = func;
-  if (request->membership && pl_node_id_parse (node, &id))
+  request->membership = pl_node_id_parse (hex, &id) ? find_membership (resolver, own, device) : NULL;
+  if (request->membership)
     request->early = take_warm (resolver, request->membership, &id);
   if (request->early)
     pl_early_await (request->early, on_connect, request);
-  else if (request->membership && pl_node_id_parse (node, &id))
+  else if (request->membership)
     request->connect = pl_node_app_connect (pl_membership_node (request->membership), &id, on_connect, request);
   else
     pl_env_arm (resolver->env, &request->refusal, 0, refuse, request);
@@ -362,31 +382,42 @@ cancel (gpointer impl, gpointer handle)
 static gboolean
 is_ours (gpointer impl, const char *aor)
 {
-  return find_membership (impl, aor) != NULL;
+  return find_membership (impl, aor, NULL) != NULL;
 }
 
 static const char *
-own_node (gpointer impl, const char *aor)
+own_node (gpointer impl, const char *aor, const char *far)
 {
-  PlMembership *membership = find_membership (impl, aor);
+  PlMembership *membership = find_membership (impl, aor, far);
 
   return membership ? pl_membership_node_hex (membership) : NULL;
 }
 
 static void
-registered (gpointer impl, const char *aor, const char *prefs)
+tell_node (PlNode *node, const char *aor, const char *prefs)
 {
-  PlMembership *membership = find_membership (impl, aor);
-
-  if (!membership)
-    return;
   if (!prefs)
     {
-      pl_node_withdraw (pl_membership_node (membership), aor);
+      pl_node_withdraw (node, aor);
       return;
     }
-  pl_node_register (pl_membership_node (membership), aor);
-  pl_node_prefer (pl_membership_node (membership), aor, prefs);
+  pl_node_register (node, aor);
+  pl_node_prefer (node, aor, prefs);
+}
+
+/* In each overlay in which it is ours. */
+static void
+registered (gpointer impl, const char *aor, const char *prefs)
+{
+  PlOverlayResolver *resolver = impl;
+
+  for (guint i = 0; i < resolver->memberships->len; i++)
+    {
+      PlMembership *membership = g_ptr_array_index (resolver->memberships, i);
+
+      if (g_str_equal (pl_membership_aor (membership), aor))
+        tell_node (pl_membership_node (membership), aor, prefs);
+    }
 }
 
 static const PlResolverFuncs funcs = { resolve, connect_node, cancel, is_ours, own_node, registered };
@@ -433,9 +464,10 @@ pl_overlay_resolver_drop (PlOverlayResolver *resolver, PlMembership *membership)
     {
       Request *request = l->data;
 
+      if (request->search)
+        pl_search_drop (request->search, membership);
       if (request->membership != membership)
         continue;
-      g_clear_pointer (&request->lookup, pl_lookup_cancel);
       g_clear_pointer (&request->connect, pl_app_connect_cancel);
       g_clear_pointer (&request->early, pl_early_free);
       request->membership = NULL;

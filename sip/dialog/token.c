@@ -13,9 +13,10 @@
 #define NODE_LEN 16
 #define TOKEN_VERSION 1
 #define VERSION_LONG 2    /* with `called` and `edge` behind the others */
+#define VERSION_OVERLAY 3 /* and the overlay of far_node behind these */
 #define HAS_NODE 0x01
 #define IS_CALLER 0x02
-#define FIELDS 9          /* the last two not in version 1 */
+#define FIELDS 10
 #define TEXT_MAX 8192 /* of what we look at: more than all fields at their longest */
 
 /* Bound to the purpose, so that nothing else sealed with a copied key file opens here. */
@@ -71,7 +72,7 @@ pl_token_key_free (PlTokenKey *key)
 
 /* The strings in the order they are written in. */
 static void
-list_fields (PlToken *token, char **fields[FIELDS])
+list_fields (PlToken *token, char **overlay, char **fields[FIELDS])
 {
   fields[0] = &token->contact;
   fields[1] = &token->flow;
@@ -82,6 +83,13 @@ list_fields (PlToken *token, char **fields[FIELDS])
   fields[6] = &token->call_id;
   fields[7] = &token->called;
   fields[8] = &token->edge;
+  fields[9] = overlay;
+}
+
+static guint
+count_fields (guint version)
+{
+  return version == VERSION_OVERLAY ? FIELDS : version == VERSION_LONG ? FIELDS - 1 : FIELDS - 3;
 }
 
 /* Length in one byte, or two with the first bit set. */
@@ -103,15 +111,18 @@ encode (const PlToken *token)
 {
   g_autoptr (GByteArray) out = g_byte_array_new ();
   gboolean node = token->far_node && *token->far_node;
+  char *overlay = node ? strchr (token->far_node, '@') : NULL;
+  g_autofree char *hex = node ? g_strndup (token->far_node, strcspn (token->far_node, "@")) : NULL;
   gboolean whole = (token->called && *token->called) || (token->edge && *token->edge);
-  guint8 head[3 + NODE_LEN] = { whole ? VERSION_LONG : TOKEN_VERSION, (node ? HAS_NODE : 0) | (token->caller ? IS_CALLER : 0), token->media };
+  guint8 head[3 + NODE_LEN] = { overlay ? VERSION_OVERLAY : whole ? VERSION_LONG : TOKEN_VERSION, (node ? HAS_NODE : 0) | (token->caller ? IS_CALLER : 0), token->media };
   char **fields[FIELDS];
 
-  if (node && !pl_hex_parse (token->far_node, head + 3, NODE_LEN))
+  if (node && !pl_hex_parse (hex, head + 3, NODE_LEN))
     return NULL;
   g_byte_array_append (out, head, node ? sizeof head : 3);
-  list_fields ((PlToken *) token, fields);
-  for (int i = 0; i < (whole ? FIELDS : FIELDS - 2); i++)
+  overlay = overlay ? overlay + 1 : NULL;
+  list_fields ((PlToken *) token, &overlay, fields);
+  for (guint i = 0; i < count_fields (head[0]); i++)
     if (!append_field (out, *fields[i]))
       return NULL;
   return g_steal_pointer (&out);
@@ -190,22 +201,25 @@ decode (const guint8 *data, gsize left)
   g_autoptr (PlToken) token = g_new0 (PlToken, 1);
   gsize head = left >= 3 && data[1] & HAS_NODE ? 3 + NODE_LEN : 3;
   char **fields[FIELDS];
-  gboolean whole;
+  g_autofree char *overlay = NULL;
+  g_autofree char *node = NULL;
+  guint n;
 
-  if (left < head || (data[0] != TOKEN_VERSION && data[0] != VERSION_LONG) || (data[1] & ~(HAS_NODE | IS_CALLER)))
+  if (left < head || data[0] < TOKEN_VERSION || data[0] > VERSION_OVERLAY || (data[1] & ~(HAS_NODE | IS_CALLER)))
     return NULL;
-  whole = data[0] == VERSION_LONG;
+  n = count_fields (data[0]);
   token->caller = (data[1] & IS_CALLER) != 0;
   token->media = data[2];
-  token->far_node = head > 3 ? pl_hex_dup (data + 3, NODE_LEN) : g_strdup ("");
+  node = head > 3 ? pl_hex_dup (data + 3, NODE_LEN) : g_strdup ("");
   data += head;
   left -= head;
-  list_fields (token, fields);
-  for (int i = 0; i < (whole ? FIELDS : FIELDS - 2); i++)
+  list_fields (token, &overlay, fields);
+  for (guint i = 0; i < n; i++)
     if (!take_field (&data, &left, fields[i]))
       return NULL;
-  for (int i = FIELDS - 2; !whole && i < FIELDS; i++)
+  for (guint i = n; i < FIELDS; i++)
     *fields[i] = g_strdup ("");
+  token->far_node = g_strconcat (node, *overlay ? "@" : NULL, overlay, NULL);
   return left == 0 ? g_steal_pointer (&token) : NULL;
 }
 
@@ -225,12 +239,12 @@ pl_token_open (PlTokenKey *key, const char *text)
 void
 pl_token_free (PlToken *token)
 {
-  char **fields[FIELDS];
+  char **fields[FIELDS], *overlay = NULL;
 
   if (!token)
     return;
-  list_fields (token, fields);
-  for (int i = 0; i < FIELDS; i++)
+  list_fields (token, &overlay, fields);
+  for (guint i = 0; i < FIELDS; i++)
     g_free (*fields[i]);
   g_free (token->far_node);
   g_free (token);

@@ -17,7 +17,7 @@ typedef struct {
   char *flow;           /* how to reach the phone: "udp:127.0.0.1:5062" */
   char *peer_contact;   /* local call: the other phone's Contact, else empty */
   char *peer_flow;
-  char *far_node;       /* 32 hex digits, empty for a local call */
+  char *far_node;       /* as sip/resolver.h names it, empty for a local call */
   char *own_aor, *far_aor;
   char *call_id;
   char *called;         /* whom our phone called, when that was redirected to far_aor, else empty */

@@ -241,11 +241,11 @@ echo_is_ours (gpointer impl, const char *aor)
 }
 
 static const char *
-echo_own_node (gpointer impl, const char *aor)
+echo_own_node (gpointer impl, const char *aor, const char *far)
 {
   const PlResolver *world = ((PlEcho *) impl)->world;
 
-  return world->funcs->own_node (world->impl, aor);
+  return world->funcs->own_node (world->impl, aor, far);
 }
 
 static void

@@ -8,7 +8,6 @@
 #include "sip/listener/edge.h"
 
 #define ROOM "far"
-#define NODE_HEX 32
 #define IDLE_CHECK (60 * PL_USEC_PER_SEC)
 
 typedef struct {
@@ -369,7 +368,9 @@ pl_far_net_free (PlFarNet *net)
 static gboolean
 is_node (const char *node)
 {
-  return node && strlen (node) == NODE_HEX && strspn (node, "0123456789abcdefABCDEF") == NODE_HEX;
+  const char *overlay = node && strspn (node, "0123456789abcdefABCDEF") == PL_RESOLVED_NODE_HEX ? node + PL_RESOLVED_NODE_HEX : NULL;
+
+  return overlay && (!*overlay || (*overlay == '@' && overlay[1] && !strpbrk (overlay, "/ ")));
 }
 
 PlFar *
@@ -378,7 +379,7 @@ pl_far_net_get (PlFarNet *net, const char *own, const char *node)
   static const PlFlowHandlers handlers = { far_out, far_closed };
   g_autofree char *lower = is_node (node) ? g_ascii_strdown (node, -1) : NULL;
   g_autofree char *name = lower ? g_strdup_printf ("far:%s/%s", lower, own) : NULL;
-  const char *own_node = net->resolver->funcs->own_node (net->resolver->impl, own);
+  const char *own_node = net->resolver->funcs->own_node (net->resolver->impl, own, node);
   PlFar *far;
 
   if (!lower || strlen (name) > PL_FLOW_NAME_MAX)
@@ -420,10 +421,11 @@ pl_far_net_add_link (PlFarNet *net, PlFarLink *link)
 void
 pl_far_net_revive (PlFarNet *net, const char *name)
 {
-  g_autofree char *node = strlen (name) > 4 + NODE_HEX ? g_strndup (name + 4, NODE_HEX) : NULL;
+  const char *slash = g_str_has_prefix (name, "far:") ? strchr (name, '/') : NULL;
+  g_autofree char *node = slash ? g_strndup (name + 4, slash - name - 4) : NULL;
 
-  if (node && name[4 + NODE_HEX] == '/')
-    pl_far_net_get (net, name + 4 + NODE_HEX + 1, node);
+  if (node)
+    pl_far_net_get (net, slash + 1, node);
 }
 
 PlFar *

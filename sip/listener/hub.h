@@ -41,7 +41,7 @@ void pl_hub_set_revive (PlHub *hub, PlHubRevive revive, gpointer user);
 /* The transaction layer listens on 127.0.0.1:port; puts the filter on its socket. */
 gboolean pl_hub_set_stack (PlHub *hub, guint16 port, GError **error);
 
-/* Name: "udp:127.0.0.1:5062", "tcp:...", "far:NODE". A flow of that name must not be open. */
+/* Name: "udp:127.0.0.1:5062", "tcp:...", "far:NODE/own". A flow of that name must not be open. */
 PlFlow *pl_hub_open (PlHub *hub, PlFlowKind kind, const char *name, const PlFlowHandlers *handlers, gpointer user);
 void pl_flow_close (PlFlow *flow);
 /* NULL when there is none. Borrowed. */

@@ -63,7 +63,7 @@ pl_step_loop (PlRequest *request)
 {
   PlRouter *router = request->router;
   gboolean far = pl_source_is_far (&request->source);
-  const char *node = far ? pl_router_own_node (router, request->source.far_own) : NULL;
+  const char *node = far ? pl_router_own_node (router, request->source.far_own, request->source.far_node) : NULL;
   g_autofree char *name = node ? g_strdup_printf ("%s.invalid", node) : NULL;
   const char *listen = pl_listener_address_for (router->parts.listener, request->source.flow);
 

@@ -45,8 +45,8 @@ add_phone (PlRequest *request, const char *flow, const char *contact, const char
 PlBranch *
 pl_request_add_far (PlRequest *request, const PlResolved *node)
 {
-  const char *own = request->in_dialog ? NULL : pl_router_own_node (request->router, request->from_aor);
-  PlBranch *branch = own && g_ascii_strcasecmp (node->node, own) == 0 ? NULL : branch_new (request, TRUE, node->prefs);
+  const char *own = request->in_dialog ? NULL : pl_router_own_node (request->router, request->from_aor, node->node);
+  PlBranch *branch = own && g_ascii_strncasecmp (node->node, own, PL_RESOLVED_NODE_HEX) == 0 ? NULL : branch_new (request, TRUE, node->prefs);
 
   if (!branch)
     return NULL;
@@ -314,7 +314,7 @@ static PlStepResult
 destination_from_phone (PlRequest *request, const char *node)
 {
   PlRouter *router = request->router;
-  const char *own = pl_router_own_node (router, request->from_aor);
+  const char *own = pl_router_own_node (router, request->from_aor, NULL);
   gboolean ours = pl_router_is_ours (router, request->target);
   g_autofree char *to = pl_url_dup_aor (request->sip->sip_to->a_url);
 

@@ -9,9 +9,9 @@
 #include "sip/router/sanitize.h"
 
 char *
-pl_router_gruu (PlRouter *router, const char *own_aor)
+pl_router_gruu (PlRouter *router, const char *own_aor, const char *far)
 {
-  const char *node = pl_router_own_node (router, own_aor);
+  const char *node = pl_router_own_node (router, own_aor, far);
 
   return node ? pl_gruu_make (own_aor, node) : NULL;
 }
@@ -40,7 +40,7 @@ dup_reached (const PlRewrite *how)
 gboolean
 pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip)
 {
-  g_autofree char *gruu = how->to_far ? pl_router_gruu (how->router, how->own_aor) : NULL;
+  g_autofree char *gruu = how->to_far ? pl_router_gruu (how->router, how->own_aor, how->far_node) : NULL;
   g_autofree char *reached = how->to_far ? NULL : dup_reached (how);
 
   if (pl_source_is_far (how->source))
@@ -101,7 +101,7 @@ make_route_uri (PlBranch *branch)
   token.media = token.edge ? PL_MEDIA_DIRECT : verdict.media;
   text = pl_token_seal (router->parts.key, router->parts.env, &token);
   return text ? pl_route_uri (pl_listener_address_for (router->parts.listener, phone), g_str_has_prefix (phone, "tcp:"),
-                              pl_router_own_node (router, own), text)
+                              pl_router_own_node (router, own, token.far_node), text)
               : NULL;
 }
 
@@ -129,7 +129,7 @@ pl_forward_request (PlBranch *branch)
   msg_t *msg = msg_dup (received);
   sip_t *sip = msg ? sip_object (msg) : NULL;
   const char *own = request->in_dialog ? request->token->own_aor : request->from_aor;
-  PlRewrite how = { request->router, &request->source, branch->far, request->local, own, pl_branch_aid (branch), NULL,
+  PlRewrite how = { request->router, &request->source, branch->far, request->local, own, branch->node, pl_branch_aid (branch), NULL,
                     pl_branch_retried (branch) };
   gboolean good = sip != NULL;
 

@@ -154,13 +154,14 @@ typedef struct {
   const PlSource *source;
   gboolean to_far, local;
   const char *own_aor;    /* of ours, for the GRUU */
+  const char *far_node;   /* to whom `own_aor` is named */
   PlAid *aid;             /* of our phone, NULL: none */
   const sip_t *offer;     /* whose body this one's answers, NULL: it answers none */
   gboolean retried;       /* our phone counts this CSeq one higher: pl_branch_retried */
 } PlRewrite;
 /* FALSE when the body cannot be passed on. */
 gboolean pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip);
-char *pl_router_gruu (PlRouter *router, const char *own_aor);
+char *pl_router_gruu (PlRouter *router, const char *own_aor, const char *far);
 /* Bytes of the message. */
 GBytes *pl_serialize (msg_t *msg);
 
@@ -291,7 +292,7 @@ void pl_branch_drop_aid (PlBranch *branch);
 void pl_router_forget_aid (PlRouter *router, PlAid *aid);
 /* Fails what it was meant for, and ends it. */
 void pl_router_fail_aid (PlRouter *router, PlAid *aid, const char *reason);
-const char *pl_router_own_node (PlRouter *router, const char *aor);
+const char *pl_router_own_node (PlRouter *router, const char *aor, const char *far);
 gboolean pl_router_is_ours (PlRouter *router, const char *aor);
 PlFlow *pl_router_far_flow (PlRouter *router, const char *own, const char *node);
 

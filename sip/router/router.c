@@ -417,11 +417,11 @@ pl_router_set_agent (PlRouter *router, nta_agent_t *agent)
 }
 
 const char *
-pl_router_own_node (PlRouter *router, const char *aor)
+pl_router_own_node (PlRouter *router, const char *aor, const char *far)
 {
   const PlResolver *resolver = router->parts.resolver;
 
-  return resolver->funcs->own_node (resolver->impl, aor);
+  return resolver->funcs->own_node (resolver->impl, aor, far);
 }
 
 gboolean

@@ -95,7 +95,7 @@ ack_send (Ack *ack)
 static void
 ack_forward (Ack *ack)
 {
-  PlRewrite how = { ack->router, &ack->source, ack->to_far, ack->local, ack->token->own_aor, NULL, NULL,
+  PlRewrite how = { ack->router, &ack->source, ack->to_far, ack->local, ack->token->own_aor, ack->token->far_node, NULL, NULL,
                     !ack->to_far && pl_token_retried (ack->token) };
   PlVerdict verdict;
   gboolean refused = !ack->local && !pl_media_check (ack->sip, &verdict);
@@ -139,7 +139,7 @@ pl_on_ack (PlRouter *router, msg_t *msg, sip_t *sip)
 static gboolean
 is_own_via (PlRouter *router, const PlSource *source, const sip_via_t *via)
 {
-  const char *node = pl_source_is_far (source) ? pl_router_own_node (router, source->far_own) : NULL;
+  const char *node = pl_source_is_far (source) ? pl_router_own_node (router, source->far_own, source->far_node) : NULL;
   g_autofree char *name = node ? g_strdup_printf ("%s.invalid", node) : NULL;
   g_autofree char *sent_by = NULL;
 
@@ -208,8 +208,8 @@ stray_forward (PlRouter *router, const PlSource *source, msg_t *msg, sip_t *sip)
   if (!flow || !sip_via_remove (msg, sip))
     return;
   {
-    PlRewrite how = { router, source, pl_flow_kind (flow) == PL_FLOW_FAR, token->far_node[0] == '\0', token->own_aor, NULL, NULL,
-                      !pl_source_is_far (source) && pl_token_retried (token) };
+    PlRewrite how = { router, source, pl_flow_kind (flow) == PL_FLOW_FAR, token->far_node[0] == '\0', token->own_aor, token->far_node,
+                      NULL, NULL, !pl_source_is_far (source) && pl_token_retried (token) };
 
     if (aid && pl_media_has_sdp (sip) && !pl_media_repeat (aid, msg, sip, how.to_far))
       return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * People called before: their file, and calls that dial beside the look-up, over whole nodes in
- * virtual time. The membership is this file's: a node of the world in place of one from disk.
+ * virtual time.
  */
 #include "config.h"
 
@@ -9,6 +9,7 @@
 #include "overlay/wire/message.h"
 #include "proxy/resolver/overlay.h"
 #include "proxy/resolver/people.h"
+#include "tests/proxy/fakemembership.h"
 #include "tests/support/test.h"
 #include "tests/support/world.h"
 
@@ -16,69 +17,8 @@
 
 #define SEC PL_USEC_PER_SEC
 #define N 6
-#define OVERLAY "example.org"
+#define OVERLAY PL_FAKE_OVERLAY
 #define BOB "bob@example.net"
-
-/* --- the membership --- */
-
-struct PlMembership { PlWorld *world; guint i; char *hex; };
-
-typedef struct { PlFarLink base; PlAppLink *link; } Far;
-
-const char *
-pl_membership_aor (PlMembership *membership)
-{
-  return pl_world_aor (membership->world, membership->i);
-}
-
-const char *
-pl_membership_overlay (PlMembership *membership)
-{
-  (void) membership;
-  return OVERLAY;
-}
-
-const char *
-pl_membership_node_hex (PlMembership *membership)
-{
-  return membership->hex;
-}
-
-PlNode *
-pl_membership_node (PlMembership *membership)
-{
-  return pl_world_node (membership->world, membership->i);
-}
-
-/* An authority says who is who; keys kept at first contact are in check_pins and check_trust.py. */
-gboolean
-pl_membership_meet (PlMembership *membership, const PlCert *cert, gboolean dialled, GError **error)
-{
-  return TRUE;
-}
-
-gboolean
-pl_membership_filter (PlMembership *membership, GArray *nodes)
-{
-  return TRUE;
-}
-
-GPtrArray *
-pl_membership_dup_sip_links (PlMembership *membership)
-{
-  (void) membership;
-  return g_ptr_array_new ();
-}
-
-PlFarLink *
-pl_membership_wrap (PlMembership *membership, PlAppLink *link)
-{
-  Far *far = g_new0 (Far, 1);
-
-  (void) membership;
-  far->link = link;
-  return &far->base;
-}
 
 /* --- one caller --- */
 
@@ -90,7 +30,7 @@ static PlOverlayResolver *resolver;
 static gboolean over;
 static PlResolveResult result;
 static char *found;          /* the first node */
-static Far *far;
+static PlFakeLink *far;
 
 static void
 start_resolver (void)
@@ -126,7 +66,7 @@ setup_world (void)
   world = pl_world_new (&options);
   pl_world_grow (world, N);
   pl_world_run (world, 30 * SEC);
-  caller = (PlMembership) { world, 1, pl_node_id_dup_hex (pl_world_id (world, 1)) };
+  caller = (PlMembership) { .world = world, .i = 1, .hex = pl_node_id_dup_hex (pl_world_id (world, 1)) };
   memberships = g_ptr_array_new ();
   g_ptr_array_add (memberships, &caller);
   start_resolver ();
@@ -185,7 +125,7 @@ on_connected (gpointer user, PlFarLink *link, const GError *error)
   (void) user;
   ck_assert_msg (link != NULL, "%s", error ? error->message : "");
   over = TRUE;
-  far = (Far *) link;
+  far = (PlFakeLink *) link;
 }
 
 static gint64

@@ -39,6 +39,19 @@ START_TEST (settings_empty_file_means_the_defaults)
 }
 END_TEST
 
+START_TEST (settings_rank_overlays_in_the_order_of_the_user)
+{
+  g_autoptr (PlSettings) none = load ("", NULL);
+  g_autoptr (PlSettings) config = load ("[overlay]\norder=Work.example; home.example;\n", NULL);
+
+  ck_assert_uint_eq (pl_settings_rank (config, "work.example"), 0);
+  ck_assert_uint_eq (pl_settings_rank (config, "home.example"), 1);
+  ck_assert_uint_eq (pl_settings_rank (config, "a.example"), 2);
+  ck_assert_uint_eq (pl_settings_rank (config, "b.example"), 2);
+  ck_assert_uint_eq (pl_settings_rank (none, "home.example"), 0);
+}
+END_TEST
+
 static void
 write_secret (const char *text, int mode)
 {
@@ -189,6 +202,7 @@ main (void)
 
   tcase_add_test (config, settings_missing_file_means_the_defaults);
   tcase_add_test (config, settings_empty_file_means_the_defaults);
+  tcase_add_test (config, settings_rank_overlays_in_the_order_of_the_user);
   tcase_add_test (config, settings_reads_every_key);
   tcase_add_test (config, settings_read_the_turn_server_beside_this_peer);
   tcase_add_loop_test (config, settings_tell_what_is_wrong_with_the_turn_server, 0, G_N_ELEMENTS (turn_problems));

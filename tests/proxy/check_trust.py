@@ -212,31 +212,35 @@ class Tests:
         for who in people:
             who.home.stop()
 
-    def all(self):
-        cases = [self.two_people_without_an_authority_call_each_other, self.another_device_with_the_same_key_is_the_same_person,
-                 self.somebody_else_in_the_same_name_is_refused_until_accepted,
-                 self.only_who_has_the_secret_gets_in_and_it_can_be_changed]
-        print(f'1..{len(cases)}')
-        bad = 0
-        for number, case in enumerate(cases, 1):
-            try:
-                case()
-                print(f'ok {number} - {case.__name__.replace("_", " ")}', flush=True)
-            except Exception as error:  # one line tells, the rest goes on
-                bad += 1
-                lines = []
-                where = error.__traceback__
-                while where:
-                    lines.append(where.tb_lineno)
-                    where = where.tb_next
-                print(f'not ok {number} - {case.__name__.replace("_", " ")}\n# lines {lines}: {error!r}', flush=True)
-        for person in self.people:
-            if bad:
-                print(''.join(f'# {person.home.home}: {line}\n' for line in (person.home.said() if os.path.exists(person.home.home + '/log') else '').splitlines()[-8:]), end='')
-            person.home.stop()
-        return 1 if bad else 0
+    def cases(self):
+        return [self.two_people_without_an_authority_call_each_other, self.another_device_with_the_same_key_is_the_same_person,
+                self.somebody_else_in_the_same_name_is_refused_until_accepted,
+                self.only_who_has_the_secret_gets_in_and_it_can_be_changed]
+
+
+def run(tests):
+    """All of its cases, and ends its people; the exit code."""
+    print(f'1..{len(tests.cases())}')
+    bad = 0
+    for number, case in enumerate(tests.cases(), 1):
+        try:
+            case()
+            print(f'ok {number} - {case.__name__.replace("_", " ")}', flush=True)
+        except Exception as error:  # one line tells, the rest goes on
+            bad += 1
+            lines = []
+            where = error.__traceback__
+            while where:
+                lines.append(where.tb_lineno)
+                where = where.tb_next
+            print(f'not ok {number} - {case.__name__.replace("_", " ")}\n# lines {lines}: {error!r}', flush=True)
+    for person in tests.people:
+        if bad:
+            print(''.join(f'# {person.home.home}: {line}\n' for line in (person.home.said() if os.path.exists(person.home.home + '/log') else '').splitlines()[-8:]), end='')
+        person.home.stop()
+    return 1 if bad else 0
 
 
 if __name__ == '__main__':
     with tempfile.TemporaryDirectory(prefix='peerline-trust-') as base:
-        sys.exit(Tests(base).all())
+        sys.exit(run(Tests(base)))

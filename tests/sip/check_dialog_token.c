@@ -92,6 +92,23 @@ START_TEST (token_of_a_redirected_call_keeps_both_names)
 }
 END_TEST
 
+START_TEST (token_keeps_the_overlay_of_the_far_device)
+{
+  g_auto (World) world = world_new ("token-o");
+  PlToken other = typical;
+  g_autoptr (PlToken) token = NULL;
+  g_autofree char *text = NULL;
+
+  other.far_node = "000102030405060708090a0b0c0d0e0f@work.example";
+  other.edge = "e1";
+  text = pl_token_seal (world.key, world.env, &other);
+  token = pl_token_open (world.key, text);
+  ck_assert_ptr_nonnull (token);
+  assert_same (token, &other);
+  ck_assert_ptr_null (pl_token_seal (world.key, world.env, &(PlToken){ .far_node = "00@work.example" }));
+}
+END_TEST
+
 START_TEST (token_of_a_local_call_and_long_fields_round_trip)
 {
   g_auto (World) world = world_new ("token-b");
@@ -161,6 +178,7 @@ main (void)
 
   tcase_add_test (tcase, token_opens_to_what_was_sealed_also_after_a_restart);
   tcase_add_test (tcase, token_of_a_redirected_call_keeps_both_names);
+  tcase_add_test (tcase, token_keeps_the_overlay_of_the_far_device);
   tcase_add_test (tcase, token_of_a_local_call_and_long_fields_round_trip);
   tcase_add_test (tcase, token_tampered_truncated_or_foreign_does_not_open);
   tcase_add_test (tcase, token_key_that_others_can_read_or_is_damaged_is_refused);

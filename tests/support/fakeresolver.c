@@ -382,8 +382,9 @@ resolver_is_ours (gpointer impl, const char *aor)
 }
 
 static const char *
-resolver_own_node (gpointer impl, const char *aor)
+resolver_own_node (gpointer impl, const char *aor, const char *far)
 {
+  (void) far;
   return resolver_is_ours (impl, aor) ? ((PlFakeDaemon *) impl)->node : NULL;
 }
 
