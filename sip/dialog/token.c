@@ -16,6 +16,7 @@
 #define VERSION_OVERLAY 3 /* and the overlay of far_node behind these */
 #define HAS_NODE 0x01
 #define IS_CALLER 0x02
+#define RAISED_SHIFT 4
 #define FIELDS 10
 #define TEXT_MAX 8192 /* of what we look at: more than all fields at their longest */
 
@@ -114,7 +115,8 @@ encode (const PlToken *token)
   char *overlay = node ? strchr (token->far_node, '@') : NULL;
   g_autofree char *hex = node ? g_strndup (token->far_node, strcspn (token->far_node, "@")) : NULL;
   gboolean whole = (token->called && *token->called) || (token->edge && *token->edge);
-  guint8 head[3 + NODE_LEN] = { overlay ? VERSION_OVERLAY : whole ? VERSION_LONG : TOKEN_VERSION, (node ? HAS_NODE : 0) | (token->caller ? IS_CALLER : 0), token->media };
+  guint8 flags = (node ? HAS_NODE : 0) | (token->caller ? IS_CALLER : 0) | (token->raised & PL_TOKEN_RAISED_MAX) << RAISED_SHIFT;
+  guint8 head[3 + NODE_LEN] = { overlay ? VERSION_OVERLAY : whole ? VERSION_LONG : TOKEN_VERSION, flags, token->media };
   char **fields[FIELDS];
 
   if (node && !pl_hex_parse (hex, head + 3, NODE_LEN))
@@ -205,10 +207,12 @@ decode (const guint8 *data, gsize left)
   g_autofree char *node = NULL;
   guint n;
 
-  if (left < head || data[0] < TOKEN_VERSION || data[0] > VERSION_OVERLAY || (data[1] & ~(HAS_NODE | IS_CALLER)))
+  if (left < head || data[0] < TOKEN_VERSION || data[0] > VERSION_OVERLAY
+      || (data[1] & ~(HAS_NODE | IS_CALLER | PL_TOKEN_RAISED_MAX << RAISED_SHIFT)))
     return NULL;
   n = count_fields (data[0]);
   token->caller = (data[1] & IS_CALLER) != 0;
+  token->raised = data[1] >> RAISED_SHIFT;
   token->media = data[2];
   node = head > 3 ? pl_hex_dup (data + 3, NODE_LEN) : g_strdup ("");
   data += head;

@@ -24,8 +24,10 @@ typedef struct {
   char *edge;           /* name of the media edge of our phone, else empty */
   guint8 media;         /* PlMediaClass promised by the offer */
   gboolean caller;      /* our phone made the call */
+  guint8 raised;        /* how much higher than the sender our phone counts CSeq, up to PL_TOKEN_RAISED_MAX */
 } PlToken;
 
+#define PL_TOKEN_RAISED_MAX 3
 #define PL_TOKEN_FIELD_MAX 512  /* bytes of one string; longer ones are not sealed */
 
 /* Reads the key (0600) or makes it. */

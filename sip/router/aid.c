@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "sip/sdp/bridge.h"
 
+#define PARTING_TIME (1 * PL_USEC_PER_SEC) /* that a BYE may come after the media have ended */
+
 /* A text that was bridged, so that its repeats are bridged alike. */
 typedef struct {
   GBytes *in, *out;
@@ -18,6 +20,7 @@ struct PlAid {
   char *call_id, *from;   /* of its PlCall */
   PlMediaEdge *edge;
   gboolean ipv6;          /* the phone's side */
+  gboolean keyed;         /* the phone refused an offer that leaves keys to it (RFC 4568): it is told to */
   gboolean established, over;
   guint asked;            /* sections, one bit each */
   GBytes *phone_text;     /* latest of the phone */
@@ -28,6 +31,8 @@ struct PlAid {
   PlAidFunc func;         /* who waits */
   gpointer user;
   PlFarewell *farewell;   /* how to end the call, once it stands */
+  char *failure;          /* why the edge is of no use any more */
+  PlTimer *parting;       /* the call ends if it does not do so by itself */
 };
 
 static const PlMediaFuncs *
@@ -63,6 +68,8 @@ pl_aid_free (gpointer data)
 {
   PlAid *aid = data;
 
+  pl_timer_clear (&aid->parting);
+  g_free (aid->failure);
   if (aid->edge)
     (aid->over ? media (aid)->end : media (aid)->leave) (aid->edge);
   g_clear_pointer (&aid->phone_text, g_bytes_unref);
@@ -123,13 +130,27 @@ on_secured (gpointer user, guint section)
   set_state (user, PL_CALL_EDGE_SECURED);
 }
 
-/* What is not answered yet fails; a call that stands ends, and both sides are told. */
 static void
-on_failed (gpointer user, const char *reason)
+on_parting (gpointer user)
 {
   PlAid *aid = user;
   PlCalls *calls = aid->router->parts.calls;
   PlCall *call = aid_call (aid);
+
+  pl_notice (PL_ROUTER_ROOM, "the call ends: its media edge has failed", "call", aid->call_id, "reason", aid->failure, NULL);
+  if (aid->farewell)
+    pl_farewell_say (aid->router, aid->farewell);
+  if (call)
+    pl_calls_set_state (calls, call, PL_CALL_ENDED);
+  pl_aid_end (aid);
+}
+
+/* What is not answered yet fails; a call that stands ends, and both sides are told. Not at once: an
+ * edge that ends with its call may be faster than the BYE. */
+static void
+on_failed (gpointer user, const char *reason)
+{
+  PlAid *aid = user;
   gboolean established = aid->established;
 
   if (aid->func)
@@ -138,12 +159,9 @@ on_failed (gpointer user, const char *reason)
     pl_router_fail_aid (aid->router, aid, reason);
   if (!established)
     return; /* it went with its request */
-  pl_notice (PL_ROUTER_ROOM, "the call ends: its media edge has failed", "call", aid->call_id, "reason", reason, NULL);
-  if (aid->farewell)
-    pl_farewell_say (aid->router, aid->farewell);
-  if (call)
-    pl_calls_set_state (calls, call, PL_CALL_ENDED);
-  pl_aid_end (aid);
+  g_free (aid->failure);
+  aid->failure = g_strdup (reason);
+  pl_env_arm (aid->router->parts.env, &aid->parting, PARTING_TIME, on_parting, aid);
 }
 
 static const PlMediaHandlers handlers = { on_opened, on_secured, on_failed };
@@ -399,6 +417,21 @@ on_branch_aid (gpointer user, const char *error)
   pl_request_check (branch->request);
 }
 
+/* A phone that nobody knows yet was offered plain RTP with keys; some want them in the profile, too. */
+static gboolean
+try_keyed (PlBranch *branch)
+{
+  PlAid *aid = branch->aid;
+
+  if (aid->keyed || aid->phone_text || branch->request->answered || branch->request->cancelled)
+    return FALSE;
+  aid->keyed = TRUE;
+  branch->done = FALSE;
+  branch->retried++;
+  pl_branch_send (branch);
+  return TRUE;
+}
+
 gboolean
 pl_branch_try_aid (PlBranch *branch)
 {
@@ -407,7 +440,9 @@ pl_branch_try_aid (PlBranch *branch)
   PlStepResult result;
 
   branch->unfit = FALSE;
-  if (branch->far || branch->aid || request->local || request->in_dialog || request->answered || request->cancelled
+  if (branch->aid)
+    return try_keyed (branch);
+  if (branch->far || request->local || request->in_dialog || request->answered || request->cancelled
       || request->sip->sip_request->rq_method != sip_method_invite || !pl_media_has_sdp (request->sip)
       || !pl_aid_allowed (request->router, request->source.far_own))
     return FALSE;
@@ -423,7 +458,7 @@ pl_branch_try_aid (PlBranch *branch)
     }
   pl_aid_note (request->router, branch->flow, TRUE, NULL);
   branch->done = FALSE;
-  branch->retried = TRUE;
+  branch->retried = 1;
   if (result == PL_STEP_CONTINUE)
     pl_branch_send (branch);
   return TRUE;
@@ -449,7 +484,7 @@ fill_legs (const PlAid *aid, Legs *legs)
       *leg = (PlBridgeLeg) { .open = TRUE, .ufrag = section->ufrag, .password = section->password, .fingerprint = section->fingerprint,
                              .candidates = (const char *const *) section->candidates, .port = section->port, .ipv6 = aid->ipv6,
                              .rtcp_candidates = (const char *const *) section->rtcp_candidates,
-                             .crypto = (const char *const *) section->crypto };
+                             .crypto = (const char *const *) section->crypto, .profile = aid->keyed ? "RTP/SAVP" : NULL };
       if (aid->fars && i < aid->fars->len && ((PlBridgeFar *) aid->fars->pdata[i])->ufrag)
         leg->dtls = ((PlBridgeFar *) aid->fars->pdata[i])->dtls_client ? PL_BRIDGE_DTLS_CLIENT : PL_BRIDGE_DTLS_SERVER;
     }

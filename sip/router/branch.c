@@ -18,16 +18,12 @@ pl_branch_aid (PlBranch *branch)
   return branch->aid ? branch->aid : branch->request->aid;
 }
 
-gboolean
-pl_token_retried (const PlToken *token)
-{
-  return token->edge[0] != '\0' && !token->caller;
-}
-
-gboolean
+guint
 pl_branch_retried (PlBranch *branch)
 {
-  return branch->retried || (branch->request->in_dialog && !branch->far && pl_token_retried (branch->request->token));
+  const PlRequest *request = branch->request;
+
+  return !request->in_dialog ? branch->retried : branch->far ? 0 : request->token->raised;
 }
 
 void

@@ -49,7 +49,7 @@ pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip)
   if (gruu && sip->sip_contact && (!sip->sip_status || sip->sip_status->st_status < 300))
     pl_contact_replace (msg, sip, gruu);
   if (how->retried && sip->sip_cseq)
-    shift_cseq (sip, sip->sip_request ? 1 : -1);
+    shift_cseq (sip, sip->sip_request ? (int) how->retried : -(int) how->retried);
   if (how->aid && pl_media_has_sdp (sip) && (!sip->sip_status || sip->sip_status->st_status < 300))
     return pl_media_bridge (how->aid, msg, sip, how->to_far, how->offer);
   return how->local || pl_media_correct (msg, sip, how->to_far, reached);
@@ -93,7 +93,7 @@ make_route_uri (PlBranch *branch)
     .far_node = from_far ? request->source.far_node : branch->node, .own_aor = (char *) own,
     .far_aor = from_far ? request->source.far_aor : branch->far ? branch->aor : request->target,
     .called = branch->far && strcmp (branch->aor, request->target) != 0 ? request->target : NULL,
-    .call_id = (char *) sip->sip_call_id->i_id, .caller = !from_far,
+    .call_id = (char *) sip->sip_call_id->i_id, .caller = !from_far, .raised = branch->retried,
     .edge = pl_branch_aid (branch) ? (char *) pl_aid_name (pl_branch_aid (branch)) : NULL,
   };
 

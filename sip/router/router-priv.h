@@ -70,7 +70,7 @@ struct PlBranch {
   guint stage;            /* those of one stage ring at once (RFC 3261, 16.6) */
   PlAid *aid;             /* of the phone it goes to; NULL: none */
   gboolean waiting;       /* for a link */
-  gboolean retried;       /* the phone was asked twice */
+  guint retried;          /* how often the phone was asked again */
   gboolean unfit;         /* the phone answered what needs an edge, and is asked again with one */
   gboolean heard;         /* anything at all came back */
   gboolean cancelled;
@@ -157,7 +157,7 @@ typedef struct {
   const char *far_node;   /* to whom `own_aor` is named */
   PlAid *aid;             /* of our phone, NULL: none */
   const sip_t *offer;     /* whose body this one's answers, NULL: it answers none */
-  gboolean retried;       /* our phone counts this CSeq one higher: pl_branch_retried */
+  guint retried;          /* our phone counts this CSeq so much higher: pl_branch_retried */
 } PlRewrite;
 /* FALSE when the body cannot be passed on. */
 gboolean pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip);
@@ -281,10 +281,9 @@ void pl_branch_send (PlBranch *branch);
 PlCall *pl_request_call (PlRequest *request);
 /* Our phone in this branch has this one; NULL: none. */
 PlAid *pl_branch_aid (PlBranch *branch);
-/* A phone that is asked twice must not take that for two copies of one request (RFC 3261,
- * 8.2.2.2): the CSeq of what it gets in this call is one higher than the sender's. */
-gboolean pl_branch_retried (PlBranch *branch);
-gboolean pl_token_retried (const PlToken *token);
+/* A phone that is asked again must not take that for two copies of one request (RFC 3261,
+ * 8.2.2.2): the CSeq of what it gets in this call is higher than the sender's, by this much. */
+guint pl_branch_retried (PlBranch *branch);
 /* It is not used any more: ends, unless the call stands. */
 void pl_request_drop_aid (PlRequest *request);
 void pl_branch_drop_aid (PlBranch *branch);

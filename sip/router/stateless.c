@@ -96,7 +96,7 @@ static void
 ack_forward (Ack *ack)
 {
   PlRewrite how = { ack->router, &ack->source, ack->to_far, ack->local, ack->token->own_aor, ack->token->far_node, NULL, NULL,
-                    !ack->to_far && pl_token_retried (ack->token) };
+                    ack->to_far ? 0 : ack->token->raised };
   PlVerdict verdict;
   gboolean refused = !ack->local && !pl_media_check (ack->sip, &verdict);
   gboolean rewritten;
@@ -209,7 +209,7 @@ stray_forward (PlRouter *router, const PlSource *source, msg_t *msg, sip_t *sip)
     return;
   {
     PlRewrite how = { router, source, pl_flow_kind (flow) == PL_FLOW_FAR, token->far_node[0] == '\0', token->own_aor, token->far_node,
-                      NULL, NULL, !pl_source_is_far (source) && pl_token_retried (token) };
+                      NULL, NULL, pl_source_is_far (source) ? 0 : token->raised };
 
     if (aid && pl_media_has_sdp (sip) && !pl_media_repeat (aid, msg, sip, how.to_far))
       return;

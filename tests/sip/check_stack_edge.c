@@ -97,6 +97,9 @@ call_plain (Pair *p, const char *offer)
   answer_plain (p);
 }
 
+static const char sdes[] = "v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 7078 RTP/SAVP 0\r\n"
+                           "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
+
 static void
 call_from_plain (Pair *p)
 {
@@ -168,6 +171,47 @@ START_TEST (phone_that_refuses_is_asked_again_through_its_own_edge)
   hang_up (&p);
   expect_edges (&p, 0, 0);
   ck_assert_uint_eq (pl_fake_media_started (p.w.b.media), 1);
+  pair_stop (&p);
+}
+END_TEST
+
+START_TEST (phone_that_was_asked_again_hangs_up)
+{
+  Pair p;
+
+  pair_start (&p);
+  call_plain (&p, p.secure);
+  ck_assert (pl_phone_in_dialog (p.bob, p.call, "BYE", NULL, NULL));
+  expect_message (p.alice, "BYE");
+  expect_message (p.bob, "200 BYE");
+  expect_edges (&p, 0, 0);
+  pair_stop (&p);
+}
+END_TEST
+
+/* baresip with mediaenc=srtp-mand, before anybody knows that */
+START_TEST (phone_that_wants_keys_is_asked_a_third_time)
+{
+  Pair p;
+  guint first;
+
+  pair_start (&p);
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .answer = 488 });
+  p.call = pl_phone_invite (p.alice, BOB, p.secure);
+  ck_assert (pl_phone_wait (p.bob, "INVITE", 2, WAIT));
+  expect_contains (pl_phone_last (p.bob, "INVITE")->body, "RTP/AVP 0");
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .ring = 180, .answer = 200, .sdp = sdes });
+  expect_message (p.alice, "200 INVITE");
+  first = cseq_of (p.alice, "200 INVITE");
+  ck_assert_uint_eq (cseq_of (p.bob, "INVITE"), first + 2);
+  expect_contains (pl_phone_last (p.bob, "INVITE")->body, "RTP/SAVP 0");
+  expect_contains (pl_phone_last (p.bob, "INVITE")->body, "inline:" PL_FAKE_MEDIA_KEY);
+  ck_assert (pl_phone_wait (p.bob, "ACK", 3, WAIT));
+  ck_assert_uint_eq (cseq_of (p.bob, "ACK"), first + 2);
+  expect_edges (&p, 0, 1);
+  hang_up (&p);
+  ck_assert_uint_eq (cseq_of (p.bob, "BYE"), cseq_of (p.alice, "200 BYE") + 2);
+  expect_edges (&p, 0, 0);
   pair_stop (&p);
 }
 END_TEST
@@ -325,8 +369,6 @@ END_TEST
 
 START_TEST (phone_with_keys_of_its_own_has_an_edge_with_keys)
 {
-  static const char sdes[] = "v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 7078 RTP/SAVP 0\r\n"
-                             "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
   Pair p;
 
   pair_start (&p);
@@ -433,6 +475,23 @@ START_TEST (edge_that_dies_ends_its_call_and_tells_both)
 }
 END_TEST
 
+/* The far edge ends with its call: what it says may come before the BYE. */
+START_TEST (edge_that_ends_before_the_bye_says_no_bye_of_its_own)
+{
+  Pair p;
+
+  pair_start (&p);
+  call_plain (&p, p.secure);
+  pl_fake_media_kill (p.w.b.media, 0);
+  hang_up (&p);
+  pl_phone_idle (p.alice, 1200);
+  ck_assert_uint_eq (pl_phone_count (p.alice, "BYE"), 0);
+  ck_assert_uint_eq (pl_phone_count (p.bob, "BYE"), 1);
+  expect_edges (&p, 0, 0);
+  pair_stop (&p);
+}
+END_TEST
+
 START_TEST (edge_that_dies_while_it_rings_fails_the_call)
 {
   Pair p;
@@ -497,6 +556,9 @@ suite (void)
   tcase_set_timeout (c, 60);
   tcase_add_test (c, phone_without_ice_calls_through_its_own_edge);
   tcase_add_test (c, phone_that_refuses_is_asked_again_through_its_own_edge);
+  tcase_add_test (c, phone_that_was_asked_again_hangs_up);
+  tcase_add_test (c, edge_that_ends_before_the_bye_says_no_bye_of_its_own);
+  tcase_add_test (c, phone_that_wants_keys_is_asked_a_third_time);
   tcase_add_test (c, phone_that_once_refused_is_asked_once);
   tcase_add_test (c, phone_that_answers_what_it_cannot_do_is_asked_again);
   tcase_add_test (c, two_phones_without_ice_have_an_edge_each);
