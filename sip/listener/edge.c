@@ -8,6 +8,7 @@
 
 #define TRANSPORT_MAX 8              /* "TLS-SCTP" */
 #define TRANSPORT_PARAM "pl-tp"      /* what the flow called its transport */
+#define MADDR_PARAM "pl-ma"          /* its maddr, to which nta would send answers (RFC 3261, 18.2.2) */
 
 /* The first Via value: [start, end) within the message; the parts point into it. */
 typedef struct {
@@ -161,7 +162,9 @@ append_params_in (GString *out, const Via *via)
 
       if (param_is (name, next, "rport", &value, &stop))
         g_string_append (out, ";rport");
-      else if (!param_is (name, next, "received", &value, &stop)
+      else if (param_is (name, next, "maddr", &value, &stop))
+        g_string_append_printf (out, ";" MADDR_PARAM "=%.*s", (int) (stop - value), value);
+      else if (!param_is (name, next, "received", &value, &stop) && !param_is (name, next, MADDR_PARAM, &value, &stop)
                && !param_is (name, next, TRANSPORT_PARAM, &value, &stop))
         g_string_append_len (out, p, next - p);
       p = next;
@@ -225,6 +228,8 @@ append_response_via (GString *text, const Via *via, const PlEdgeOut *out)
           transport = value;
           transport_end = stop;
         }
+      else if (param_is (name, next, MADDR_PARAM, &value, &stop))
+        g_string_append_printf (params, ";maddr=%.*s", (int) (stop - value), value);
       else if (param_is (name, next, "rport", &value, &stop))
         {
           if (out->received)

@@ -19,8 +19,9 @@ typedef enum { PL_EDGE_NONE, PL_EDGE_REQUEST, PL_EDGE_RESPONSE } PlEdgeKind;
 PlEdgeKind pl_edge_kind (const guint8 *data, gsize len);
 
 /* From a flow to the transaction layer: the top Via says UDP (another transport is kept in a
- * parameter of ours so that the response can name it again), and in a request `received` and
- * a value of `rport` go: only we know where it came from (RFC 3581). NULL when there is no Via. */
+ * parameter of ours so that the response can name it again, and so is maddr: nobody chooses where
+ * our answers go), and in a request `received` and a value of `rport` go: only we know where it
+ * came from (RFC 3581). NULL when there is no Via. */
 GBytes *pl_edge_in (const guint8 *data, gsize len);
 
 typedef struct {

@@ -52,6 +52,16 @@ START_TEST (edge_in_takes_no_word_for_where_it_came_from)
 }
 END_TEST
 
+/* RFC 3261, 18.2.2: maddr says where the answer goes, to any port of this machine */
+START_TEST (edge_keeps_maddr_from_the_transaction_layer)
+{
+  expect (in (HEAD "Via: SIP/2.0/UDP 10.0.0.2:631;maddr=127.0.0.1;pl-ma=9;branch=z9hG4bKa\r\n" TAIL),
+          HEAD "Via: SIP/2.0/UDP 10.0.0.2:631;pl-ma=127.0.0.1;branch=z9hG4bKa\r\n" TAIL);
+  expect (out (OK "Via: SIP/2.0/UDP 10.0.0.2:631;pl-ma=127.0.0.1;branch=z9hG4bKa\r\n" TAIL, NULL),
+          OK "Via: SIP/2.0/UDP 10.0.0.2:631;maddr=127.0.0.1;branch=z9hG4bKa\r\n" TAIL);
+}
+END_TEST
+
 START_TEST (edge_in_touches_only_the_first_via)
 {
   expect (in (OK "Subject: Via: x\r\nVia: SIP/2.0/TCP 127.0.0.1:5080\r\n ;branch=z9hG4bKq\r\nVia: SIP/2.0/TCP c;branch=d\r\n" TAIL),
@@ -246,6 +256,7 @@ suite (void)
   tcase_add_test (edge, fault_is_answered_with_what_a_response_needs);
   tcase_add_test (edge, edge_in_makes_udp_of_tcp_and_remembers_it);
   tcase_add_test (edge, edge_in_takes_no_word_for_where_it_came_from);
+  tcase_add_test (edge, edge_keeps_maddr_from_the_transaction_layer);
   tcase_add_test (edge, edge_in_touches_only_the_first_via);
   tcase_add_test (edge, edge_in_refuses_what_has_no_via);
   tcase_add_test (edge, edge_out_names_us_as_the_phone_knows_us);
