@@ -496,7 +496,10 @@ open_sip (PlApp *app, GError **error)
     .state_dir = app->paths->state,
   };
   g_autofree char *people = g_build_filename (app->paths->state, "people", NULL);
+  g_autoptr (GArray) sockets = pl_notify_take_sockets ();
 
+  options.sockets = (const int *) (gpointer) sockets->data;
+  options.n_sockets = sockets->len;
   open_edges (app);
   options.media = pl_edges_media (app->edges);
   app->resolver = pl_overlay_resolver_new (pl_loop_env (app->loop), app->memberships, people);

@@ -10,6 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define FIRST_SOCKET 3 /* SD_LISTEN_FDS_START */
+#define SOCKETS_MAX 32
+
 void
 pl_notify (const char *state)
 {
@@ -31,4 +34,31 @@ pl_notify (const char *state)
               offsetof (struct sockaddr_un, sun_path) + len) < 0)
     g_debug ("NOTIFY_SOCKET: no answer");
   close (fd);
+}
+
+static guint64
+number_of (const char *name)
+{
+  const char *text = g_getenv (name);
+  guint64 number = 0;
+
+  return text && g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT32, &number, NULL) ? number : 0;
+}
+
+GArray *
+pl_notify_take_sockets (void)
+{
+  guint64 n = number_of ("LISTEN_PID") == (guint64) getpid () ? MIN (number_of ("LISTEN_FDS"), SOCKETS_MAX) : 0;
+  GArray *sockets = g_array_new (FALSE, FALSE, sizeof (int));
+
+  for (guint64 i = 0; i < n; i++)
+    {
+      int fd = FIRST_SOCKET + (int) i;
+
+      g_array_append_val (sockets, fd);
+    }
+  g_unsetenv ("LISTEN_PID");
+  g_unsetenv ("LISTEN_FDS");
+  g_unsetenv ("LISTEN_FDNAMES");
+  return sockets;
 }

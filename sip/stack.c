@@ -140,7 +140,7 @@ start_parts (PlSip *sip, GMainContext *context, const PlSipOptions *options, GEr
   g_autofree char *listen = state_path (options, "listen");
   g_autofree char *bindings = state_path (options, "bindings");
   g_autofree char *key = state_path (options, "token-key");
-  PlListenerOptions listener = { options->listen, options->uid, listen };
+  PlListenerOptions listener = { options->listen, options->uid, listen, options->sockets, options->n_sockets };
 
   if (!pl_file_make_dir (options->state_dir, error))
     return FALSE;

@@ -16,6 +16,8 @@ typedef struct {
   const char *const *listen;  /* "127.0.0.1:5080", "[::1]:5080", NULL-terminated */
   uid_t uid;                  /* whose sockets get through */
   const char *state_dir;      /* bindings, token key, adapter addresses, live links */
+  const int *sockets;         /* bound already at some of `listen`, by a service manager; taken */
+  guint n_sockets;
   const PlMedia *media;       /* for phones without ICE or DTLS-SRTP; borrowed, NULL: they get 488 */
 } PlSipOptions;
 

@@ -4,6 +4,7 @@
 #include "sip/listener/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -42,6 +43,7 @@ struct PlListener {
   PlOwner *owner;
   uid_t uid;
   char *state_path;
+  GArray *given;           /* int, bound sockets that no port has taken yet */
   GPtrArray *ports;        /* Port */
   GPtrArray *listening;    /* borrowed from ports, and NULL */
   guint connections;
@@ -226,13 +228,69 @@ port_free (gpointer data)
   g_free (port);
 }
 
+static gboolean
+is_bound_so (int fd, const PlAddress *address, int type)
+{
+  PlAddress own = { .len = sizeof own.storage };
+  int own_type = 0;
+  socklen_t len = sizeof own_type;
+
+  g_autofree char *wanted = pl_address_dup_text (address);
+  g_autofree char *text = NULL;
+
+  if (getsockname (fd, (struct sockaddr *) &own.storage, &own.len) == 0)
+    text = pl_address_dup_text (&own);
+  return getsockopt (fd, SOL_SOCKET, SO_TYPE, &own_type, &len) == 0 && own_type == type && g_strcmp0 (text, wanted) == 0;
+}
+
+/* One that is there already (socket activation); -1: none. */
+static int
+take_given (PlListener *listener, const PlAddress *address, int type)
+{
+  for (guint i = 0; i < listener->given->len; i++)
+    {
+      int fd = g_array_index (listener->given, int, i);
+
+      if (!is_bound_so (fd, address, type))
+        continue;
+      g_array_remove_index_fast (listener->given, i);
+      fcntl (fd, F_SETFD, FD_CLOEXEC);
+      g_unix_set_fd_nonblocking (fd, TRUE, NULL);
+      return fd;
+    }
+  return -1;
+}
+
+static gboolean
+is_given (PlListener *listener, const PlAddress *address)
+{
+  for (guint i = 0; i < listener->given->len; i++)
+    if (is_bound_so (g_array_index (listener->given, int, i), address, SOCK_DGRAM))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+close_given (PlListener *listener)
+{
+  for (guint i = 0; i < listener->given->len; i++)
+    close (g_array_index (listener->given, int, i));
+  if (listener->given->len > 0)
+    pl_notice (ROOM, "sockets of the service manager are at no address of [sip] listen, closed", NULL);
+  g_array_set_size (listener->given, 0);
+}
+
 /* No SO_REUSEADDR on UDP: with it another user could bind our port too. On TCP it only
  * forgives connections that linger. */
 static int
-open_socket (const PlAddress *address, int type)
+open_socket (PlListener *listener, const PlAddress *address, int type)
 {
   const int on = 1;
-  int fd = socket (address->storage.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int fd = take_given (listener, address, type);
+
+  if (fd >= 0)
+    return fd;
+  fd = socket (address->storage.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
   if (fd < 0)
     return -1;
@@ -258,11 +316,11 @@ port_bind (Port *port, guint16 number)
   socklen_t len = sizeof port->address.storage;
 
   pl_address_set_port (&port->address, number);
-  port->udp = open_socket (&port->address, SOCK_DGRAM);
+  port->udp = open_socket (port->listener, &port->address, SOCK_DGRAM);
   if (port->udp < 0)
     return FALSE;
   if (getsockname (port->udp, (struct sockaddr *) &port->address.storage, &len) == 0)
-    port->tcp = open_socket (&port->address, SOCK_STREAM);
+    port->tcp = open_socket (port->listener, &port->address, SOCK_STREAM);
   if (port->tcp >= 0)
     return TRUE;
   {
@@ -274,13 +332,13 @@ port_bind (Port *port, guint16 number)
   return FALSE;
 }
 
-/* The port of last time, the configured one, then the next free ones. */
+/* One that is there already, the port of last time, the configured one, then the next free ones. */
 static gboolean
 port_find (Port *port, guint16 kept)
 {
   guint16 wanted = pl_address_port (&port->address);
 
-  if (kept && port_bind (port, kept))
+  if (kept && !is_given (port->listener, &port->address) && port_bind (port, kept))
     return TRUE;
   for (guint i = 0; i < PL_LISTEN_TRIES; i++)
     {
@@ -415,6 +473,9 @@ pl_listener_new (PlEnv *env, GMainContext *context, PlHub *hub, const PlListener
   listener->hub = hub;
   listener->uid = options->uid;
   listener->state_path = g_strdup (options->state_path);
+  listener->given = g_array_new (FALSE, FALSE, sizeof (int));
+  if (options->n_given > 0)
+    g_array_append_vals (listener->given, options->given, options->n_given);
   listener->ports = g_ptr_array_new_with_free_func (port_free);
   listener->listening = g_ptr_array_new ();
   listener->owner = pl_owner_new ();
@@ -423,6 +484,7 @@ pl_listener_new (PlEnv *env, GMainContext *context, PlHub *hub, const PlListener
   for (guint i = 0; options->listen && options->listen[i] && i < PL_LISTEN_MAX; i++)
     if (!add_port (listener, kept, options->listen[i], error))
       return NULL;
+  close_given (listener);
   if (listener->ports->len == 0)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE, "no port for phones could be opened");
@@ -442,6 +504,7 @@ pl_listener_free (PlListener *listener)
     return;
   g_ptr_array_unref (listener->listening);
   g_ptr_array_unref (listener->ports);
+  g_array_unref (listener->given);
   pl_owner_free (listener->owner);
   g_free (listener->state_path);
   g_free (listener);

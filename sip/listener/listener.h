@@ -20,6 +20,8 @@ typedef struct {
   const char *const *listen;  /* "127.0.0.1:5080", NULL-terminated; port 0: any */
   uid_t uid;
   const char *state_path;     /* which port was taken in place of a taken one */
+  const int *given;           /* sockets bound already, by a service manager; taken: used or closed */
+  guint n_given;
 } PlListenerOptions;
 
 /* Hub is borrowed and outlives the listener's flows: free the hub first (its flows go, and
