@@ -16,6 +16,7 @@
 #include "proxy/cli/cli.h"
 
 #define WELL_KNOWN "/.well-known/reload-config" /* 11.2 */
+#define SERVICE "reload-config"
 #define ANSWER_MAX 16384
 #define SECONDS 60
 #define ASKS_MAX 5             /* as many tries as a server gives a code */
@@ -44,11 +45,13 @@ exchange (SoupSession *session, SoupMessage *msg, gsize max, GError **error)
   return NULL;
 }
 
-/* `ca`: file of certificates, NULL: those of the system. */
+/* `ca`: file of certificates, NULL: those of the system. `where`: what is connected to instead of the
+ * host in a URL, and whose certificate is expected, NULL: that host. */
 static SoupSession *
-make_session (const char *ca, GError **error)
+make_session (const char *ca, GSocketConnectable *where, GError **error)
 {
-  g_autoptr (SoupSession) session = soup_session_new_with_options ("timeout", SECONDS, "user-agent", PACKAGE_NAME, NULL);
+  g_autoptr (SoupSession) session = soup_session_new_with_options ("timeout", SECONDS, "user-agent", PACKAGE_NAME,
+                                                                   "remote-connectable", where, NULL);
   g_autoptr (GTlsDatabase) database = NULL;
   g_autofree char *path = ca ? g_canonicalize_filename (ca, NULL) : NULL;
 
@@ -105,18 +108,44 @@ fetch (SoupSession *session, const char *address, GError **error)
   return NULL;
 }
 
+/* Of an overlay's name: the server is where its SRV record says, and proves to be the overlay's (11.2).
+ * *none: there is no such record. */
+static GBytes *
+fetch_by_service (const char *name, const char *ca, gboolean *none, GError **error)
+{
+  g_autoptr (GSocketConnectable) service = g_network_service_new (SERVICE, "tcp", name);
+  g_autoptr (SoupSession) session = make_session (ca, service, error);
+  g_autoptr (GError) why = NULL;
+  GBytes *xml = session ? fetch (session, name, &why) : NULL;
+
+  *none = why && why->domain == G_RESOLVER_ERROR;
+  if (why)
+    g_propagate_error (error, g_steal_pointer (&why));
+  return xml;
+}
+
 GBytes *
 pl_cli_fetch (const char *address, const char *ca, GError **error)
 {
-  g_autoptr (SoupSession) session = make_session (ca, error);
+  g_autoptr (SoupSession) session = NULL;
+  gboolean none = FALSE;
 
+  if (!strpbrk (address, ":/"))
+    {
+      GBytes *xml = fetch_by_service (address, ca, &none, error);
+
+      if (!none)
+        return xml;
+      g_clear_error (error);
+    }
+  session = make_session (ca, NULL, error);
   return session ? fetch (session, address, error) : NULL;
 }
 
 static PlDocument *
-fetch_document (PlCli *cli, SoupSession *session, GError **error)
+fetch_document (PlCli *cli, GError **error)
 {
-  g_autoptr (GBytes) xml = fetch (session, overlay_option, error);
+  g_autoptr (GBytes) xml = pl_cli_fetch (overlay_option, ca_option, error);
 
   return xml ? pl_cli_join (cli, xml, strstr (overlay_option, "://") ? NULL : overlay_option, FALSE, error) : NULL;
 }
@@ -125,8 +154,19 @@ fetch_document (PlCli *cli, SoupSession *session, GError **error)
 
 typedef struct {
   SoupSession *session;
-  const char *url, *aor, *request;
+  const char *overlay, *url, *aor, *request;
 } Desk;
+
+/* The document names the server, and whoever signed it speaks for the overlay: its host's certificate
+ * will do, and the overlay's, which is what 11.3 asks for. */
+static gboolean
+on_certificate (SoupMessage *msg, GTlsCertificate *cert, GTlsCertificateFlags errors, gpointer user_data)
+{
+  g_autoptr (GSocketConnectable) overlay = g_network_address_new (user_data, 0);
+
+  return errors == G_TLS_CERTIFICATE_BAD_IDENTITY
+         && !(g_tls_certificate_verify (cert, overlay, NULL) & G_TLS_CERTIFICATE_BAD_IDENTITY);
+}
 
 static SoupMessage *
 make_form (const Desk *desk, const char *code)
@@ -139,6 +179,7 @@ make_form (const Desk *desk, const char *code)
   soup_multipart_append_form_string (form, "password", code ? code : "");
   soup_multipart_append_form_file (form, "csr", "request.p10", "application/pkcs10", csr);
   msg = soup_message_new_from_multipart (desk->url, form);
+  g_signal_connect (msg, "accept-certificate", G_CALLBACK (on_certificate), (gpointer) desk->overlay);
   soup_message_headers_replace (soup_message_get_request_headers (msg), "Accept", "application/pkix-cert");
   return msg;
 }
@@ -230,8 +271,8 @@ static gboolean
 run_enroll (PlCli *cli, GError **error)
 {
   g_autofree char *aor = pl_aor_canonical (g_ptr_array_index (cli->args, 0));
-  g_autoptr (SoupSession) session = aor && overlay_option ? make_session (ca_option, error) : NULL;
-  g_autoptr (PlDocument) document = session ? fetch_document (cli, session, error) : NULL;
+  g_autoptr (SoupSession) session = aor && overlay_option ? make_session (ca_option, NULL, error) : NULL;
+  g_autoptr (PlDocument) document = session ? fetch_document (cli, error) : NULL;
   g_autofree char *overlay = document ? g_ascii_strdown (document->instance_name, -1) : NULL;
   g_autoptr (PlHomeIdentity) place = document ? pl_home_identity_new (cli->paths, aor, overlay) : NULL;
   g_autofree char *request = NULL;
@@ -245,7 +286,7 @@ run_enroll (PlCli *cli, GError **error)
     request = pl_cli_request (place, force_option, error);
   if (!request)
     return FALSE;
-  pem = ask_with_code (&(Desk) { session, g_ptr_array_index (document->enrollment_servers, 0), aor, request }, error);
+  pem = ask_with_code (&(Desk) { session, overlay, g_ptr_array_index (document->enrollment_servers, 0), aor, request }, error);
   return pem && keep_ca (cli, overlay, error) && pl_cli_import (cli, pem, error);
 }
 
@@ -257,12 +298,12 @@ static char *
 renew_at (PlCli *cli, PlDocument *document, const PlHomeIdentity *place, const char *request, GError **error)
 {
   g_autofree char *ca = pl_home_dup_ca_path (cli->paths, place->overlay);
-  g_autoptr (SoupSession) session = make_session (g_file_test (ca, G_FILE_TEST_EXISTS) ? ca : NULL, error);
+  g_autoptr (SoupSession) session = make_session (g_file_test (ca, G_FILE_TEST_EXISTS) ? ca : NULL, NULL, error);
   gboolean refused = FALSE;
   char *pem = NULL;
 
   if (session)
-    pem = ask (&(Desk) { session, g_ptr_array_index (document->enrollment_servers, 0), place->aor, request }, NULL, &refused, error);
+    pem = ask (&(Desk) { session, place->overlay, g_ptr_array_index (document->enrollment_servers, 0), place->aor, request }, NULL, &refused, error);
   if (refused)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "the server does not renew it: 'peerline enroll %s --overlay %s' gets "
                  "a new one by mail", place->aor, place->overlay);

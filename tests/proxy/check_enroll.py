@@ -71,11 +71,11 @@ class Mailbox(socketserver.ThreadingTCPServer):
 
 
 class Server:
-    def __init__(self, folder, smtp, policy=''):
+    def __init__(self, folder, smtp, policy='', name='localhost'):
         self.dir, self.tls = folder + '/server', folder + '/tls'
         self.port, self.process = loopback.free_ports(1)[0], None
         subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
-                        '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', self.tls + '.key', '-out',
+                        '-subj', f'/CN={name}', '-addext', f'subjectAltName=DNS:{name}', '-keyout', self.tls + '.key', '-out',
                         self.tls + '.crt'], check=True, capture_output=True)
         self.url = f'https://localhost:{self.port}'
         self.run('init', '--overlay', OVERLAY, '--bootstrap', f'127.0.0.1:{loopback.free_ports(1)[0]}', '--url', self.url,
@@ -230,6 +230,7 @@ class Tests:
     def any_client_of_the_rfc_gets_one(self):  # S2-01, S2-31
         """11.3: the answer is one DER certificate with one random Node-ID and exactly that address."""
         request = csr(self.folder, 'bob')
+        assert self.server.http('GET', '/.well-known/reload-config')[:2] == (200, 'application/p2p-overlay+xml')  # 326
         refused(self.server.post('bob@example.org', request))
         code, _ = self.mail.wait('bob@example.org')
         refused(self.server.post('bob@example.org', csr(self.folder, 'mallory'), code))
