@@ -39,6 +39,7 @@ struct PlApp {
   GPtrArray *problems;    /* what is wrong now, each with its next step */
   PlOverlayResolver *resolver;
   PlEdges *edges;
+  char *edge_turn[2];     /* lent to it */
   PlSip *sip;
   PlControl *control;
   PlPower *power;
@@ -454,21 +455,37 @@ on_bindings_changed (gpointer user)
     pl_control_changed (app->control, "registrations");
 }
 
-static const char *const *
-edge_stun (gpointer user, const char *own)
+static PlMembership *
+membership_of (PlApp *app, const char *own)
 {
-  PlApp *app = user;
-
   for (guint i = 0; i < app->memberships->len; i++)
     if (g_str_equal (pl_membership_aor (g_ptr_array_index (app->memberships, i)), own))
-      return pl_membership_stun (g_ptr_array_index (app->memberships, i));
+      return g_ptr_array_index (app->memberships, i);
   return NULL;
 }
 
 static const char *const *
+edge_stun (gpointer user, const char *own)
+{
+  PlMembership *membership = membership_of (user, own);
+
+  return membership ? pl_membership_stun (membership) : NULL;
+}
+
+/* The user's own servers, or the one that the overlay offers. */
+static const char *const *
 edge_turn (gpointer user, const char *own)
 {
-  return (const char *const *) ((PlApp *) user)->config->turn;
+  PlApp *app = user;
+  PlMembership *membership = membership_of (app, own);
+  PlNode *node = membership ? pl_membership_node (membership) : NULL;
+  const PlTurnAccess *access = NULL;
+
+  if (app->config->turn[0] || !node || pl_node_turn (node, &access, NULL) != PL_TURN_FOUND)
+    return (const char *const *) app->config->turn;
+  g_free (app->edge_turn[0]);
+  app->edge_turn[0] = pl_turn_access_dup_uri (access);
+  return (const char *const *) app->edge_turn;
 }
 
 static gboolean
@@ -494,6 +511,7 @@ open_sip (PlApp *app, GError **error)
     .listen = (const char *const *) app->config->sip_listen,
     .uid = geteuid (),
     .state_dir = app->paths->state,
+    .far_rate = app->config->far_rate,
   };
   g_autofree char *people = g_build_filename (app->paths->state, "people", NULL);
   g_autoptr (GArray) sockets = pl_notify_take_sockets ();
@@ -648,6 +666,7 @@ pl_app_free (PlApp *app)
   g_clear_pointer (&app->control, pl_control_free);
   g_clear_pointer (&app->sip, pl_sip_free);
   g_clear_pointer (&app->edges, pl_edges_free);
+  g_free (app->edge_turn[0]);
   g_clear_pointer (&app->resolver, pl_overlay_resolver_free);
   g_clear_pointer (&app->power, pl_power_free);
   g_clear_pointer (&app->network, pl_network_free);

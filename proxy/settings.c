@@ -11,6 +11,7 @@
 
 #define CONFIG_FILE_MAX (64 * 1024)
 #define DEFAULT_OVERLAY_PORT 6084 /* RFC 6940 14.2 */
+#define FAR_RATE_MAX 1000
 #define DEFAULT_PROMOTE_AFTER (30 * 60)
 #define DEFAULT_TURN_LIFETIME (12 * 3600)
 #define TURN_SECRET_MAX 1024 /* bytes */
@@ -325,6 +326,15 @@ check_turn (Loader *loader)
   config->turn_offer.secret = config->turn_secret;
 }
 
+static void
+read_far_rate (Loader *loader, const char *group, const char *key)
+{
+  gint64 rate;
+
+  if (read_number (loader, group, key, 1, FAR_RATE_MAX, &rate))
+    loader->config->far_rate = (guint) rate;
+}
+
 /* "[media]" is for all identities, "[media alice@example.org]" for one. */
 static void
 read_edge (Loader *loader, const char *group, const char *key)
@@ -354,6 +364,7 @@ read_log_level (Loader *loader, const char *group, const char *key)
 
 static const Key keys[] = {
   { "sip", "listen", read_sip_listen },
+  { "sip", "far-rate", read_far_rate },
   { "overlay", "listen", read_overlay_listen },
   { "overlay", "port", read_overlay_port },
   { "overlay", "role", read_role },

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
 
 typedef struct {
   char **sip_listen;          /* "127.0.0.1:5080", "[::1]:5080" */
+  guint far_rate;             /* of calls and messages from one far node, per second */
   char *overlay_listen;       /* address, NULL: every one */
   guint16 overlay_port;       /* default 6084 */
   PlRole role;

@@ -124,9 +124,16 @@ too_many_transactions (PlRouter *router)
   return sum >= PL_TRANSACTIONS_MAX;
 }
 
+static guint
+far_rate (const PlRouter *router)
+{
+  return router->parts.far_rate ? router->parts.far_rate : PL_FAR_RATE;
+}
+
 static gboolean
 within_quota (PlRouter *router, const char *flow)
 {
+  guint burst = PL_FAR_BURST * far_rate (router);
   Quota *quota = g_hash_table_lookup (router->quotas, flow);
   gint64 now = pl_env_now (router->parts.env);
 
@@ -135,11 +142,11 @@ within_quota (PlRouter *router, const char *flow)
       if (g_hash_table_size (router->quotas) >= PL_FLOWS_MAX)
         g_hash_table_remove_all (router->quotas);
       quota = g_new0 (Quota, 1);
-      quota->tokens = PL_FAR_BURST;
+      quota->tokens = burst;
       quota->refilled = now;
       g_hash_table_insert (router->quotas, g_strdup (flow), quota);
     }
-  quota->tokens = MIN (PL_FAR_BURST, quota->tokens + (double) (now - quota->refilled) * PL_FAR_RATE / PL_USEC_PER_SEC);
+  quota->tokens = MIN (burst, quota->tokens + (double) (now - quota->refilled) * far_rate (router) / PL_USEC_PER_SEC);
   quota->refilled = now;
   if (quota->tokens < 1)
     return FALSE;
@@ -173,7 +180,7 @@ pl_step_load (PlRequest *request)
     return PL_STEP_CONTINUE;
   if (!within_quota (router, request->source.flow)
       || (request->sip->sip_request->rq_method == sip_method_invite
-          && ringing_from (router, request->source.flow) > PL_FAR_RINGING_MAX))
+          && ringing_from (router, request->source.flow) > PL_FAR_RINGING_MAX * far_rate (router)))
     {
       pl_info (PL_ROUTER_ROOM, "a far node asks too much", "node", request->source.far_node, NULL);
       return pl_request_answer (request, 503, "Too Much at Once", NULL);

@@ -27,9 +27,9 @@ G_BEGIN_DECLS
 #define PL_SENT_TIME (500 * PL_USEC_PER_MSEC)    /* more, once, for an INVITE that has just left */
 #define PL_CANCEL_TIME (5 * PL_USEC_PER_SEC)     /* then a cancelled request is answered anyway */
 #define PL_LINGER_TIME (40 * PL_USEC_PER_SEC)    /* answered, branches still open */
-#define PL_FAR_BURST 20                          /* requests outside dialogs from one far node */
-#define PL_FAR_RATE 2                            /* ... and per second after that */
-#define PL_FAR_RINGING_MAX 4                     /* unanswered INVITEs of one far node */
+#define PL_FAR_RATE 2                            /* requests outside dialogs from one far node, per second */
+#define PL_FAR_BURST 10                          /* ... and at once: of so many seconds */
+#define PL_FAR_RINGING_MAX 2                     /* unanswered INVITEs of one far node: of so many seconds */
 #define PL_KILLED_MAX 64
 #define PL_KILLED_TIME (64 * PL_USEC_PER_SEC)    /* 64 * T1 twice: no more repeats of a 2xx */
 

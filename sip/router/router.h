@@ -38,6 +38,7 @@ typedef struct {
   PlTokenKey *key;
   const PlResolver *resolver;
   const PlMedia *media;   /* NULL: no edges */
+  guint far_rate;         /* as in PlSipOptions */
 } PlRouterParts;
 
 PlRouter *pl_router_new (const PlRouterParts *parts);

@@ -195,23 +195,6 @@ correct_part (Correction *correction, const PlSdpPart *part)
 
 /* --- the session part --- */
 
-static void
-correct_origin (Correction *correction)
-{
-  const PlSdpLine *line = pl_sdp_line (correction->sdp, correction->sdp->o_line);
-  g_autofree char *text = g_strndup (line->text, line->len);
-  g_autoptr (GPtrArray) words = pl_sdp_split (text);
-  const char *address = words->pdata[5];
-
-  /* a name here is only an identifier: left alone even from a stranger */
-  if (pl_sdp_address_kind (address) != PL_ADDRESS_LOOPBACK && g_ascii_strcasecmp (address, "localhost") != 0)
-    return;
-  g_free (words->pdata[5]);
-  words->pdata[5] = g_strdup (unspecified (g_ascii_strcasecmp (words->pdata[4], "IP6") == 0));
-  g_ptr_array_add (words, NULL);
-  pl_sdp_edits_set (correction->edits, correction->sdp->o_line, g_strjoinv (" ", (char **) words->pdata));
-}
-
 /* What stands in a session c= that nothing uses: the address of the first m-section. Not the
  * unspecified one: RFC 5245 (9.1.1.1) has it ask for an ICE restart, and linphone, which writes
  * loopback there, takes it so even in the first offer; two of them never end restarting. */
@@ -236,6 +219,28 @@ session_address (const Correction *correction)
         found = own ? part->address : best->address;
     }
   return found ? found : unspecified (sdp->session->ip6);
+}
+
+/* In the family of the media: baresip takes an offer to be of that of its o=. */
+static void
+correct_origin (Correction *correction)
+{
+  const PlSdpLine *line = pl_sdp_line (correction->sdp, correction->sdp->o_line);
+  g_autofree char *text = g_strndup (line->text, line->len);
+  g_autoptr (GPtrArray) words = pl_sdp_split (text);
+  const char *address = words->pdata[5], *media = session_address (correction);
+  gboolean ip6;
+
+  /* a name here is only an identifier: left alone even from a stranger */
+  if (pl_sdp_address_kind (address) != PL_ADDRESS_LOOPBACK && g_ascii_strcasecmp (address, "localhost") != 0)
+    return;
+  ip6 = pl_sdp_address_kind (media) == PL_ADDRESS_UNSPECIFIED ? g_ascii_strcasecmp (words->pdata[4], "IP6") == 0 : strchr (media, ':') != NULL;
+  g_free (words->pdata[4]);
+  words->pdata[4] = g_strdup (ip6 ? "IP6" : "IP4");
+  g_free (words->pdata[5]);
+  words->pdata[5] = g_strdup (unspecified (ip6));
+  g_ptr_array_add (words, NULL);
+  pl_sdp_edits_set (correction->edits, correction->sdp->o_line, g_strjoinv (" ", (char **) words->pdata));
 }
 
 static void

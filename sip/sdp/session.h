@@ -26,7 +26,7 @@ gboolean pl_sdp_classify (const char *body, gsize len, PlMediaClass *result, GEr
 /* For a person with a phone: what to switch on there; as the text of a Warning 399 (no quotes
  * in it). Static. */
 const char *pl_sdp_advice (PlMediaClass media);
-/* Toward the far side (doc/ARCHITECTURE): loopback in o= becomes 0.0.0.0 (:: for IP6), so the
+/* Toward the far side (doc/ARCHITECTURE): loopback in o= becomes 0.0.0.0 (:: where the media are IPv6), so the
  * same in every message of the session; in a session c= it becomes what the first m-section
  * says (0.0.0.0 there would restart ICE, RFC 5245, 9.1.1.1); a loopback c= of an
  * m-section and its port become those of one of its candidates, the media-level c= and a=rtcp

@@ -116,7 +116,7 @@ START_TEST (settings_reads_every_key)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (PlSettings) config = load ("[sip]\nlisten=127.0.0.1:5090\n"
-                                      "[overlay]\nlisten=192.0.2.1\nport=7000\nrole=bootstrap\npromote-after=5\n"
+                                      "[sip]\nfar-rate=50\n[overlay]\nlisten=192.0.2.1\nport=7000\nrole=bootstrap\npromote-after=5\n"
                                       "stun=192.0.2.9:3478;[2001:db8::9]:3478\nturn=u:p@192.0.2.9:3478\n"
                                       "[diagnostics]\nanswer=trusted\ntrusted=sip:Ops@Example.org;1d5c66db8f5ab6b9d0bdf31a20158175\n"
                                       "[log]\nlevel=debug\n",
@@ -128,6 +128,7 @@ START_TEST (settings_reads_every_key)
   ck_assert_str_eq (config->overlay_listen, "192.0.2.1");
   ck_assert_uint_eq (config->overlay_port, 7000);
   ck_assert_int_eq (config->role, PL_ROLE_BOOTSTRAP);
+  ck_assert_uint_eq (config->far_rate, 50);
   ck_assert_int_eq (config->promote_after, 5 * PL_USEC_PER_SEC);
   ck_assert_uint_eq (g_strv_length (config->stun), 2);
   ck_assert_str_eq (config->turn[0], "u:p@192.0.2.9:3478");

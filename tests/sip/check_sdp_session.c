@@ -74,10 +74,13 @@ END_TEST
 static char *
 expected_line (const char *line, GStrv rest)
 {
-  if (g_str_has_prefix (line, "o=") && g_str_has_suffix (line, " IN IP4 127.0.0.1"))
-    return g_strdup_printf ("%.*s0.0.0.0", (int) strlen (line) - 9, line);
-  if (g_str_has_prefix (line, "o=") && g_str_has_suffix (line, " IN IP6 ::1"))
-    return g_strdup_printf ("%.*s::", (int) strlen (line) - 3, line);
+  /* in the family of the media: baresip judges an offer by its o= */
+  if (g_str_has_prefix (line, "o=") && (g_str_has_suffix (line, " IN IP4 127.0.0.1") || g_str_has_suffix (line, " IN IP6 ::1")))
+    {
+      while (*rest && !(g_str_has_prefix (*rest, "c=") && !strstr (*rest, "127.0.0.1") && !strstr (*rest, " ::1")))
+        rest++;
+      return g_strdup_printf ("%.*s%s", (int) (strstr (line, " IN IP") - line) + 4, line, *rest && strstr (*rest, "IP6") ? "IP6 ::" : "IP4 0.0.0.0");
+    }
   /* never 0.0.0.0 beside a real one: linphone would restart ICE without end */
   for (; (g_str_equal (line, "c=IN IP4 127.0.0.1") || g_str_equal (line, "c=IN IP6 ::1")) && *rest; rest++)
     if (g_str_has_prefix (*rest, "c="))
@@ -252,7 +255,7 @@ static const Change both_ways[] = {
   { "bundled section follows the one it shares", HEAD "c=IN IP4 127.0.0.1\r\na=group:BUNDLE a v\r\nm=audio 1 X 0\r\na=mid:a\r\n" CANDS "m=video 1 X 0\r\na=mid:v\r\n",
     HEAD "c=IN IP4 192.0.2.1\r\na=group:BUNDLE a v\r\nm=audio 5000 X 0\r\n" C "a=mid:a\r\n" CANDS "m=video 5000 X 0\r\n" C "a=mid:v\r\n" },
   { "last line without end", "v=0\no=a 1 1 IN IP6 ::1\nc=IN IP4 127.0.0.1\na=group:BUNDLE a v\nm=audio 1 X 0\na=mid:a\na=candidate:1 1 UDP 5 192.0.2.1 5000 typ host\na=candidate:1 2 UDP 5 192.0.2.1 9 typ host",
-    "v=0\no=a 1 1 IN IP6 ::\nc=IN IP4 192.0.2.1\na=group:BUNDLE a v\nm=audio 5000 X 0\nc=IN IP4 192.0.2.1\na=mid:a\na=candidate:1 1 UDP 5 192.0.2.1 5000 typ host\na=candidate:1 2 UDP 5 192.0.2.1 9 typ host\r\na=rtcp:9 IN IP4 192.0.2.1\r\n" },
+    "v=0\no=a 1 1 IN IP4 0.0.0.0\nc=IN IP4 192.0.2.1\na=group:BUNDLE a v\nm=audio 5000 X 0\nc=IN IP4 192.0.2.1\na=mid:a\na=candidate:1 1 UDP 5 192.0.2.1 5000 typ host\na=candidate:1 2 UDP 5 192.0.2.1 9 typ host\r\na=rtcp:9 IN IP4 192.0.2.1\r\n" },
   { "fingerprint is not ours, not even a bad one", HEAD "a=fingerprint:md5 127.0.0.1\r\n" FP DTLS_M CANDS, NULL },
 };
 

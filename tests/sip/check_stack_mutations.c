@@ -286,9 +286,10 @@ has_candidate (char **lines, const char *address, const char *port)
 static void
 expect_candidate (char **lines, const char *whole)
 {
+  const char *after = *lines + 2 + strcspn (*lines + 2, " \t");
   char port[16] = "";
 
-  ck_assert_int_eq (sscanf (*lines, "m=%*s %15[0-9]", port), 1);
+  ck_assert_int_eq (sscanf (after, " %15[0-9]", port), 1);
   for (char **line = lines + 1; *line && !g_str_has_prefix (*line, "m="); line++)
     if (g_str_has_prefix (*line, "c=IN IP"))
       {
@@ -297,6 +298,16 @@ expect_candidate (char **lines, const char *whole)
         ck_assert_msg (strcmp (address, "0.0.0.0") == 0 || strcmp (address, "::") == 0 || has_candidate (lines + 1, address, port),
                        "%s with %s is no candidate in:\n%s", *lines, *line, whole);
       }
+}
+
+static char **
+split_lines (const char *text)
+{
+  char **lines = g_strsplit (text, "\n", -1);
+
+  for (char **line = lines; *line; line++)
+    g_strchomp (*line);
+  return lines;
 }
 
 /* What was touched equals a candidate, and no loopback address is left. */
@@ -312,8 +323,8 @@ check_description (const char *text, gsize len)
   if (!out)
     return;
   ck_assert_uint_eq (strlen (out), out_len);
-  before = g_strsplit (text, "\r\n", -1);
-  after = g_strsplit (out, "\r\n", -1);
+  before = split_lines (text);
+  after = split_lines (out);
   for (char **line = after; *line; line++)
     {
       gboolean connection = g_str_has_prefix (*line, "c=IN IP4 ") || g_str_has_prefix (*line, "c=IN IP6 ");

@@ -111,7 +111,9 @@ on_opening (gpointer data)
       if (!section->asked || section->open)
         continue;
       section->open = TRUE;
-      edge->handlers.opened (edge->user, i);
+      pl_env_arm (edge->media->env, &edge->opening, 0, on_opening, edge);
+      edge->handlers.opened (edge->user, i); /* which may end the edge */
+      return;
     }
 }
 

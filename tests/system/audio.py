@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tones: made, recognised in recordings (Goertzel), and known as mu-law bytes on the wire."""
 import array
+import functools
 import glob
 import math
 import os
@@ -41,6 +42,13 @@ def alaw(sample):
     return (sign | exponent << 4 | mantissa) ^ 0x55
 
 
+def mulaw_tone(frequency, seconds):
+    """A tone as bytes of the wire, after the same second of silence."""
+    period = bytes(mulaw(int(12000 * math.sin(2 * math.pi * frequency * n / RATE))) for n in range(RATE // frequency))
+    return b'\xff' * (RATE * LEAD) + period * (frequency * seconds)
+
+
+@functools.lru_cache
 def tone_bytes(frequency):
     """What packets with this tone would hold: every rotation of its period, twice over."""
     found = set()

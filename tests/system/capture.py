@@ -11,8 +11,10 @@ from phone import stop_process
 
 ETHER_IP4, ETHER_IP6, ETHER_ARP = 0x0800, 0x86dd, 0x0806
 TCP, UDP, ICMP6 = 6, 17, 58
+RTCP_BYE = 203          # baresip 1.0.0 says goodbye, with its CNAME, when its keys are gone already
 PLAIN_FRAME = 12 + 160  # RTP header and 20 ms of G.711; protected it is longer by its tag
 EARLY_FRAMES = 3        # baresip 1.0.0 starts its voice and the DTLS handshake at once
+EARLY_FRAMES_ZRTP = 12  # ZRTP begins in clear (RFC 6189, 4.1), linphone with silence of ours
 # What no outside packet may hold, whatever it calls itself.
 CLEAR = [b'SIP/2.0', b'INVITE sip', b'REGISTER sip', b'MESSAGE sip', b'BYE sip', b'v=0\r\n', b'm=audio', b'a=fingerprint', b'a=candidate', b'Call-ID:']
 
@@ -125,8 +127,22 @@ def datagram_kind(data):
     if 20 <= first <= 25 and len(data) >= 13 and data[1:3] in (b'\xfe\xfd', b'\xfe\xff') and records_fit(data, 13, 11):
         return 'dtls'
     if 128 <= first <= 191 and len(data) >= 12:
-        return 'srtp'
+        return 'srtp' if not is_plain_rtcp(data) else 'rtcp bye' if data[1] == RTCP_BYE else 'rtcp in clear'
+    if first == 0x10 and data[4:8] == b'ZRTP':
+        return 'zrtp'
     return None
+
+
+def is_rtcp(data):
+    return 192 <= data[1] <= 223
+
+
+def is_plain_rtcp(data):
+    """Whole RTCP packets and nothing else; SRTCP has an index and a tag at its end (RFC 3711, 3.4)."""
+    at = 0
+    while is_rtcp(data) and at + 4 <= len(data):
+        at += 4 + 4 * int.from_bytes(data[at + 2:at + 4], 'big')
+    return at == len(data)
 
 
 def classic_binding(data):
@@ -199,12 +215,12 @@ def judge(packets, tones=()):
             kind = datagram_kind(p.payload)
             if kind is None and p.kind == 'unreachable':
                 kind = 'unreachable'    # a quotation cut short: its bytes are searched below all the same
-        if kind == 'dtls':
+        if kind in ('dtls', 'zrtp'):
             secured.update((p.flow, p.flow[::-1]))
-        if kind == 'srtp' and p.kind == 'udp' and p.flow not in secured:
-            complaints.append(f'packet {number}: RTP from {p.src} to {p.dst} without a DTLS handshake before')
+        if kind == 'srtp' and p.kind == 'udp' and p.flow not in secured and not is_rtcp(p.payload):
+            complaints.append(f'packet {number}: RTP from {p.src} to {p.dst} without a handshake before')
         counts[kind] = counts.get(kind, 0) + 1
-        if kind not in ('arp', 'icmp6', 'tcp', 'stun', 'dtls', 'srtp', 'unreachable'):
+        if kind not in ('arp', 'icmp6', 'tcp', 'stun', 'dtls', 'zrtp', 'srtp', 'rtcp bye', 'unreachable'):
             complaints.append(f'packet {number}: {kind or "unknown datagram"} {p.src} -> {p.dst}: {p.payload[:16].hex() or p.raw[:40].hex()}')
         complaints += [f'packet {number}: {word!r} in clear' for word in CLEAR if word in p.raw]
         complaints += [f'packet {number}: the tone in clear' for tone in tones if tone in p.raw][:1]
@@ -222,14 +238,16 @@ def plain_frame(packet):
 def early_frames(packets):
     """Complaints of G.711 in clear. The phone's own fault, and nobody else's to mend, is a frame or
     two of a flow while its handshake still goes on; after the first protected packet there is none."""
-    complaints, plain, protected = [], {}, set()
+    complaints, plain, protected, zrtp = [], {}, set(), set()
     for number, p in enumerate(packets, 1):
         if plain_frame(p):
             plain[p.flow] = plain.get(p.flow, 0) + 1
-            if p.flow in protected or plain[p.flow] > EARLY_FRAMES:
+            if p.flow in protected or plain[p.flow] > (EARLY_FRAMES_ZRTP if p.flow in zrtp else EARLY_FRAMES):
                 complaints.append(f'packet {number}: voice in clear {p.src} -> {p.dst}')
         elif p.kind == 'udp' and datagram_kind(p.payload) == 'srtp':
             protected.add(p.flow)
+        elif p.kind == 'udp' and datagram_kind(p.payload) == 'zrtp':
+            zrtp.update((p.flow, p.flow[::-1]))
     return complaints
 
 

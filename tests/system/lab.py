@@ -113,11 +113,11 @@ class World:
         machine = self.bootstraps[0].machine
         return bracketed(machine.address6 if six else machine.address4)
 
-    def make_bootstraps(self, family=4, capture=True, config=None):
-        """`config`: more of peerline.conf for some, by name."""
+    def make_bootstraps(self, family=4, capture=True, config=None, create=()):
+        """`config`: more of peerline.conf for some, by name. `create`: options of the overlay."""
         machines = [self.network.public_host(f'boot{n}', n) for n in range(1, BOOTSTRAPS + 1)]
         addresses = [m.address6 if family == 6 else m.address4 for m in machines]
-        self.make_overlay(addresses)
+        self.make_overlay(addresses, *create)
         for machine in machines:
             boot = Person(self, machine.name, machine)
             if capture:

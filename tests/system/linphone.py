@@ -46,6 +46,14 @@ nat_policy_ref=lab
 ref=lab
 {stun}{protocols}
 '''
+TURN = '''\
+[auth_info_0]
+username={username}
+userid={username}
+passwd={password}
+realm=example.net
+
+'''
 # Recordings have the rate of the codec: only those of 8000 Hz, the tone comes through.
 CODEC = '''
 [audio_codec_{n}]
@@ -64,7 +72,7 @@ class Linphone:
     account is what `peerline phone linphone` printed, read by linphone itself."""
 
     def __init__(self, machine, name, aor, folder, proxy='sip:127.0.0.1:5080', tone=500, stun=None,
-                 transport='udp', port='-1', six=0, display='', provisioning=None, media='dtls', nat='ice'):
+                 transport='udp', port='-1', six=0, display='', provisioning=None, media='dtls', nat='ice', turn=None):
         self.machine, self.name, self.aor, self.folder, self.tone = machine, name, aor, folder, tone
         self.process, self.calls = None, 0
         recordings, share = os.path.join(folder, 'recordings'), os.path.join(folder, '.local', 'share', 'linphone')
@@ -73,8 +81,11 @@ class Linphone:
         audio.write_tone(os.path.join(folder, 'tone.wav'), tone, 120)
         ports = f'sip_port={port}\nsip_tcp_port={port}\nsip_tls_port=0\n' if port else ''
         account, uri = ACCOUNT.format(aor=aor, proxy=proxy, transport=transport, display=display,
-                                      stun=f'stun_server={stun}\n' if stun else '', 
+                                      stun=f'stun_server={stun}\n' if stun else '',
                                       protocols='' if not nat else 'protocols=stun,ice\n' if stun else 'protocols=ice\n'), ''
+        if turn:
+            account = account.replace('protocols=stun,ice', f'stun_server_username={turn["username"]}\nprotocols=stun,turn,ice') + \
+                TURN.format(**turn)
         if provisioning:
             account, uri = '', f'config-uri=file://{folder}/provisioning.xml\n'
             with open(os.path.join(folder, 'provisioning.xml'), 'w') as f:

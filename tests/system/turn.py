@@ -95,10 +95,15 @@ def sip_paths(who):
     return [p['path'] for p in who.daemon.ask('peers') or [] if p.get('role') == 'sip']
 
 
+def secret_file(w):
+    path = w.write('turn-secret', SECRET + '\n')
+    os.chown(path, user(), user())
+    os.chmod(path, 0o600)
+    return path
+
+
 def through_turn(tap, w, with_voices):  # S2-09
-    secret = w.write('turn-secret', SECRET + '\n')
-    os.chown(secret, user(), user())
-    os.chmod(secret, 0o600)
+    secret = secret_file(w)
     with tap.check('turn: three bootstrap peers make a ring, one with coturn beside it', vital=True):
         w.make_bootstraps(capture=False, config={'boot1': f'[turn]\naddress=198.51.100.1:{PORT}\nsecret-file={secret}\n'})
         boot = w.bootstraps[0].machine
