@@ -8,7 +8,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.environ['srcdir'] + '/tests/proxy')
-from check_trust import Person, run, until  # noqa: E402
+from check_trust import OFFER, Person, run, until  # noqa: E402
 ALICE, BOB = 'alice@example.org', 'bob@example.net'
 OVERLAYS = ('home.example', 'work.example')
 
@@ -51,6 +51,19 @@ class Tests:
             calls = [row for row in callee.ask('calls') if row['to'] == whom]
             assert [row['overlay'] for row in calls] == [overlay], calls
 
+    def a_call_outlives_a_certificate_and_asks_its_own_issuer(self):
+        expires = {row['overlay']: row['expires'] for row in self.alice.ask('status')['identities']}
+        call = self.alice.phone.call(BOB)
+        self.bob.phone.answer('INVITE', '200 OK', OFFER)
+        dialog = self.alice.phone.established(call)
+        until(lambda: self.alice.home.peerline('renew', ALICE, '--overlay', OVERLAYS[0], check=False))
+        after = until(lambda: {row['overlay']: row['expires'] for row in self.alice.ask('status')['identities']
+                               if self.alice.ask('status')['identities'][0]['expires'] > expires[OVERLAYS[0]]})
+        assert after[OVERLAYS[1]] == expires[OVERLAYS[1]], after
+        bye = self.alice.phone.follow('BYE', dialog)
+        self.bob.phone.answer('BYE', '200 OK')
+        assert ' 200 ' in self.alice.phone.final(bye)
+
     def an_overlay_that_is_left_is_asked_no_more(self):
         for path in self.bob.home.identity(OVERLAYS[1], BOB):
             os.unlink(path)
@@ -63,7 +76,8 @@ class Tests:
 
     def cases(self):
         return [self.status_shows_who_certified_what_in_the_order_of_the_user, self.all_overlays_are_asked_and_the_first_is_believed,
-                self.a_call_runs_in_the_overlay_that_the_caller_trusts_more, self.an_overlay_that_is_left_is_asked_no_more]
+                self.a_call_runs_in_the_overlay_that_the_caller_trusts_more,
+                self.a_call_outlives_a_certificate_and_asks_its_own_issuer, self.an_overlay_that_is_left_is_asked_no_more]
 
 
 if __name__ == '__main__':

@@ -52,17 +52,41 @@ class Phone:
         assert ' 200 ' in said, said
         return self
 
-    def decline(self, seconds=20):
-        """The From of a call that comes, which is answered as busy."""
+    def answer(self, method, status, body='', seconds=20):
+        """The From of a request that comes, which is answered so."""
         end = time.monotonic() + seconds
         while True:
             text = self.receive(end)
-            if not text.startswith('INVITE '):
+            if not text.startswith(method + ' '):
                 continue
             kept = [line for line in text.split('\r\n\r\n')[0].split('\r\n') if re.match(r'(?i)(via|from|to|call-id|cseq|record-route):', line)]
-            answer = ['SIP/2.0 486 Busy Here'] + [line + ';tag=b' if line.lower().startswith('to:') else line for line in kept]
-            self.socket.sendto(('\r\n'.join(answer) + '\r\nContent-Length: 0\r\n\r\n').encode(), self.proxy)
+            answer = ['SIP/2.0 ' + status] + [line + ';tag=b' if line.lower().startswith('to:') and ';tag=' not in line else line for line in kept]
+            more = f'Contact: <sip:x@127.0.0.1:{self.port}>\r\nContent-Type: application/sdp\r\n' if body else ''
+            self.socket.sendto(('\r\n'.join(answer) + f'\r\n{more}Content-Length: {len(body)}\r\n\r\n{body}').encode(), self.proxy)
             return next(line for line in kept if line.lower().startswith('from:'))
+
+    def decline(self, seconds=20):
+        return self.answer('INVITE', '486 Busy Here', seconds=seconds)
+
+    def established(self, call):
+        """The 2xx of a call of ours, acknowledged: what follow() needs."""
+        end = time.monotonic() + 20
+        while not (text := self.receive(end)).startswith('SIP/2.0 200') or call not in text:
+            assert not re.match(r'SIP/2.0 [3-6]', text), text
+        self.follow('ACK', text)
+        return text
+
+    def follow(self, method, answer):
+        """A request in the dialog that `answer` made."""
+        lines = answer.split('\r\n\r\n')[0].split('\r\n')
+        first = {name: next(line.split(':', 1)[1].strip() for line in lines if line.lower().startswith(name + ':')) for name in ('from', 'to', 'call-id', 'cseq', 'contact')}
+        routes = [f'Route: {line.split(":", 1)[1].strip()}\r\n' for line in lines if line.lower().startswith('record-route:')][::-1]
+        count = int(first['cseq'].split()[0]) + (method != 'ACK')
+        target = first['contact'].split('>')[0].lstrip('<')
+        text = (f'{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK{method}{first["call-id"]};rport\r\nMax-Forwards: 70\r\n'
+                f'{"".join(routes)}From: {first["from"]}\r\nTo: {first["to"]}\r\nCall-ID: {first["call-id"]}\r\nCSeq: {count} {method}\r\nContent-Length: 0\r\n\r\n')
+        self.socket.sendto(text.encode(), self.proxy)
+        return first['call-id']
 
     def call(self, whom):
         return self.send('INVITE', f'sip:{whom}', whom, OFFER, 'Content-Type: application/sdp\r\n')
@@ -93,6 +117,32 @@ def until(what, seconds=20):
         assert time.monotonic() < end, 'it does not happen'
         time.sleep(0.1)
     return value
+
+
+def call_across_renewal(caller, callee, aors, overlay):
+    """A call goes on while both sides renew their certificates (RFC 6940 11.3), over the link it began with."""
+    def link():
+        return [row['since'] for row in caller.ask('peers') if row['role'] == 'sip' and row['aor'] == aors[1]]
+
+    def expiry(who):
+        return next(row['expires'] for row in who.ask('status')['identities'] if row['overlay'] == overlay)
+    call = caller.phone.call(aors[1])
+    callee.phone.answer('INVITE', '200 OK', OFFER)
+    dialog = caller.phone.established(call)
+    before = link()
+    for who, aor in zip((caller, callee), aors):
+        expires = expiry(who)
+        until(lambda w=who, a=aor: w.home.peerline('renew', a, '--overlay', overlay, check=False))
+        until(lambda w=who, e=expires: expiry(w) > e)
+        assert not who.problems(), who.problems()
+    after = link()
+    assert before and all(any(abs(row - other) < 1000 for other in after) for row in before), (before, after)  # wall time is reckoned each time
+    call = caller.phone.follow('BYE', dialog)
+    callee.phone.answer('BYE', '200 OK')
+    assert ' 200 ' in caller.phone.final(call)
+    call = callee.phone.call(aors[0])
+    caller.phone.decline()
+    assert ' 486 ' in callee.phone.final(call)
 
 
 class Tests:
@@ -129,6 +179,9 @@ class Tests:
         pins = [self.alice.ask('trust', 'show', 'bob@example.net'), self.bob.ask('trust', 'show', 'alice@example.org')]
         assert [pin['how'] for pin in pins] == ['first call to them', 'first call from them'], pins
         assert not self.alice.problems() and not self.bob.problems()
+
+    def a_call_outlives_the_certificates_it_began_with(self):
+        call_across_renewal(self.alice, self.bob, ('alice@example.org', 'bob@example.net'), OVERLAY)
 
     def another_device_with_the_same_key_is_the_same_person(self):
         key = self.bob.home.home + '/exported'
@@ -199,6 +252,7 @@ class Tests:
             callee.phone.decline()
             assert ' 486 ' in caller.phone.final(call)
         called(gil, hana, 'hana@example.org')
+        call_across_renewal(gil, hana, ('gil@example.org', 'hana@example.org'), name)
         until(lambda: [p for p in ida.problems() if 'no bootstrap node answers' in p])
         ida.home.stop()
         give(hana, gil.home.peerline('overlay', 'secret', name, '--new'))
@@ -213,7 +267,7 @@ class Tests:
             who.home.stop()
 
     def cases(self):
-        return [self.two_people_without_an_authority_call_each_other, self.another_device_with_the_same_key_is_the_same_person,
+        return [self.two_people_without_an_authority_call_each_other, self.a_call_outlives_the_certificates_it_began_with, self.another_device_with_the_same_key_is_the_same_person,
                 self.somebody_else_in_the_same_name_is_refused_until_accepted,
                 self.only_who_has_the_secret_gets_in_and_it_can_be_changed]
 
