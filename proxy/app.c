@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "ice/agent/agent.h"
+#include "overlay/ident/key.h"
 #include "proxy/settings.h"
 #include "proxy/control.h"
 #include "proxy/home.h"
@@ -44,6 +45,9 @@ struct PlApp {
   PlControl *control;
   PlPower *power;
   PlNetwork *network;
+  const char *unlocking;  /* whose passphrase this is, while it is tried */
+  const char *passphrase;
+  guint locked;           /* identities whose key waits for one */
   guint stopping; /* memberships that still leave */
   gboolean stopped;
 };
@@ -199,12 +203,20 @@ add_membership (PlApp *app, const PlHomeIdentity *home)
     .config = app->config,
     .state_dir = app->paths->state,
     .listen = should_listen (app, home),
+    .passphrase = g_strcmp0 (app->unlocking, home->aor) == 0 ? app->passphrase : NULL,
     .handlers = &handlers,
     .user = app,
   };
   g_autoptr (GError) error = NULL;
   PlMembership *membership = pl_membership_new (home, &options, &error);
 
+  if (!membership && error->domain == PL_KEY_ERROR)
+    {
+      app->locked++;
+      g_clear_error (&error);
+      error = g_error_new (PL_KEY_ERROR, PL_KEY_LOCKED, "the key of %s in overlay %s is locked: run 'peerline unlock %s'", home->aor,
+                           home->overlay, home->aor);
+    }
   if (!membership)
     {
       add_problem (app, error->message);
@@ -339,6 +351,7 @@ load_identities (PlApp *app)
   g_autoptr (GPtrArray) identities = pl_home_list_identities (app->paths, &problems);
   guint awaited;
 
+  app->locked = 0;
   g_ptr_array_set_size (app->problems, 0);
   for (guint i = 0; problems && i < problems->len; i++)
     add_problem (app, g_ptr_array_index (problems, i));
@@ -354,12 +367,22 @@ load_identities (PlApp *app)
     }
   arrange_memberships (app);
   awaited = load_requests (app);
-  if (app->memberships->len > 0 || awaited > 0)
+  if (app->memberships->len > 0 || awaited > 0 || app->locked > 0)
     return TRUE;
   if (app->problems->len > 0)
     return FALSE;
   say_next_steps (app);
   return TRUE;
+}
+
+/* New memberships learn of the phones that are registered already. */
+static void
+register_bindings (PlApp *app)
+{
+  g_autoptr (GPtrArray) bindings = app->sip ? pl_sip_dup_bindings (app->sip) : g_ptr_array_new ();
+
+  for (guint i = 0; i < bindings->len; i++)
+    pl_sip_retell (app->sip, ((PlBindingInfo *) g_ptr_array_index (bindings, i))->aor);
 }
 
 /* --- control --- */
@@ -422,12 +445,38 @@ control_trace (gpointer user, const char *target, GDBusMethodInvocation *invocat
   pl_diagnose_trace (((PlApp *) user)->memberships, target, invocation);
 }
 
+/* A wrong one leaves what is locked as it is. */
+static gboolean
+control_unlock (gpointer user, const char *aor, const char *passphrase, GError **error)
+{
+  PlApp *app = user;
+  guint before = app->locked;
+
+  if (before == 0 || app->stopped)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "no key of %s waits for a passphrase", aor);
+      return FALSE;
+    }
+  app->unlocking = aor;
+  app->passphrase = passphrase;
+  load_identities (app);
+  app->unlocking = app->passphrase = NULL;
+  if (app->locked == before)
+    {
+      g_set_error (error, PL_KEY_ERROR, PL_KEY_WRONG, "it unlocks no key of %s", aor);
+      return FALSE;
+    }
+  register_bindings (app);
+  pl_control_changed (app->control, "status");
+  return TRUE;
+}
+
 static gboolean
 open_control (PlApp *app, GError **error)
 {
   static const PlControlFuncs funcs = {
     control_status, control_peers, control_registrations, control_calls, control_turn, control_reload, control_lookup,
-    control_ping, control_trace,
+    control_ping, control_trace, control_unlock,
   };
   g_autofree char *path = pl_paths_dup_control (app->paths);
 
@@ -621,16 +670,6 @@ drop_removed (PlApp *app)
       pl_overlay_resolver_drop (app->resolver, membership);
       g_ptr_array_remove_index (app->memberships, i);
     }
-}
-
-/* New memberships learn of the phones that are registered already. */
-static void
-register_bindings (PlApp *app)
-{
-  g_autoptr (GPtrArray) bindings = app->sip ? pl_sip_dup_bindings (app->sip) : g_ptr_array_new ();
-
-  for (guint i = 0; i < bindings->len; i++)
-    pl_sip_retell (app->sip, ((PlBindingInfo *) g_ptr_array_index (bindings, i))->aor);
 }
 
 gboolean

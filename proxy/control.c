@@ -35,6 +35,19 @@ return_variant (GDBusMethodInvocation *invocation, GVariant *value, GError *erro
 }
 
 static void
+call_unlock (PlControl *control, GVariant *parameters, GDBusMethodInvocation *invocation)
+{
+  const char *aor, *passphrase;
+  GError *error = NULL;
+
+  g_variant_get (parameters, "(&s&s)", &aor, &passphrase);
+  if (control->funcs.unlock (control->user, aor, passphrase, &error))
+    g_dbus_method_invocation_return_value (invocation, NULL);
+  else
+    g_dbus_method_invocation_take_error (invocation, error);
+}
+
+static void
 call_reload (PlControl *control, GDBusMethodInvocation *invocation)
 {
   GError *error = NULL;
@@ -80,7 +93,10 @@ on_call (GDBusConnection *connection, const char *sender, const char *path, cons
         questions[i].func (control->user, text, invocation);
         return;
       }
-  call_reload (control, invocation);
+  if (g_str_equal (method, "Unlock"))
+    call_unlock (control, parameters, invocation);
+  else
+    call_reload (control, invocation);
 }
 
 static const GDBusInterfaceVTable vtable = { .method_call = on_call };

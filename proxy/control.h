@@ -23,6 +23,7 @@ typedef struct {
   /* The same; a Node-ID in hex or an AoR. */
   void (*ping) (gpointer user, const char *target, GDBusMethodInvocation *invocation);
   void (*trace) (gpointer user, const char *target, GDBusMethodInvocation *invocation);
+  gboolean (*unlock) (gpointer user, const char *aor, const char *passphrase, GError **error);
 } PlControlFuncs;
 
 PlControl *pl_control_new (const char *socket_path, const PlControlFuncs *funcs, gpointer user, GError **error);

@@ -55,7 +55,7 @@ on_over (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 PlHelper *
-pl_helper_start (const char *const *words, PlHelperDone done, gpointer user, GError **error)
+pl_helper_start (const char *const *words, const char *input, PlHelperDone done, gpointer user, GError **error)
 {
   g_autoptr (GPtrArray) argv = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GSubprocess) process = NULL;
@@ -65,7 +65,7 @@ pl_helper_start (const char *const *words, PlHelperDone done, gpointer user, GEr
   for (; *words; words++)
     g_ptr_array_add (argv, g_strdup (*words));
   g_ptr_array_add (argv, NULL);
-  process = g_subprocess_newv ((const char *const *) argv->pdata, G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_PIPE, error);
+  process = g_subprocess_newv ((const char *const *) argv->pdata, G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_PIPE, error);
   if (!process)
     return NULL;
   helper = g_new0 (PlHelper, 1);
@@ -73,7 +73,7 @@ pl_helper_start (const char *const *words, PlHelperDone done, gpointer user, GEr
   helper->cancel = g_cancellable_new ();
   helper->done = done;
   helper->user = user;
-  g_subprocess_communicate_utf8_async (helper->process, NULL, helper->cancel, on_over, helper);
+  g_subprocess_communicate_utf8_async (helper->process, input, helper->cancel, on_over, helper);
   return helper;
 }
 

@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "overlay/ident/key.h"
 #include "overlay/local.h"
 #include "proxy/diagnose.h"
 #include "proxy/helper.h"
@@ -22,6 +23,7 @@ struct PlMembership {
   gpointer user;
   char *aor, *overlay, *node_hex, *state_dir;
   char *issuer; /* of the certificate, for people */
+  char *passphrase; /* of the key, NULL: none is needed */
   PlDocument *document;
   PlIdentity *identity;
   PlTrust *trust;
@@ -286,10 +288,10 @@ load_identity (PlMembership *membership, const PlHomeIdentity *home, GError **er
   g_autofree char *hint = g_strdup_printf ("get a new certificate: 'peerline identity request %s --overlay %s', then "
                                            "'peerline identity import FILE'", home->aor, home->overlay);
 
-  membership->identity = pl_identity_load (home->key_path, home->cert_path, error);
+  membership->identity = pl_identity_load (home->key_path, home->cert_path, membership->passphrase, error);
   if (membership->identity)
     return check_certificate (membership, error);
-  if (error && *error && !strstr ((*error)->message, "chmod"))
+  if (error && *error && (*error)->domain != PL_KEY_ERROR && !strstr ((*error)->message, "chmod"))
     add_hint (error, hint);
   return FALSE;
 }
@@ -425,7 +427,7 @@ ask_renewal (gpointer user)
   g_autoptr (GError) error = NULL;
 
   pl_info ("membership", "the certificate is renewed", "aor", membership->aor, "overlay", membership->overlay, NULL);
-  membership->helper = pl_helper_start (words, on_renewed, membership, &error);
+  membership->helper = pl_helper_start (words, membership->passphrase, on_renewed, membership, &error);
   if (!membership->helper)
     pl_renewal_done (membership->renewal, error->message);
 }
@@ -454,6 +456,7 @@ pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *option
   membership->env = pl_loop_env (options->loop);
   membership->aor = g_strdup (home->aor);
   membership->overlay = g_strdup (home->overlay);
+  membership->passphrase = g_strdup (options->passphrase);
   membership->document_path = g_strdup (home->document_path);
   membership->port = options->listen ? options->config->overlay_port : 0;
   membership->state_dir = g_strdup (options->state_dir);
@@ -553,6 +556,7 @@ pl_membership_free (PlMembership *membership)
   g_free (membership->overlay);
   g_free (membership->node_hex);
   g_free (membership->issuer);
+  pl_wipe_text (membership->passphrase);
   g_free (membership->state_dir);
   g_free (membership);
 }
@@ -575,7 +579,7 @@ pl_membership_stop (PlMembership *membership, void (*done) (gpointer data), gpoi
 static gboolean
 has_identity_of (PlMembership *membership, const PlHomeIdentity *home)
 {
-  g_autoptr (PlIdentity) identity = pl_identity_load (home->key_path, home->cert_path, NULL);
+  g_autoptr (PlIdentity) identity = pl_identity_load (home->key_path, home->cert_path, membership->passphrase, NULL);
   PlCert *cert = identity ? pl_identity_cert (identity) : NULL;
 
   if (!cert || g_bytes_equal (pl_cert_der (cert), pl_cert_der (pl_identity_cert (membership->identity))))

@@ -27,12 +27,14 @@ typedef struct {
   const PlSettings *config;
   const char *state_dir;        /* stored records, list of SIP links */
   gboolean listen;              /* this one may take the overlay port */
+  const char *passphrase;       /* of its key, NULL: none is known */
   const PlMembershipHandlers *handlers;
   gpointer user;
 } PlMembershipOptions;
 
 /* Fails with a message that tells the user what to do: unreadable document, expired
- * certificate, wrong clock, taken port, key file others can read. Does not start. */
+ * certificate, wrong clock, taken port, key file others can read; PL_KEY_ERROR when the passphrase does not do.
+ * Does not start. */
 PlMembership *pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *options, GError **error);
 void pl_membership_free (PlMembership *membership);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlMembership, pl_membership_free)

@@ -11,6 +11,7 @@
 #include "base/aor.h"
 #include "base/hex.h"
 #include "overlay/ident/cert.h"
+#include "overlay/ident/key.h"
 
 #define SERIAL_LEN 16
 #define SAN_MAX 32
@@ -84,24 +85,34 @@ import_key (const char *pem, GError **error)
   return g_steal_pointer (&key);
 }
 
-char *
-pl_request_make (const char *key_pem, const char *aor, const char *overlay, GError **error)
+static gnutls_pubkey_t
+public_of (gnutls_privkey_t key, GError **error)
 {
-  g_auto (gnutls_x509_privkey_t) key = import_key (key_pem, error);
+  g_auto (gnutls_pubkey_t) public = NULL;
+
+  gnutls_pubkey_init (&public);
+  return good (gnutls_pubkey_import_privkey (public, key, 0, 0), "read the key", error) ? g_steal_pointer (&public) : NULL;
+}
+
+char *
+pl_request_make (const char *key_text, const char *aor, const char *overlay, GError **error)
+{
+  g_auto (gnutls_privkey_t) key = pl_key_import (key_text, error);
+  g_auto (gnutls_pubkey_t) public = key ? public_of (key, error) : NULL;
   g_auto (gnutls_x509_crq_t) crq = NULL;
   g_autofree char *uri = g_strdup_printf (URI_SCHEME "%s/", overlay);
   gnutls_datum_t pem = { NULL, 0 };
 
-  if (!key)
+  if (!public)
     return NULL;
   gnutls_x509_crq_init (&crq);
-  if (!good (gnutls_x509_crq_set_key (crq, key), "make the request", error)
+  if (!good (gnutls_x509_crq_set_pubkey (crq, public), "make the request", error)
       || !good (gnutls_x509_crq_set_version (crq, 1), "make the request", error)
       || !good (gnutls_x509_crq_set_subject_alt_name (crq, GNUTLS_SAN_RFC822NAME, aor, strlen (aor), GNUTLS_FSAN_SET),
                 "put the name into the request", error)
       || !good (gnutls_x509_crq_set_subject_alt_name (crq, GNUTLS_SAN_URI, uri, strlen (uri), GNUTLS_FSAN_APPEND),
                 "put the overlay into the request", error)
-      || !good (gnutls_x509_crq_sign2 (crq, key, GNUTLS_DIG_SHA256, 0), "sign the request", error)
+      || !good (gnutls_x509_crq_privkey_sign (crq, key, GNUTLS_DIG_SHA256, 0), "sign the request", error)
       || !good (gnutls_x509_crq_export2 (crq, GNUTLS_X509_FMT_PEM, &pem), "write the request", error))
     return NULL;
   return take_text (&pem);
@@ -508,18 +519,12 @@ pl_authority_make_signer (PlAuthority *authority, char **key_pem, char **cert_pe
 /* --- nobody's authority --- */
 
 static GBytes *
-dup_spki (gnutls_x509_privkey_t key, GError **error)
+dup_spki (gnutls_pubkey_t public, GError **error)
 {
-  g_auto (gnutls_pubkey_t) public = NULL;
-  g_auto (gnutls_privkey_t) private = NULL;
   gnutls_datum_t spki = { NULL, 0 };
   GBytes *bytes;
 
-  gnutls_pubkey_init (&public);
-  gnutls_privkey_init (&private);
-  if (!good (gnutls_privkey_import_x509 (private, key, GNUTLS_PRIVKEY_IMPORT_COPY), "read the key", error)
-      || !good (gnutls_pubkey_import_privkey (public, private, 0, 0), "read the key", error)
-      || !good (gnutls_pubkey_export2 (public, GNUTLS_X509_FMT_DER, &spki), "read the key", error))
+  if (!good (gnutls_pubkey_export2 (public, GNUTLS_X509_FMT_DER, &spki), "read the key", error))
     return NULL;
   bytes = g_bytes_new (spki.data, spki.size);
   gnutls_free (spki.data);
@@ -527,9 +532,9 @@ dup_spki (gnutls_x509_privkey_t key, GError **error)
 }
 
 static gboolean
-set_own_names (PlAuthority *authority, const PlSelfSigned *self, GError **error)
+set_own_names (PlAuthority *authority, gnutls_pubkey_t public, const PlSelfSigned *self, GError **error)
 {
-  g_autoptr (GBytes) spki = dup_spki (authority->key, error);
+  g_autoptr (GBytes) spki = dup_spki (public, error);
   PlNodeId ids[PL_AUTHORITY_NODE_IDS_MAX];
 
   if (!spki)
@@ -544,19 +549,22 @@ pl_self_signed_issue (PlEnv *env, const PlSelfSigned *self, GError **error)
 {
   g_autoptr (PlAuthority) authority = authority_alloc (env, self->overlay);
   gnutls_x509_crt_t crt = authority->crt;
+  g_auto (gnutls_privkey_t) key = NULL;
+  g_auto (gnutls_pubkey_t) public = NULL;
 
   g_return_val_if_fail (self->n_node_ids >= 1 && self->n_node_ids <= PL_AUTHORITY_NODE_IDS_MAX, NULL);
-  authority->key = import_key (self->key_pem, error);
-  if (!authority->key
+  key = pl_key_import (self->key, error);
+  public = key ? public_of (key, error) : NULL;
+  if (!public
       || !good (gnutls_x509_crt_set_version (crt, 3), "make the certificate", error)
-      || !good (gnutls_x509_crt_set_key (crt, authority->key), "make the certificate", error)
+      || !good (gnutls_x509_crt_set_pubkey (crt, public), "make the certificate", error)
       || !good (gnutls_x509_crt_set_dn (crt, "", NULL), "make the certificate", error)
       || !set_serial (authority, crt, error)
       || !set_times (authority, crt, self->aor ? authority->lifetime : ROOT_LIFETIME, error)
-      || !set_own_names (authority, self, error)
+      || !set_own_names (authority, public, self, error)
       || !set_usage (crt, error)
       || !set_key_ids (authority, crt, error)
-      || !good (gnutls_x509_crt_sign2 (crt, crt, authority->key, GNUTLS_DIG_SHA256, 0), "sign the certificate", error))
+      || !good (gnutls_x509_crt_privkey_sign (crt, crt, key, GNUTLS_DIG_SHA256, 0), "sign the certificate", error))
     return NULL;
   return checked_pem (crt, error);
 }

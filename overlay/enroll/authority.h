@@ -20,8 +20,9 @@ typedef struct PlAuthority PlAuthority;
 
 /* A PEM private key, P-256; wiped with pl_wipe and freed by the caller. */
 char *pl_key_make (GError **error);
-/* A PKCS#10 request, PEM, for `aor` (rfc822Name) of the overlay. The names in it are a wish. */
-char *pl_request_make (const char *key_pem, const char *aor, const char *overlay, GError **error);
+/* A PKCS#10 request, PEM, for `aor` (rfc822Name) of the overlay, with an unlocked key
+ * (overlay/ident/key.h). The names in it are a wish. */
+char *pl_request_make (const char *key, const char *aor, const char *overlay, GError **error);
 /* What the request asks for, its self-signature checked; both canonical, caller's. Either may
  * be NULL. */
 gboolean pl_request_read (const char *pem, char **aor, char **overlay, GError **error);
@@ -61,7 +62,7 @@ char *pl_authority_issue_several (PlAuthority *authority, const char *request, c
  * last, so that several hold the same key. `aor` NULL: names nobody, as the signer of the document,
  * good as long as an authority. */
 typedef struct {
-  const char *key_pem, *aor, *overlay;
+  const char *key, *aor, *overlay;
   GChecksumType digest;
   guint n_node_ids;
 } PlSelfSigned;

@@ -8,8 +8,7 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "overlay/ident/ident-priv.h"
-
-#define KEY_FILE_MAX 16384
+#include "overlay/ident/key.h"
 
 typedef struct {
   gatomicrefcount refs;
@@ -44,23 +43,15 @@ refuse (GError **error, const char *what, int rc)
 /* --- loading --- */
 
 static gboolean
-take_key (PlIdentity *identity, const char *pem, GError **error)
+take_key (PlIdentity *identity, const char *text, GError **error)
 {
-  gnutls_datum_t datum = { (guint8 *) pem, strlen (pem) };
-  g_auto (gnutls_x509_privkey_t) key = NULL;
-  int rc;
+  gpointer handle = pl_key_import (text, error);
 
-  gnutls_x509_privkey_init (&key);
-  rc = gnutls_x509_privkey_import2 (key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
-  if (rc < 0)
-    return refuse (error, "cannot read the private key", rc);
+  if (!handle)
+    return FALSE;
   identity->key = g_new0 (Key, 1);
   g_atomic_ref_count_init (&identity->key->refs);
-  gnutls_privkey_init (&identity->key->handle);
-  rc = gnutls_privkey_import_x509 (identity->key->handle, key, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE);
-  if (rc < 0)
-    return refuse (error, "cannot use the private key", rc);
-  key = NULL;
+  identity->key->handle = handle;
   return TRUE;
 }
 
@@ -93,12 +84,12 @@ check_pair (PlIdentity *identity, GError **error)
 }
 
 PlIdentity *
-pl_identity_new (const char *key_pem, const char *cert_pem, GError **error)
+pl_identity_new (const char *key, const char *cert_pem, GError **error)
 {
   g_autoptr (PlIdentity) identity = g_new0 (PlIdentity, 1);
 
   g_atomic_ref_count_init (&identity->refs);
-  if (!take_key (identity, key_pem, error) || !take_cert (identity, cert_pem, error)
+  if (!take_key (identity, key, error) || !take_cert (identity, cert_pem, error)
       || !check_pair (identity, error))
     return NULL;
   return g_steal_pointer (&identity);
@@ -157,29 +148,25 @@ pl_identity_renew (PlIdentity *identity, PlIdentity *renewed)
   return TRUE;
 }
 
-static char *
-dup_text (GBytes *bytes)
-{
-  return g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-}
-
 PlIdentity *
-pl_identity_load (const char *key_path, const char *cert_path, GError **error)
+pl_identity_load (const char *key_path, const char *cert_path, const char *passphrase, GError **error)
 {
-  g_autoptr (GBytes) key = pl_file_read_private (key_path, KEY_FILE_MAX, error);
-  g_autoptr (GBytes) cert = key ? pl_file_read (cert_path, KEY_FILE_MAX, error) : NULL;
-  g_autofree char *key_text = NULL;
+  g_autoptr (GBytes) key = pl_file_read_private (key_path, PL_KEY_TEXT_MAX, error);
+  g_autoptr (GBytes) cert = key ? pl_file_read (cert_path, PL_KEY_TEXT_MAX, error) : NULL;
   g_autofree char *cert_text = NULL;
+  char *key_text, *unlocked;
   PlIdentity *identity;
 
   if (!cert)
     return NULL;
-  key_text = dup_text (key);
-  cert_text = dup_text (cert);
-  identity = pl_identity_new (key_text, cert_text, error);
+  key_text = g_strndup (g_bytes_get_data (key, NULL), g_bytes_get_size (key));
+  cert_text = g_strndup (g_bytes_get_data (cert, NULL), g_bytes_get_size (cert));
+  unlocked = pl_key_unlock (key_text, passphrase, error);
+  identity = unlocked ? pl_identity_new (unlocked, cert_text, error) : NULL;
   if (!identity)
     g_prefix_error (error, "%s, %s: ", key_path, cert_path);
-  pl_wipe (key_text, strlen (key_text));
+  pl_wipe_text (unlocked);
+  pl_wipe_text (key_text);
   /* The only reference: nobody else sees the bytes change. */
   pl_wipe ((guint8 *) g_bytes_get_data (key, NULL), g_bytes_get_size (key));
   return identity;
@@ -257,7 +244,8 @@ sign (PlIdentity *identity, GBytes *input, PlSignature *signature, GError **erro
   gnutls_datum_t datum = { (guint8 *) data, len }, value = { NULL, 0 };
   /* Nonces from key and data (RFC 6979): a bad random source cannot give the key away, and
    * the simulator repeats itself. */
-  unsigned flags = signature->sign_alg == PL_SIGN_ECDSA ? GNUTLS_PRIVKEY_FLAG_REPRODUCIBLE : 0;
+  gboolean software = gnutls_privkey_get_type (identity->key->handle) == GNUTLS_PRIVKEY_X509; /* a token has its own */
+  unsigned flags = software && signature->sign_alg == PL_SIGN_ECDSA ? GNUTLS_PRIVKEY_FLAG_REPRODUCIBLE : 0;
   int rc = gnutls_privkey_sign_data2 (identity->key->handle, pl_sign_algorithm (signature->sign_alg), flags, &datum, &value);
 
   if (rc < 0)

@@ -11,13 +11,14 @@ G_BEGIN_DECLS
 
 typedef struct PlIdentity PlIdentity;
 
-/* `key_pem` is PKCS#8 or traditional PEM; certificate PEM. Refuses a key that is not the
+/* `key` is an unlocked text of overlay/ident/key.h; certificate PEM. Refuses a key that is not the
  * certificate's. P-256 and RSA of at least 2048 bits. */
-PlIdentity *pl_identity_new (const char *key_pem, const char *cert_pem, GError **error);
+PlIdentity *pl_identity_new (const char *key, const char *cert_pem, GError **error);
 /* The same key with another certificate for it: a renewed one. */
 PlIdentity *pl_identity_with_cert (PlIdentity *other, const char *cert_pem, GError **error);
-/* Key file read by pl_file_read_private. */
-PlIdentity *pl_identity_load (const char *key_path, const char *cert_path, GError **error);
+/* Key file read by pl_file_read_private, unlocked with `passphrase` (NULL: none); PL_KEY_ERROR when that does
+ * not do. */
+PlIdentity *pl_identity_load (const char *key_path, const char *cert_path, const char *passphrase, GError **error);
 PlIdentity *pl_identity_ref (PlIdentity *identity);
 void pl_identity_unref (PlIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlIdentity, pl_identity_unref)

@@ -37,6 +37,7 @@ extern const PlCliCommand pl_cli_overlay_commands[];
 extern const PlCliCommand pl_cli_identity_commands[];
 extern const PlCliCommand pl_cli_enroll_commands[];
 extern const PlCliCommand pl_cli_trust_commands[];
+extern const PlCliCommand pl_cli_unlock_commands[];
 extern const PlCliCommand pl_cli_secret_commands[];
 extern const PlCliCommand pl_cli_daemon_commands[];
 extern const PlCliCommand pl_cli_diagnose_commands[];
@@ -107,7 +108,9 @@ char *pl_cli_request (const PlHomeIdentity *place, gboolean force, GError **erro
 char *pl_cli_renewal_request (const PlHomeIdentity *place, GError **error);
 /* A certificate of the key (PEM) for itself, with so many Node-IDs of which it uses the last. */
 char *pl_cli_self_sign (PlCli *cli, const PlDocument *document, const char *key, const char *aor, guint n_node_ids, GError **error);
-/* The key of an identity, to be wiped. */
+/* One line from the terminal, not shown, or from standard input; PL_KEY_ERROR when there is none. To be wiped. */
+char *pl_cli_ask_passphrase (const char *prompt, GError **error);
+/* The key of an identity, unlocked (overlay/ident/key.h) with a passphrase that is asked for; to be wiped. */
 char *pl_cli_load_key (const char *path, GError **error);
 /* Keeps the certificate of a request made here, and says how to use it. */
 gboolean pl_cli_import (PlCli *cli, const char *pem, GError **error);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "overlay/ident/key.h"
 #include "proxy/cli/cli.h"
 #include "proxy/cli/net.h"
 
@@ -83,9 +84,14 @@ static void
 look_at_identity (Visit *visit, const PlHomeIdentity *place)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (PlIdentity) identity = pl_identity_load (place->key_path, place->cert_path, &error);
+  g_autoptr (PlIdentity) identity = pl_identity_load (place->key_path, place->cert_path, NULL, &error);
   gint64 left;
 
+  if (!identity && error->domain == PL_KEY_ERROR)
+    {
+      find (visit, FINE, NULL, "identity %s: its key is locked, 'peerline unlock %s' unlocks it", place->aor, place->aor);
+      return;
+    }
   if (!identity)
     {
       find (visit, WRONG, NULL, "identity %s: %s", place->aor, error->message);

@@ -310,25 +310,38 @@ renew_at (PlCli *cli, PlDocument *document, const PlHomeIdentity *place, const c
   return pem;
 }
 
+static PlCert *
+load_cert (const PlHomeIdentity *place, GError **error)
+{
+  g_autoptr (GBytes) bytes = pl_file_read (place->cert_path, ANSWER_MAX, error);
+  g_autofree char *text = bytes ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
+
+  return text ? pl_cert_new_from_pem (text, error) : NULL;
+}
+
 /* The same key says the same of itself for another time. */
 static char *
 renew_self (PlCli *cli, PlDocument *document, const PlHomeIdentity *place, GError **error)
 {
-  char *key = pl_cli_load_key (place->key_path, error);
-  g_autoptr (PlIdentity) old = key ? pl_identity_load (place->key_path, place->cert_path, error) : NULL;
-  char *pem = old ? pl_cli_self_sign (cli, document, key, place->aor, pl_cert_n_node_ids (pl_identity_cert (old)), error) : NULL;
+  g_autoptr (PlCert) old = load_cert (place, error);
+  char *key = old ? pl_cli_load_key (place->key_path, error) : NULL;
+  char *pem = key ? pl_cli_self_sign (cli, document, key, place->aor, pl_cert_n_node_ids (old), error) : NULL;
 
   pl_wipe_text (key);
   return pem;
 }
 
 static char *
-renew (PlCli *cli, PlDocument *document, const PlHomeIdentity *place, const char *request, GError **error)
+renew (PlCli *cli, PlDocument *document, const PlHomeIdentity *place, GError **error)
 {
   g_autofree char *authority = pl_home_dup_authority_dir (cli->paths, place->overlay);
+  g_autofree char *request = NULL;
 
   if (pl_document_mode (document) != PL_MODE_CERTIFICATES)
     return renew_self (cli, document, place, error);
+  request = pl_cli_renewal_request (place, error);
+  if (!request)
+    return NULL;
   if (document->enrollment_servers->len > 0)
     return renew_at (cli, document, place, request, error);
   if (g_file_test (authority, G_FILE_TEST_EXISTS))
@@ -342,9 +355,7 @@ static gboolean
 check_newer (const PlHomeIdentity *place, const char *pem, GError **error)
 {
   g_autoptr (PlCert) cert = pl_cert_new_from_pem (pem, error);
-  g_autoptr (GBytes) bytes = cert ? pl_file_read (place->cert_path, ANSWER_MAX, error) : NULL;
-  g_autofree char *text = bytes ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
-  g_autoptr (PlCert) old = text ? pl_cert_new_from_pem (text, error) : NULL;
+  g_autoptr (PlCert) old = cert ? load_cert (place, error) : NULL;
 
   if (!old)
     return FALSE;
@@ -364,7 +375,6 @@ run_renew (PlCli *cli, GError **error)
   g_autofree char *overlay = aor && overlay_option ? pl_cli_overlay_name (overlay_option, error) : NULL;
   g_autoptr (PlDocument) document = overlay ? pl_home_load_document (cli->paths, overlay, error) : NULL;
   g_autoptr (PlHomeIdentity) place = document ? pl_home_identity_new (cli->paths, aor, overlay) : NULL;
-  g_autofree char *request = NULL;
   g_autofree char *pem = NULL;
 
   if (!aor || !overlay_option)
@@ -372,8 +382,7 @@ run_renew (PlCli *cli, GError **error)
   if (!place)
     return FALSE;
   alarm (RENEW_SECONDS);
-  request = pl_cli_renewal_request (place, error);
-  pem = request ? renew (cli, document, place, request, error) : NULL;
+  pem = renew (cli, document, place, error);
   return pem && check_newer (place, pem, error) && pl_cli_import (cli, pem, error);
 }
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "overlay/enroll/authority.h"
+#include "overlay/ident/key.h"
 #include "proxy/cli/cli.h"
 
 #define CERT_FILE_MAX 16384
@@ -55,15 +56,14 @@ find_place (PlCli *cli, GError **error)
   return document ? pl_home_identity_new (cli->paths, aor, overlay) : NULL;
 }
 
-char *
-pl_cli_load_key (const char *path, GError **error)
+/* Also of a key that can't be used here. */
+static PlCert *
+load_cert (const char *path)
 {
-  g_autoptr (GBytes) bytes = pl_file_read_private (path, CERT_FILE_MAX, error);
-  char *text = bytes ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
+  g_autoptr (GBytes) bytes = pl_file_read (path, CERT_FILE_MAX, NULL);
+  g_autofree char *text = bytes ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
 
-  if (bytes)
-    pl_wipe ((guint8 *) g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  return text;
+  return text ? pl_cert_new_from_pem (text, NULL) : NULL;
 }
 
 static gboolean
@@ -141,13 +141,26 @@ certify (PlCli *cli, const PlHomeIdentity *place, const char *key, GError **erro
   return request ? pl_cli_issue (cli, place->overlay, request, place->aor, &(PlCliIssue) { .force = force_option }, error) : NULL;
 }
 
-/* That of another device, or a new one. */
+/* That of another device or of a token, or a new one. */
 static char *
 take_key (GError **error)
 {
   if (!key_option)
     return pl_key_make (error);
+  if (pl_key_is_token (key_option))
+    return g_strdup (key_option);
   return g_str_equal (key_option, "-") ? pl_cli_read_text (key_option, CERT_FILE_MAX, error) : pl_cli_load_key (key_option, error);
+}
+
+/* Only what a token keeps is locked here. */
+static char *
+unlock (const char *key, GError **error)
+{
+  char *pin = pl_key_is_token (key) && pl_key_is_locked (key) ? pl_cli_ask_passphrase ("PIN of the token", error) : NULL;
+  char *usable = pin || !pl_key_is_locked (key) ? pl_key_unlock (key, pin, error) : NULL;
+
+  pl_wipe_text (pin);
+  return usable;
 }
 
 /* A key and its certificate; nothing is on disk before both are there. */
@@ -155,7 +168,8 @@ static PlCert *
 make_identity (PlCli *cli, const PlHomeIdentity *place, GError **error)
 {
   char *key = take_key (error);
-  g_autofree char *pem = key ? certify (cli, place, key, error) : NULL;
+  char *usable = key ? unlock (key, error) : NULL;
+  g_autofree char *pem = usable ? certify (cli, place, usable, error) : NULL;
   PlCert *cert = NULL;
 
   if (pem && write_key (place->key_path, key, error) && pl_file_write (place->cert_path, pem, strlen (pem), 0644, error))
@@ -165,6 +179,7 @@ make_identity (PlCli *cli, const PlHomeIdentity *place, GError **error)
       g_unlink (place->request_path);
       g_unlink (place->new_key_path);
     }
+  pl_wipe_text (usable);
   pl_wipe_text (key);
   return cert;
 }
@@ -198,15 +213,16 @@ static char *
 key_for_request (const PlHomeIdentity *place, gboolean force, GError **error)
 {
   gboolean has_key = exists (place->key_path);
-  char *key;
+  char *key, *usable;
 
   if (has_key && !force)
     return pl_cli_load_key (exists (place->new_key_path) ? place->new_key_path : place->key_path, error);
-  key = pl_key_make (error);
-  if (key && write_key (has_key ? place->new_key_path : place->key_path, key, error))
-    return key;
+  key = take_key (error);
+  usable = key ? unlock (key, error) : NULL;
+  if (usable && !write_key (has_key ? place->new_key_path : place->key_path, key, error))
+    g_clear_pointer (&usable, pl_wipe_text);
   pl_wipe_text (key);
-  return NULL;
+  return usable;
 }
 
 static void
@@ -437,21 +453,24 @@ describe (PlCli *cli, const PlHomeIdentity *identity)
 {
   JsonObject *object = json_object_new ();
   g_autoptr (GError) error = NULL;
-  g_autoptr (PlIdentity) loaded = pl_identity_load (identity->key_path, identity->cert_path, &error);
+  g_autoptr (PlIdentity) loaded = pl_identity_load (identity->key_path, identity->cert_path, NULL, &error);
+  g_autoptr (PlCert) cert = loaded ? pl_cert_ref (pl_identity_cert (loaded)) : NULL;
   g_autofree char *node = NULL;
 
   json_object_set_string_member (object, "aor", identity->aor);
   json_object_set_string_member (object, "overlay", identity->overlay);
-  if (!loaded)
+  if (!loaded && error->domain == PL_KEY_ERROR)
+    cert = load_cert (identity->cert_path);
+  if (!cert)
     {
       json_object_set_string_member (object, "state", "unusable");
       json_object_set_string_member (object, "reason", error->message);
       return object;
     }
-  node = pl_node_id_dup_hex (pl_identity_node_id (loaded));
-  json_object_set_string_member (object, "state", state_of (cli, pl_identity_cert (loaded)));
+  node = pl_node_id_dup_hex (pl_cert_node_id (cert, pl_cert_device (cert)));
+  json_object_set_string_member (object, "state", loaded ? state_of (cli, cert) : "locked");
   json_object_set_string_member (object, "node", node);
-  json_object_set_int_member (object, "expires", pl_cert_not_after (pl_identity_cert (loaded)));
+  json_object_set_int_member (object, "expires", pl_cert_not_after (cert));
   return object;
 }
 
@@ -569,8 +588,11 @@ run_redirect (PlCli *cli, GError **error)
 
 #define OVERLAY_OPTION { "overlay", 0, 0, G_OPTION_ARG_STRING, &overlay_option, "The overlay it is for", "NAME" }
 
+#define KEY_HELP "Take the key of another device ('-': standard input), or that of a token (pkcs11:...)"
+
 static const GOptionEntry create_options[] = {
   OVERLAY_OPTION,
+  { "key", 0, 0, G_OPTION_ARG_FILENAME, &key_option, KEY_HELP, "FILE|URI" },
   { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Take a new key; the old one is replaced when its certificate is there", NULL },
   { NULL }
 };
@@ -578,7 +600,7 @@ static const GOptionEntry create_options[] = {
 static const GOptionEntry new_options[] = {
   OVERLAY_OPTION,
   { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Replace the identity of this name by a new key", NULL },
-  { "key", 0, 0, G_OPTION_ARG_FILENAME, &key_option, "Take the key of another device ('-': standard input)", "FILE" },
+  { "key", 0, 0, G_OPTION_ARG_FILENAME, &key_option, KEY_HELP, "FILE|URI" },
   { "device", 0, 0, G_OPTION_ARG_INT, &device_option, "Which device of this key, in a self-signed overlay (1)", "N" },
   { NULL }
 };

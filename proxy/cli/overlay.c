@@ -143,7 +143,7 @@ make_signer (PlCli *cli, PlAuthority *authority, const PlDocument *document, cha
 
   if (authority)
     return pl_authority_make_signer (authority, key, cert, error);
-  self.key_pem = *key = pl_key_make (error);
+  self.key = *key = pl_key_make (error);
   *cert = *key ? pl_self_signed_issue (cli->env, &self, error) : NULL;
   return *cert ? pl_identity_new (*key, *cert, error) : NULL;
 }
@@ -471,7 +471,7 @@ load_signer (PlCli *cli, const char *overlay, GError **error)
   g_autofree char *cert = g_build_filename (dir, "signer.crt", NULL);
 
   if (g_file_test (key, G_FILE_TEST_EXISTS))
-    return pl_identity_load (key, cert, error);
+    return pl_identity_load (key, cert, NULL, error);
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
                "the authority of overlay %s is not on this machine: its document is changed where the overlay was made", overlay);
   return NULL;

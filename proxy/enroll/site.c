@@ -329,7 +329,7 @@ pl_site_ban (const PlSite *site, const PlNodeId *node_id, GError **error)
 
   if (!document || is_bad (document, node_id))
     return document != NULL;
-  signer = pl_identity_load (key, cert, error);
+  signer = pl_identity_load (key, cert, NULL, error);
   if (!signer)
     return FALSE;
   g_array_append_vals (document->bad_nodes, node_id, 1);

@@ -8,6 +8,7 @@
 #include "overlay/ident/aor.h"
 #include "overlay/ident/ident-priv.h"
 #include "overlay/ident/identity.h"
+#include "overlay/ident/key.h"
 #include "tests/overlay/testcert.h"
 #include "tests/support/test.h"
 
@@ -232,7 +233,7 @@ START_TEST (identity_loads_a_private_key_file_only)
 
   write_file (key_path, key, 0600);
   write_file (cert_path, cert, 0644);
-  identity = pl_identity_load (key_path, cert_path, &error);
+  identity = pl_identity_load (key_path, cert_path, NULL, &error);
   ck_assert_msg (identity != NULL, "%s", error ? error->message : "");
   for (int i = 0; i < 3; i++)
     {
@@ -240,9 +241,55 @@ START_TEST (identity_loads_a_private_key_file_only)
       g_autoptr (GError) why = NULL;
 
       ck_assert_int_eq (g_chmod (key_path, modes[i]), 0);
-      ck_assert_ptr_null (pl_identity_load (key_path, cert_path, &why));
+      ck_assert_ptr_null (pl_identity_load (key_path, cert_path, NULL, &why));
       ck_assert (g_error_matches (why, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED));
       ck_assert_ptr_nonnull (strstr (why->message, "chmod 600"));
+    }
+}
+END_TEST
+
+START_TEST (identity_key_with_a_passphrase_opens_with_that_alone) /* S2-91 */
+{
+  TestSpec spec = { .names = { { URI, TEST_URI, -1 } } };
+  g_autoptr (TestCert) made = test_cert_new (&spec, NULL);
+  g_autofree char *key = test_cert_dup_key_pem (made);
+  g_autofree char *cert = test_cert_dup_pem (made);
+  g_autofree char *locked = pl_key_protect (key, "open sesame", NULL);
+  g_autofree char *key_path = g_build_filename (g_get_home_dir (), "p.key", NULL);
+  g_autofree char *cert_path = g_build_filename (g_get_home_dir (), "p.crt", NULL);
+  static const char *const wrong[] = { NULL, "open sesam", "" };
+  g_autoptr (PlIdentity) identity = NULL;
+
+  write_file (key_path, locked, 0600);
+  write_file (cert_path, cert, 0644);
+  ck_assert (pl_key_is_locked (locked) && !pl_key_is_locked (key));
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      ck_assert_ptr_null (pl_identity_load (key_path, cert_path, wrong[i], &error));
+      ck_assert (g_error_matches (error, PL_KEY_ERROR, i == 0 ? PL_KEY_LOCKED : PL_KEY_WRONG));
+    }
+  identity = pl_identity_load (key_path, cert_path, "open sesame", NULL);
+  ck_assert_ptr_nonnull (identity);
+}
+END_TEST
+
+START_TEST (identity_key_of_a_token_takes_its_pin_in_the_uri)
+{
+  static const struct { const char *uri, *pin, *unlocked; } cases[] = {
+    { "pkcs11:token=a;object=b\n", "12 &34", "pkcs11:token=a;object=b?pin-value=12%20%2634" },
+    { "pkcs11:token=a?module-name=x", "1", "pkcs11:token=a?module-name=x&pin-value=1" },
+    { "pkcs11:token=a?pin-source=file:/p", "1", "pkcs11:token=a?pin-source=file:/p" },
+    { "pkcs11:token=a", NULL, "pkcs11:token=a" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *unlocked = pl_key_unlock (cases[i].uri, cases[i].pin, NULL);
+
+      ck_assert_str_eq (unlocked, cases[i].unlocked);
+      ck_assert_int_eq (pl_key_is_locked (cases[i].uri), strstr (cases[i].uri, "pin-") == NULL);
     }
 }
 END_TEST
@@ -305,6 +352,8 @@ main (void)
   tcase_add_test (tcase, aor_resource_is_that_of_the_vector);
   tcase_add_test (tcase, identity_loads_a_private_key_file_only); /* S1-56, S2-91 */
   tcase_add_test (tcase, identity_refuses_a_key_of_another_certificate);
+  tcase_add_test (tcase, identity_key_with_a_passphrase_opens_with_that_alone);
+  tcase_add_test (tcase, identity_key_of_a_token_takes_its_pin_in_the_uri);
   tcase_add_test (tcase, lru_keeps_what_was_used_last);
   suite_add_tcase (suite, tcase);
   return pl_test_run (suite, NULL);

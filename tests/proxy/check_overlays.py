@@ -54,14 +54,14 @@ class Tests:
     def a_call_outlives_a_certificate_and_asks_its_own_issuer(self):
         expires = {row['overlay']: row['expires'] for row in self.alice.ask('status')['identities']}
         call = self.alice.phone.call(BOB)
-        self.bob.phone.answer('INVITE', '200 OK', OFFER)
+        self.bob.phone.answer('INVITE', '200 OK', OFFER, call=call)
         dialog = self.alice.phone.established(call)
         until(lambda: self.alice.home.peerline('renew', ALICE, '--overlay', OVERLAYS[0], check=False))
         after = until(lambda: {row['overlay']: row['expires'] for row in self.alice.ask('status')['identities']
                                if self.alice.ask('status')['identities'][0]['expires'] > expires[OVERLAYS[0]]})
         assert after[OVERLAYS[1]] == expires[OVERLAYS[1]], after
         bye = self.alice.phone.follow('BYE', dialog)
-        self.bob.phone.answer('BYE', '200 OK')
+        self.bob.phone.answer('BYE', '200 OK', call=bye)
         assert ' 200 ' in self.alice.phone.final(bye)
 
     def an_overlay_that_is_left_is_asked_no_more(self):
