@@ -683,6 +683,28 @@ START_TEST (request_that_cannot_be_made_fails_or_is_cancelled)
 }
 END_TEST
 
+/* With the signer's own first, and each once. */
+START_TEST (certificates_of_values_go_along_with_their_message) /* 100 */
+{
+  g_autoptr (PlIdentity) owner = pl_test_pki_identity (pki, "carol@example.org", NULL);
+  g_autoptr (GPtrArray) certs = g_ptr_array_new ();
+  g_autoptr (GBytes) body = g_bytes_new_static ("\0", 2);
+  PlTransRequest request = { .to = pl_destination_node (pl_identity_node_id (peer[1].identity)), .code = PL_MESSAGE_PING_REQ,
+                             .body = body, .certs = certs };
+
+  g_ptr_array_add (certs, pl_identity_cert (owner));
+  g_ptr_array_add (certs, pl_identity_cert (peer[0].identity));
+  peer[1].keep = TRUE;
+  pl_trans_request (peer[0].trans, &request, NULL, NULL, NULL);
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  ck_assert_ptr_nonnull (peer[1].kept);
+  ck_assert_uint_eq (peer[1].kept->certs->len, 2);
+  ck_assert (g_bytes_equal (g_ptr_array_index (peer[1].kept->certs, 0), pl_cert_der (pl_identity_cert (peer[0].identity))));
+  ck_assert (g_bytes_equal (g_ptr_array_index (peer[1].kept->certs, 1), pl_cert_der (pl_identity_cert (owner))));
+  pl_trans_drop (peer[1].trans, peer[1].kept);
+}
+END_TEST
+
 static Suite *
 suite (void)
 {
@@ -716,6 +738,7 @@ suite (void)
   tcase_add_test (c, request_carries_extensions_options_and_the_length_it_takes);
   tcase_add_test (c, cancelled_request_calls_nobody);
   tcase_add_test (c, request_that_cannot_be_made_fails_or_is_cancelled);
+  tcase_add_test (c, certificates_of_values_go_along_with_their_message);
   suite_add_tcase (s, c);
   return s;
 }
