@@ -121,7 +121,8 @@ put_extensions (GString *out, const PlDocument *document)
 {
   if (document->domains_restricted)
     {
-      g_string_append (out, "    <sip:domain-restrictions xmlns:sip=\"" PL_NS_SIP "\" enable=\"true\">\n");
+      g_string_append_printf (out, "    <sip:domain-restrictions xmlns:sip=\"" PL_NS_SIP "\" enable=\"%s\">\n",
+                              document->domain_patterns->len ? "true" : "false");
       put_texts (out, "sip:pattern", document->domain_patterns);
       g_string_append (out, "    </sip:domain-restrictions>\n");
     }

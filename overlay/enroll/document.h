@@ -76,7 +76,7 @@ typedef struct PlDocument {
   guint32 chord_ping_interval;  /* s, default 3600 */
   guint32 turn_density;
   gboolean domains_restricted;  /* RFC 7904: only AoRs of these domains are registered and looked up here */
-  GPtrArray *domain_patterns;   /* char *, POSIX extended; none: the overlay's own name alone */
+  GPtrArray *domain_patterns;   /* char *, POSIX extended, each for a whole domain; none: the overlay's own name alone */
   GArray *diagnostic_grants;    /* PlDiagnosticGrant */
   guint peers_to_probe;         /* RFC 7363 section 7, default 4 */
   GBytes *xml;                  /* the document as received, whole */

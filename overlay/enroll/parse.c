@@ -485,14 +485,17 @@ take_list_item (Parser *parser, xmlNodePtr node)
     take_kinds (parser, node);
 }
 
-/* RFC 7904: <domain-restrictions enable="true"><pattern>..</pattern>..</domain-restrictions> */
+/* RFC 7904, 3.4: <domain-restrictions enable="true"><pattern>..</pattern>..</domain-restrictions>. There and
+ * not enabled: the overlay's own name alone; enabled without a pattern: nobody. */
 static void
 take_domains (Parser *parser, xmlNodePtr node)
 {
   PlDocument *document = parser->document;
   g_autofree char *enable = dup_attribute (node, "enable");
 
-  document->domains_restricted = g_strcmp0 (enable, "true") == 0 || g_strcmp0 (enable, "1") == 0;
+  document->domains_restricted = TRUE;
+  if (g_strcmp0 (enable, "true") != 0 && g_strcmp0 (enable, "1") != 0)
+    return;
   for (xmlNodePtr child = node->children; child; child = child->next)
     {
       g_autofree char *pattern = NULL;
@@ -505,6 +508,8 @@ take_domains (Parser *parser, xmlNodePtr node)
       else
         g_ptr_array_add (document->domain_patterns, g_steal_pointer (&pattern));
     }
+  if (document->domain_patterns->len == 0)
+    g_ptr_array_add (document->domain_patterns, g_strdup (""));
 }
 
 /* RFC 7851, section 7: <diagnostic-kind kind="0x6"><access-node>NODE-ID</access-node>..</diagnostic-kind> */
@@ -570,7 +575,7 @@ take_element (Parser *parser, xmlNodePtr node)
     document->chord_update_interval = get_number (node);
   else if (is_element (node, PL_NS_CHORD, "chord-reactive"))
     document->chord_reactive = get_boolean (node);
-  else if (is_element (node, PL_NS_SIP, "domain-restrictions"))
+  else if (is_element (node, PL_NS_SIP, "domain-restrictions") || is_element (node, PL_NS_SIP, "domain-restriction"))
     take_domains (parser, node);
   else if (is_element (node, PL_NS_DIAGNOSTICS, "diagnostic-kind"))
     take_diagnostic_kind (parser, node);

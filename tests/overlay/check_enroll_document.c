@@ -544,6 +544,15 @@ START_TEST (domain_restrictions_are_read) /* RFC 7904 */
                                              "<s:pattern> example\\.(org|net) </s:pattern><s:pattern>a\\.example</s:pattern>"
                                              "</s:domain-restrictions>"), NULL);
 
+#define DOMAINS(name, rest) WITH ("<s:" name " xmlns:s=\"urn:ietf:params:xml:ns:p2p:config-base:sip\"" rest "</s:" name ">")
+  g_autoptr (PlDocument) unset = parse (DOMAINS ("domain-restrictions", ">"), NULL);
+  g_autoptr (PlDocument) off = parse (DOMAINS ("domain-restrictions", " enable=\"false\"><s:pattern>.*</s:pattern>"), NULL);
+  g_autoptr (PlDocument) nobody = parse (DOMAINS ("domain-restrictions", " enable=\"1\">"), NULL);
+  g_autoptr (PlDocument) grammar = parse (DOMAINS ("domain-restriction", " enable=\"true\"><s:pattern>b\\.example</s:pattern>"), NULL);
+
+  ck_assert (!pl_document_allows_aor (unset, "a@example.net") && !pl_document_allows_aor (off, "a@example.net")); /* 3.4 */
+  ck_assert (pl_document_allows_aor (unset, "a@a.example") && pl_document_allows_aor (off, "a@a.example") && !pl_document_allows_aor (nobody, "a@a.example"));
+  ck_assert (pl_document_allows_aor (grammar, "a@b.example") && !pl_document_allows_aor (grammar, "a@a.example")); /* as the grammar spells it */
   ck_assert (!none->domains_restricted && some->domains_restricted);
   ck_assert_uint_eq (none->domain_patterns->len, 0);
   ck_assert_uint_eq (some->domain_patterns->len, 2);
