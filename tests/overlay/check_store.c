@@ -396,10 +396,10 @@ START_TEST (user_node_match_wants_the_signers_node_as_key) /* S2-25, S2-47, S2-9
   ck_assert_uint_eq (put_alice (&bad), PL_ERROR_FORBIDDEN);
   bad.key_len = 15;
   ck_assert_uint_eq (put_alice (&bad), PL_ERROR_FORBIDDEN);
-  good.time++;
+  good.key = pl_identity_node_id (bob)->b;
   ck_assert_uint_eq (put_at (bob, &alice_place, &good), PL_ERROR_FORBIDDEN);
   /* another device of hers has its own entry, and cannot write over the first */
-  good.time++;
+  good.time++, good.key = self->b;
   ck_assert_uint_eq (put_at (phone, &alice_place, &good), PL_ERROR_FORBIDDEN);
   good.key = pl_identity_node_id (phone)->b;
   pl_test_pki_document (pki)->domains_restricted = TRUE; /* 356: to the overlay's own name */
