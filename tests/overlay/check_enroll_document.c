@@ -297,7 +297,8 @@ START_TEST (document_without_an_authority_lets_in_who_signs_for_themselves)
   g_autoptr (PlIdentity) certified = identity_of (authority, "alice@example.org");
   g_autoptr (GBytes) xml = NULL;
   g_autoptr (PlDocument) read = NULL;
-  g_autoptr (PlTrust) trust = NULL;
+  g_autoptr (PlDocument) strict = own_document ();
+  g_autoptr (PlTrust) trust = NULL, authoritative = pl_document_trust_new (strict, env, NULL);
 
   made->self_signed_permitted = TRUE;
   xml = built (made, own);
@@ -308,6 +309,7 @@ START_TEST (document_without_an_authority_lets_in_who_signs_for_themselves)
   ck_assert (pl_trust_check_cert (trust, pl_identity_cert (person), NULL));
   ck_assert (pl_trust_check_cert (trust, pl_identity_cert (third), NULL));
   ck_assert (pl_node_id_equal (pl_identity_node_id (third), pl_cert_node_id (pl_identity_cert (third), 2)));
+  ck_assert (!pl_trust_check_cert (authoritative, pl_identity_cert (person), NULL)); /* 108: where it is not permitted */
   ck_assert (!pl_trust_check_cert (trust, pl_identity_cert (certified), NULL)); /* its Node-ID is random */
   g_ptr_array_add (read->root_certs, g_bytes_ref (pl_authority_cert_der (authority)));
   ck_assert (!pl_document_check_supported (read, NULL)); /* one of them could pose as one of the others */

@@ -709,7 +709,8 @@ START_TEST (fragments_that_overlap_make_the_same_message_and_late_ones_none) /* 
 }
 END_TEST
 
-START_TEST (fragments_beyond_the_room_there_is_are_dropped) /* 82 */
+static void
+fill_reassembly (guint from_each, guint kept)
 {
   PlReassembly *reassembly = pl_reassembly_new (env, 16384, PL_FORWARD_LIFETIME);
   Recipe recipe = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 9, .size = 3000 };
@@ -719,10 +720,16 @@ START_TEST (fragments_beyond_the_room_there_is_are_dropped) /* 82 */
       g_autoptr (GBytes) message = make (&recipe);
       g_autoptr (GPtrArray) pieces = pl_message_fragment (message, 1500);
 
-      ck_assert_ptr_null (add_piece (reassembly, g_ptr_array_index (pieces, 0), (guint8) (i / 8)));
+      ck_assert_ptr_null (add_piece (reassembly, g_ptr_array_index (pieces, 0), (guint8) (i / from_each)));
     }
-  ck_assert_uint_eq (pl_reassembly_size (reassembly), PL_REASSEMBLY_MESSAGES_MAX);
+  ck_assert_uint_eq (pl_reassembly_size (reassembly), kept);
   pl_reassembly_free (reassembly);
+}
+
+START_TEST (fragments_beyond_the_room_there_is_are_dropped) /* 82 */
+{
+  fill_reassembly (8, PL_REASSEMBLY_MESSAGES_MAX);
+  fill_reassembly (1000, PL_REASSEMBLY_PER_NODE_MAX);
 }
 END_TEST
 

@@ -576,6 +576,7 @@ START_TEST (arrays_append_and_have_gaps) /* 198, 203, 205, 210 */
   g_auto (PlFetchAns) all = { 0 }, last = { 0 };
 
   ck_assert_uint_eq (put_alice (ELEMENT (2, "two", T0)), 0);
+  ck_assert_uint_eq (put_alice (ELEMENT (0, NULL, T0)), 0); /* the last one is still the last */
   ck_assert_uint_eq (put_alice (ELEMENT (PL_ARRAY_APPEND, "three", T0)), 0);
   ck_assert_uint_eq (put_alice (ELEMENT (PL_ARRAY_APPEND, "four", T0 + 9)), PL_ERROR_DATA_TOO_LARGE);
   ck_assert_uint_eq (get_range (0, 0xffffffff, &all), 0);

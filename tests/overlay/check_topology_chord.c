@@ -294,7 +294,10 @@ START_TEST (leave_of_a_neighbour_gives_its_range_back) /* 277, 283, 284 */
   pl_topology_link_up (topology, &peer);
   update_from (&peer, NULL, 0);
   ck_assert (!pl_topology_responsible (topology, &place));
+  pl_topology_link_up (topology, &other);
   ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_LEAVE_REQ, &other, &peer, body, &answer), PL_ERROR_FORBIDDEN);
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_LEAVE_REQ, &other, &other, body, &answer), PL_ERROR_FORBIDDEN);
+  ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_LEAVE_REQ, &peer, &other, body, &answer), PL_ERROR_FORBIDDEN);
   ck_assert_uint_eq (pl_topology_handle (topology, PL_MESSAGE_LEAVE_REQ, &peer, &peer, body, &answer), 0);
   ck_assert (pl_topology_responsible (topology, &place));
 }
