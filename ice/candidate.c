@@ -21,3 +21,23 @@ pl_ice_address_dup_inet (const PlIceAddress *address)
     return NULL;
   return g_inet_address_new_from_bytes (address->bytes, address->len == 4 ? G_SOCKET_FAMILY_IPV4 : G_SOCKET_FAMILY_IPV6);
 }
+
+static const char *const tells[] = { "all", "no-host", "relay-only" };
+
+gboolean
+pl_ice_tell_parse (const char *text, PlIceTell *tell)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (tells); i++)
+    if (g_strcmp0 (text, tells[i]) == 0)
+      {
+        *tell = (PlIceTell) i;
+        return TRUE;
+      }
+  return FALSE;
+}
+
+const char *
+pl_ice_tell_name (PlIceTell tell)
+{
+  return tells[tell];
+}

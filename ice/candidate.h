@@ -11,6 +11,14 @@ G_BEGIN_DECLS
 
 typedef enum { PL_ICE_HOST, PL_ICE_SRFLX, PL_ICE_PRFLX, PL_ICE_RELAY } PlIceType;
 
+/* Which of our addresses others are told: all; none of this machine's own (no-host), of which what a
+ * STUN or TURN server sees remains; those of TURN servers only (relay-only). */
+typedef enum { PL_ICE_TELL_ALL, PL_ICE_TELL_NO_HOST, PL_ICE_TELL_RELAY_ONLY } PlIceTell;
+
+/* "all", "no-host", "relay-only". FALSE: none of them. */
+gboolean pl_ice_tell_parse (const char *text, PlIceTell *tell);
+const char *pl_ice_tell_name (PlIceTell tell);
+
 typedef struct {
   guint8 len;        /* 4 or 16; 0: none */
   guint8 bytes[16];  /* network order */

@@ -207,7 +207,7 @@ update (PlNode *node)
     }
   if (turn->search)
     {
-      pl_turn_search_set_wanted (turn->search, density > 0 && turn->behind_nat);
+      pl_turn_search_set_wanted (turn->search, density > 0 && (turn->behind_nat || node->options.needs_turn));
       pl_turn_search_set_online (turn->search, turn->online);
     }
 }
@@ -259,13 +259,13 @@ pl_node_turn (PlNode *node, const PlTurnAccess **access, gint64 *expires)
     return PL_TURN_FOUND;
   if (!node->turn->search || density_of (node->document) == 0)
     return PL_TURN_NOT_OFFERED;
-  return node->turn->behind_nat ? PL_TURN_MISSING : PL_TURN_NOT_NEEDED;
+  return node->turn->behind_nat || node->options.needs_turn ? PL_TURN_MISSING : PL_TURN_NOT_NEEDED;
 }
 
 const char *
 pl_node_turn_explain (PlNode *node)
 {
-  if (!node->turn->behind_nat)
+  if (!node->turn->behind_nat && !node->options.needs_turn)
     return "no path to the node was found";
   switch (pl_node_turn (node, NULL, NULL))
     {

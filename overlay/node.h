@@ -45,6 +45,7 @@ typedef struct {
    * bootstrap nodes (11.4). Read by pl_node_new; NULL: none. */
   const char *const *cached;
   gboolean find_turn;    /* behind a NAT: use a TURN server of the overlay, when it offers one (9) */
+  gboolean needs_turn;   /* with find_turn: wherever we are (candidates=relay-only) */
   const PlTurnOfferOptions *turn; /* one that runs beside this peer; copied; NULL: none */
   /* "ADDRESS:PORT", numeric, where others reach our listener: what we store and fetch asks for answers
    * straight to there, and we answer others so (RFC 7263). Read by pl_node_new; NULL: neither. */

@@ -543,11 +543,17 @@ edge_allowed (gpointer user, const char *own)
   return pl_settings_allow_edge (((PlApp *) user)->config, own);
 }
 
+static PlIceTell
+edge_tell (gpointer user)
+{
+  return ((PlApp *) user)->config->tell;
+}
+
 static void
 open_edges (PlApp *app)
 {
   g_autofree char *folder = g_build_filename (app->paths->runtime, "edges", NULL);
-  PlEdgesOptions options = { .folder = folder, .stun = edge_stun, .turn = edge_turn, .allowed = edge_allowed, .user = app };
+  PlEdgesOptions options = { .folder = folder, .stun = edge_stun, .turn = edge_turn, .allowed = edge_allowed, .tell = edge_tell, .user = app };
 
   app->edges = pl_edges_new (app->loop, &options);
 }
@@ -561,6 +567,7 @@ open_sip (PlApp *app, GError **error)
     .uid = geteuid (),
     .state_dir = app->paths->state,
     .far_rate = app->config->far_rate,
+    .tell = app->config->tell,
   };
   g_autofree char *people = g_build_filename (app->paths->state, "people", NULL);
   g_autoptr (GArray) sockets = pl_notify_take_sockets ();

@@ -308,7 +308,7 @@ load_secrets (PlMembership *membership, const PlHomeIdentity *home, GError **err
 }
 
 static gboolean
-load_files (PlMembership *membership, const PlHomeIdentity *home, GError **error)
+load_files (PlMembership *membership, const PlHomeIdentity *home, const PlStoreLimits *limits, GError **error)
 {
   g_autofree char *store_path = NULL;
 
@@ -326,6 +326,8 @@ load_files (PlMembership *membership, const PlHomeIdentity *home, GError **error
   membership->node_hex = pl_node_id_dup_hex (pl_identity_node_id (membership->identity));
   store_path = g_strdup_printf ("%s/records-%s", membership->state_dir, membership->node_hex);
   membership->store = pl_store_new (membership->env, membership->document, membership->trust, store_path, error);
+  if (membership->store)
+    pl_store_set_limits (membership->store, limits);
   return membership->store != NULL;
 }
 
@@ -340,6 +342,8 @@ make_transport (PlMembership *membership, const PlMembershipOptions *options, GE
     .secrets = membership->secrets,
     .max_message = membership->document->max_message_size,
     .no_ice = membership->document->no_ice,
+    .tell = config->tell,
+    .connections = config->connections,
   };
 
   g_clear_pointer (&membership->stun, g_ptr_array_unref);
@@ -392,11 +396,19 @@ make_node (PlMembership *membership, const PlMembershipOptions *options, GError 
   diagnostics.measure = pl_diagnose_measure;
   node.diagnostics = &diagnostics;
   node.cached = (const char *const *) peers;
+  node.limits = &options->config->limits;
   node.find_turn = !options->config->turn[0];
+  node.needs_turn = options->config->tell == PL_ICE_TELL_RELAY_ONLY;
   node.turn = options->listen && options->config->turn_offer.secret ? &options->config->turn_offer : NULL;
   /* Where peers of the LAN are asked for, a ring is started by who can be found. */
   node.may_start_ring = pl_local_remove_self (membership->document, membership->port)
                         && (membership->port != 0 || membership->document->multicast_groups->len == 0);
+  if (membership->document->no_ice && options->config->tell != PL_ICE_TELL_ALL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "candidates=%s cannot be followed in this overlay: it has no ICE, its links go straight from address to address",
+                   pl_ice_tell_name (options->config->tell));
+      return FALSE;
+    }
   transport = make_transport (membership, options, error);
   if (!transport)
     {
@@ -463,7 +475,7 @@ pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *option
   /* Whoever made the overlay is where the others come to. */
   membership->role = options->config->role == PL_ROLE_AUTO && options->listen ? PL_ROLE_BOOTSTRAP : options->config->role;
   membership->links = pl_sip_links_new (membership->env, membership->aor, membership->state_dir);
-  if (load_files (membership, home, error) && make_node (membership, options, error))
+  if (load_files (membership, home, &options->config->store_limits, error) && make_node (membership, options, error))
     {
       membership->renewal = pl_renewal_new (membership->env, pl_identity_cert (membership->identity), &renewal, membership);
       return g_steal_pointer (&membership);

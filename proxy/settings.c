@@ -15,6 +15,8 @@
 #define DEFAULT_PROMOTE_AFTER (30 * 60)
 #define DEFAULT_TURN_LIFETIME (12 * 3600)
 #define TURN_SECRET_MAX 1024 /* bytes */
+#define DEFAULT_CONNECTIONS 120
+#define LIMIT_MAX 1000000
 #define MEDIA_OF "media " /* a group for one identity */
 #define PROMOTE_AFTER_MAX (7 * 24 * 3600)
 
@@ -348,6 +350,59 @@ read_edge (Loader *loader, const char *group, const char *key)
 }
 
 static void
+read_candidates (Loader *loader, const char *group, const char *key)
+{
+  g_autofree char *text = get_text (loader, group, key);
+
+  if (!pl_ice_tell_parse (text, &loader->config->tell))
+    problem (loader, group, key, "must be all, no-host or relay-only");
+}
+
+/* --- what others may do --- */
+
+static void
+read_limit (Loader *loader, const char *group, const char *key)
+{
+  PlSettings *config = loader->config;
+  const struct { const char *key; guint *out; } limits[] = {
+    { "link-messages", &config->limits.messages }, { "stores", &config->limits.stores }, { "link-stores", &config->limits.link_stores },
+    { "attaches", &config->limits.attaches },      { "joins", &config->limits.joins },   { "connections", &config->connections },
+  };
+  gint64 number;
+
+  for (guint i = 0; i < G_N_ELEMENTS (limits); i++)
+    if (g_str_equal (limits[i].key, key) && read_number (loader, group, key, 0, LIMIT_MAX, &number))
+      *limits[i].out = (guint) number;
+}
+
+static void
+read_kept (Loader *loader, const char *group, const char *key)
+{
+  gint64 number;
+
+  if (read_number (loader, group, key, 1, PL_STORE_BYTES_MAX / 1024 / 1024, &number))
+    loader->config->store_limits.total = (gsize) number * 1024 * 1024;
+}
+
+static void
+read_kept_signer (Loader *loader, const char *group, const char *key)
+{
+  gint64 number;
+
+  if (read_number (loader, group, key, 0, PL_STORE_BYTES_MAX / 1024, &number))
+    loader->config->store_limits.signer = (gsize) number * 1024;
+}
+
+static void
+read_kept_kind (Loader *loader, const char *group, const char *key)
+{
+  gint64 number;
+
+  if (read_number (loader, group, key, 1, 100, &number))
+    loader->config->store_limits.kind_percent = (guint) number;
+}
+
+static void
 read_log_level (Loader *loader, const char *group, const char *key)
 {
   static const char *const names[] = { "error", "warning", "notice", "info", "debug" };
@@ -372,6 +427,16 @@ static const Key keys[] = {
   { "overlay", "order", read_order },
   { "overlay", "stun", read_stun },
   { "overlay", "turn", read_turn },
+  { "overlay", "candidates", read_candidates },
+  { "limits", "link-messages", read_limit },
+  { "limits", "stores", read_limit },
+  { "limits", "link-stores", read_limit },
+  { "limits", "attaches", read_limit },
+  { "limits", "connections", read_limit },
+  { "limits", "joins", read_limit },
+  { "limits", "kept", read_kept },
+  { "limits", "kept-signer", read_kept_signer },
+  { "limits", "kept-kind", read_kept_kind },
   { "turn", "address", read_turn_address },
   { "turn", "secret-file", read_turn_secret },
   { "turn", "lifetime", read_turn_lifetime },
@@ -422,7 +487,7 @@ read_groups (Loader *loader)
       if (known)
         read_group (loader, groups[i]);
       else
-        problem (loader, groups[i], NULL, "there is no such group; known are [sip], [overlay], [turn], [diagnostics], [media] and [log]");
+        problem (loader, groups[i], NULL, "there is no such group; known are [sip], [overlay], [limits], [turn], [diagnostics], [media] and [log]");
     }
 }
 
@@ -443,6 +508,9 @@ pl_settings_new (void)
   config->diagnostics.trusted = G_MAXUINT64;
   config->turn_offer.lifetime = DEFAULT_TURN_LIFETIME;
   config->edge = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  config->limits = (PlNodeLimits) PL_NODE_LIMITS;
+  config->store_limits = (PlStoreLimits) PL_STORE_LIMITS;
+  config->connections = DEFAULT_CONNECTIONS;
   config->log_level = PL_LOG_NOTICE;
   return config;
 }

@@ -24,6 +24,10 @@ typedef struct {
   PlTurnOfferOptions turn_offer; /* the TURN server beside this peer; address.type 0: none */
   PlSecret *turn_secret;        /* that of turn_offer */
   GHashTable *edge;           /* AoR, or "" for all others -> GINT_TO_POINTER: may its calls use media edges? */
+  PlNodeLimits limits;
+  PlStoreLimits store_limits;
+  guint connections;          /* a minute, of one host */
+  PlIceTell tell;             /* which addresses of this machine others are told */
   PlLogLevel log_level;
 } PlSettings;
 

@@ -156,7 +156,7 @@ start_parts (PlSip *sip, GMainContext *context, const PlSipOptions *options, GEr
     return FALSE;
   sip->registrar = pl_registrar_new (sip->env, bindings, &registrar_handlers, sip);
   sip->router = pl_router_new (&(PlRouterParts) { sip->env, sip->hub, sip->listener, sip->fars, sip->registrar, sip->calls,
-                                                  sip->key, sip->resolver, options->media, options->far_rate });
+                                                  sip->key, sip->resolver, options->media, options->far_rate, options->tell });
   return TRUE;
 }
 

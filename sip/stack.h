@@ -5,6 +5,7 @@
 #pragma once
 #include <gio/gio.h>
 #include "base/env.h"
+#include "ice/candidate.h"
 #include "sip/media.h"
 #include "sip/resolver.h"
 
@@ -20,6 +21,7 @@ typedef struct {
   guint n_sockets;
   const PlMedia *media;       /* for phones without ICE or DTLS-SRTP; borrowed, NULL: they get 488 */
   guint far_rate;             /* requests outside dialogs that one far node may make each second; 0: a person's */
+  PlIceTell tell;             /* which addresses of the phones far sides are told */
 } PlSipOptions;
 
 typedef struct {

@@ -27,6 +27,7 @@ struct PlIceAgent {
   PlIceAgentHandlers handlers;
   gpointer user;
   PlEnv *env;
+  PlIceTell tell;
   NiceAgent *nice;
   guint stream;
   char *ufrag, *password;
@@ -109,6 +110,12 @@ type_to_nice (PlIceType type)
   return NICE_CANDIDATE_TYPE_HOST;
 }
 
+static gboolean
+is_told (PlIceTell tell, PlIceType type)
+{
+  return tell == PL_ICE_TELL_ALL || type == PL_ICE_RELAY || (tell == PL_ICE_TELL_NO_HOST && type != PL_ICE_HOST);
+}
+
 static GArray *
 dup_local_candidates (PlIceAgent *agent)
 {
@@ -121,8 +128,12 @@ dup_local_candidates (PlIceAgent *agent)
       PlCandidate candidate = { .type = type_from_nice (nice->type), .priority = nice->priority };
 
       address_from_nice (&candidate.address, &nice->addr);
+      if (!is_told (agent->tell, candidate.type))
+        continue;
       if (candidate.type != PL_ICE_HOST)
         address_from_nice (&candidate.related, &nice->base_addr);
+      if (agent->tell != PL_ICE_TELL_ALL) /* RFC 8839 5.1: who hides it says 0.0.0.0 and 9 */
+        candidate.related = (PlIceAddress){ .len = candidate.related.len, .port = 9 };
       g_strlcpy (candidate.foundation, nice->foundation, sizeof candidate.foundation);
       g_array_append_val (out, candidate);
     }
@@ -301,7 +312,7 @@ make_nice (GMainContext *context, const PlIceAgentOptions *options)
 
   g_object_set (nice, "upnp", FALSE, "ice-tcp", FALSE, "controlling-mode", options->controlling,
                 "stun-initial-timeout", STUN_INITIAL_TIMEOUT, "stun-max-retransmissions", STUN_MAX_RETRANSMISSIONS,
-                "idle-timeout", IDLE_TIMEOUT, NULL);
+                "idle-timeout", IDLE_TIMEOUT, "force-relay", options->tell == PL_ICE_TELL_RELAY_ONLY, NULL);
   return nice;
 }
 
@@ -332,6 +343,7 @@ pl_ice_agent_new (PlEnv *env, GMainContext *context, const PlIceAgentOptions *op
   g_autoptr (PlIceAgent) agent = g_new0 (PlIceAgent, 1);
 
   agent->env = env;
+  agent->tell = options->tell;
   agent->handlers = *handlers;
   agent->user = user;
   if (start (agent, context ? context : g_main_context_default (), options))
@@ -426,6 +438,11 @@ pl_ice_agent_set_remote (PlIceAgent *agent, const char *ufrag, const char *passw
   int n = 0;
 
   g_return_val_if_fail (agent->candidates != NULL, FALSE);
+  if (agent->candidates->len == 0)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE, PL_ICE_NOTHING_TO_TELL);
+      return FALSE;
+    }
   for (guint i = 0; i < candidates->len && i < PL_ICE_REMOTE_CANDIDATES_MAX; i++)
     {
       NiceCandidate *nice = candidate_to_nice (agent, &g_array_index (candidates, PlCandidate, i));

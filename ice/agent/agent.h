@@ -14,11 +14,15 @@ G_BEGIN_DECLS
 #define PL_ICE_LOCAL_ADDRESSES_MAX 8
 #define PL_ICE_REMOTE_CANDIDATES_MAX 32
 
+/* Why no exchange can begin. */
+#define PL_ICE_NOTHING_TO_TELL "there is no address that others may be told: candidates=no-host needs a STUN server, relay-only a TURN server"
+
 typedef struct PlIceAgent PlIceAgent;
 
 typedef struct {
   gboolean controlling;
   gboolean consent;             /* RFC 7675 checks; notices a lost path by itself within 10 s */
+  PlIceTell tell;               /* what the far side is told, and from where checks go out when it is relay-only */
   const char *address;          /* numeric: the only one to gather from; NULL: all of this machine */
   const char *ufrag, *password; /* of another component of the same stream; NULL: its own */
   gboolean loopback;            /* loopback addresses too: nodes on one machine */

@@ -214,7 +214,10 @@ clear_section (Section *section)
 static PlIceAgentOptions
 ice_options (char **lines, const GPtrArray *stun, const GPtrArray *turn)
 {
-  return (PlIceAgentOptions){ .controlling = is_yes (lines, "controlling"), .consent = TRUE, .address = value_of (lines, "address"),
+  PlIceTell tell = PL_ICE_TELL_ALL;
+
+  pl_ice_tell_parse (value_of (lines, "candidates"), &tell);
+  return (PlIceAgentOptions){ .controlling = is_yes (lines, "controlling"), .consent = TRUE, .tell = tell, .address = value_of (lines, "address"),
                               .stun = (const char *const *) stun->pdata, .turn = (const char *const *) turn->pdata };
 }
 

@@ -277,6 +277,11 @@ on_gathered (gpointer user, PlIceAgent *agent)
   gint64 limit = attachment->has_remote ? PL_ATTACH_CONNECT_MAX : PL_ATTACH_ANSWER_MAX;
 
   attachment->gathered = TRUE;
+  if (candidates->len == 0)
+    {
+      attachment_fail (attachment, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_HOST_UNREACHABLE, PL_ICE_NOTHING_TO_TELL));
+      return;
+    }
   if (attachment->context.stun && attachment->context.stun[0] && !pl_ice_agent_stun_answered (agent))
     (*attachment->context.stun_index)++;
   local.ufrag = g_bytes_new (ufrag, strlen (ufrag));
@@ -340,7 +345,7 @@ path_new (PlAttachment *attachment, GError **error)
   const PlAttachmentContext *context = &attachment->context;
   PlIceAgentOptions options = { .controlling = attachment->controlling,
                                 .consent = attachment->purpose == PL_ATTACH_APPLICATION,
-                                .address = context->address, .loopback = context->loopback, .stun = context->stun,
+                                .tell = context->tell, .address = context->address, .loopback = context->loopback, .stun = context->stun,
                                 .stun_index = *context->stun_index, .turn = context->turn };
   Path *path = g_new0 (Path, 1);
 

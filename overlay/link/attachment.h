@@ -4,6 +4,7 @@
  * carrier (RFC 6940 6.5.1).
  */
 #pragma once
+#include "ice/candidate.h"
 #include "overlay/link/secure.h"
 #include "overlay/link/transport.h"
 
@@ -17,6 +18,7 @@ typedef struct {
   GMainContext *context;
   PlSecureContext secure;
   const char *address;         /* the only one to use, or NULL */
+  PlIceTell tell;
   gboolean loopback;
   const char *const *stun;     /* numeric */
   guint *stun_index;           /* moved on when a server does not answer */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/rate.h"
 
 #define BACKLOG 64
 #define READ_SIZE 16384
@@ -52,6 +53,7 @@ struct PlTcp {
   GPtrArray *listeners;    /* GSocket */
   GPtrArray *sources;      /* GSource */
   GPtrArray *pending;      /* PlTcpDial */
+  PlRates *rates;          /* by host */
   PlTimer *pause;
   guint n_dials, n_accepted;
   void (*accept) (gpointer user, PlCarrier *carrier);
@@ -422,6 +424,17 @@ make_room (PlTcp *tcp, const char *peer)
   return TRUE;
 }
 
+/* Whoever has an IPv6 address has 2^64 of them. A dual-stack listener sees IPv4 in IPv6. */
+static gboolean
+comes_too_often (PlTcp *tcp, GInetAddress *inet)
+{
+  const guint8 *bytes = g_inet_address_to_bytes (inet);
+  gsize len = g_inet_address_get_native_size (inet);
+  gboolean mapped = len == 16 && memcmp (bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0;
+
+  return tcp->rates && !pl_rates_take (tcp->rates, mapped ? bytes + 12 : bytes, mapped || len == 4 ? 4 : 8);
+}
+
 static void
 take_in (PlTcp *tcp, GSocket *socket)
 {
@@ -432,7 +445,7 @@ take_in (PlTcp *tcp, GSocket *socket)
   if (!remote)
     return;
   peer = g_inet_address_to_string (g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (remote)));
-  if (!make_room (tcp, peer))
+  if (comes_too_often (tcp, g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (remote))) || !make_room (tcp, peer))
     return;
   dial = pending_new (tcp, TRUE);
   dial->peer = g_steal_pointer (&peer);
@@ -587,6 +600,16 @@ pl_tcp_new (GMainContext *context, const PlSecureContext *secure)
 }
 
 void
+pl_tcp_set_rate (PlTcp *tcp, guint connections)
+{
+  PlRate rate = { connections, 60 * PL_USEC_PER_SEC };
+
+  g_clear_pointer (&tcp->rates, pl_rates_free);
+  if (connections > 0)
+    tcp->rates = pl_rates_new (tcp->secure.env, &rate);
+}
+
+void
 pl_tcp_set_credentials (PlTcp *tcp, PlTlsCredentials *credentials)
 {
   tcp->secure.credentials = credentials;
@@ -598,6 +621,7 @@ pl_tcp_free (PlTcp *tcp)
   if (!tcp)
     return;
   pl_timer_clear (&tcp->pause);
+  g_clear_pointer (&tcp->rates, pl_rates_free);
   g_ptr_array_unref (tcp->sources);
   g_ptr_array_unref (tcp->listeners);
   g_ptr_array_unref (tcp->pending);

@@ -29,6 +29,8 @@ typedef struct {
 PlTcp *pl_tcp_new (GMainContext *context, const PlSecureContext *secure);
 /* Dials and handshakes end without a call; carriers live on. */
 void pl_tcp_free (PlTcp *tcp);
+/* Connections of one host (of a /64 for IPv6) that are taken in a minute; 0, the start: all. */
+void pl_tcp_set_rate (PlTcp *tcp, guint connections);
 /* For handshakes from now on; the ones before stay, too, as long as it lives. */
 void pl_tcp_set_credentials (PlTcp *tcp, PlTlsCredentials *credentials);
 

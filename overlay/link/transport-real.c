@@ -397,8 +397,10 @@ pl_transport_real_new (PlEnv *env, GMainContext *context, PlIdentity *identity, 
   real->attach.context = real->context;
   real->attach.address = real->address;
   real->attach.loopback = options->allow_loopback;
+  real->attach.tell = options->tell;
   real->attach.stun_index = &real->stun_index;
   real->tcp = pl_tcp_new (real->context, &real->attach.secure);
+  pl_tcp_set_rate (real->tcp, options->connections);
   real->stun = make_list (real, options->stun);
   real->turn = make_list (real, options->turn);
   if (real->credentials && real_listen (real, env, options->listen_port, error))

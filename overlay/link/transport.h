@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/env.h"
+#include "ice/candidate.h"
 #include "overlay/enroll/document.h"
 #include "overlay/ident/identity.h"
 #include "overlay/ident/trust.h"
@@ -98,6 +99,8 @@ typedef struct {
                                  A pointer to none fails: there is no falling back */
   gsize max_message;
   gboolean no_ice;            /* of the overlay's document: TLS over TCP, straight (6.5.1.11) */
+  PlIceTell tell;             /* which of our addresses the far sides of attachments are told; not with no_ice */
+  guint connections;          /* a minute, that one host may make to our listener; 0: any number */
   gboolean allow_loopback;    /* loopback addresses become candidates too: nodes on one machine */
 } PlTransportOptions;
 

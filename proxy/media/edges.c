@@ -428,6 +428,7 @@ ask (PlMediaEdge *edge, const char *verb, guint section, gboolean controlling, g
   g_autoptr (GString) out = g_string_new (NULL);
 
   g_string_append_printf (out, "%s %u\ncontrolling %s\nipv6 %s", verb, section, controlling ? "yes" : "no", ipv6 ? "yes" : "no");
+  g_string_append_printf (out, "\ncandidates %s", pl_ice_tell_name (options->tell ? options->tell (options->user) : PL_ICE_TELL_ALL));
   append_list (out, "stun", options->stun ? options->stun (options->user, edge->own) : NULL);
   append_list (out, "turn", options->turn ? options->turn (options->user, edge->own) : NULL);
   tell (edge, out->str);

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/loop.h"
+#include "ice/candidate.h"
 #include "sip/media.h"
 
 G_BEGIN_DECLS
@@ -21,6 +22,8 @@ typedef struct {
    * NULL-terminated, may be NULL. Borrowed until the next call. */
   const char *const *(*stun) (gpointer user, const char *own);
   const char *const *(*turn) (gpointer user, const char *own);
+  /* Which addresses of this machine far sides are told; NULL: all. */
+  PlIceTell (*tell) (gpointer user);
   /* May calls of this identity use an edge? */
   gboolean (*allowed) (gpointer user, const char *own);
   gpointer user;

@@ -52,7 +52,7 @@ pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip)
     shift_cseq (sip, sip->sip_request ? (int) how->retried : -(int) how->retried);
   if (how->aid && pl_media_has_sdp (sip) && (!sip->sip_status || sip->sip_status->st_status < 300))
     return pl_media_bridge (how->aid, msg, sip, how->to_far, how->offer);
-  return how->local || pl_media_correct (msg, sip, how->to_far, reached);
+  return how->local || pl_media_correct (msg, sip, how->to_far ? &how->router->parts.tell : NULL, reached);
 }
 
 /* Requests that may begin a dialog, also of methods we do not know (RFC 3261, 16.6 step 4). */

@@ -147,14 +147,18 @@ pl_media_repeat (PlAid *aid, msg_t *msg, sip_t *sip, gboolean to_far)
 }
 
 gboolean
-pl_media_correct (msg_t *msg, sip_t *sip, gboolean to_far, const char *reached)
+pl_media_correct (msg_t *msg, sip_t *sip, const PlIceTell *to_far, const char *reached)
 {
   g_autofree char *corrected = NULL, *text = NULL;
+  g_autoptr (GError) error = NULL;
   gsize len;
 
   if (body_kind (sip) != BODY_SDP)
     return body_kind (sip) != BODY_HIDES_SDP;
-  corrected = (to_far ? pl_sdp_to_far : pl_sdp_to_phone) (sip->sip_payload->pl_data, sip->sip_payload->pl_len, &len, NULL);
+  corrected = to_far ? pl_sdp_to_far_telling (sip->sip_payload->pl_data, sip->sip_payload->pl_len, *to_far, &len, &error)
+                     : pl_sdp_to_phone (sip->sip_payload->pl_data, sip->sip_payload->pl_len, &len, &error);
+  if (!corrected)
+    pl_info (PL_ROUTER_ROOM, "a session description goes no further", "reason", error->message, NULL);
   text = corrected && reached ? pl_sdp_leave_out (corrected, len, reached, &len, NULL) : g_steal_pointer (&corrected);
   return text && replace_body (msg, sip, text, len);
 }

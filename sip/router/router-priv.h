@@ -176,9 +176,10 @@ gboolean pl_media_check (const sip_t *sip, PlVerdict *verdict);
 /* As above, and against the offer it answers (NULL: not known). */
 gboolean pl_media_check_answer (const sip_t *offer, const sip_t *answer, PlVerdict *verdict);
 gboolean pl_media_has_sdp (const sip_t *sip);
-/* Corrects the SDP in place. `reached`: of a far side whose candidates that cannot work are left
+/* Corrects the SDP in place. `to_far`: what of the phone's addresses is told; NULL: it comes from a
+ * link. FALSE: it must not go on. `reached`: of a far side whose candidates that cannot work are left
  * out, NULL: none is. */
-gboolean pl_media_correct (msg_t *msg, sip_t *sip, gboolean to_far, const char *reached);
+gboolean pl_media_correct (msg_t *msg, sip_t *sip, const PlIceTell *to_far, const char *reached);
 /* Puts in its place what the edge makes of it; `offer`: see PlRewrite. */
 gboolean pl_media_bridge (PlAid *aid, msg_t *msg, sip_t *sip, gboolean to_far, const sip_t *offer);
 /* The same for a message that repeats the last one; FALSE when it does not. */

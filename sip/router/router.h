@@ -15,6 +15,7 @@ struct PlBranch;
 
 #include <sofia-sip/nta.h>
 #include "base/env.h"
+#include "ice/candidate.h"
 #include "sip/dialog/calls.h"
 #include "sip/dialog/token.h"
 #include "sip/listener/far.h"
@@ -39,6 +40,7 @@ typedef struct {
   const PlResolver *resolver;
   const PlMedia *media;   /* NULL: no edges */
   guint far_rate;         /* as in PlSipOptions */
+  PlIceTell tell;         /* which addresses of phones far sides are told */
 } PlRouterParts;
 
 PlRouter *pl_router_new (const PlRouterParts *parts);

@@ -11,13 +11,42 @@
 typedef struct {
   const PlSdp *sdp;
   PlSdpEdits *edits;
+  PlIceTell tell;
   gboolean stranger; /* from a link: a name is as bad as loopback, nobody may make us look it up */
 } Correction;
+
+/* Ranks: relay 3, srflx 2, prflx 1, host 0. */
+static gboolean
+may_tell (const Correction *correction, const PlSdpCandidate *candidate)
+{
+  static const guint least[] = { [PL_ICE_TELL_ALL] = 0, [PL_ICE_TELL_NO_HOST] = 1, [PL_ICE_TELL_RELAY_ONLY] = 3 };
+
+  return candidate->valid && candidate->rank >= least[correction->tell];
+}
+
+/* No candidate that may be told has it. */
+static gboolean
+is_hidden (const Correction *correction, const char *address)
+{
+  for (guint i = 0; correction->tell != PL_ICE_TELL_ALL && i < correction->sdp->media->len; i++)
+    {
+      const PlSdpPart *part = correction->sdp->media->pdata[i];
+
+      for (guint j = 0; j < part->candidates->len; j++)
+        if (may_tell (correction, part->candidates->pdata[j])
+            && g_ascii_strcasecmp (((PlSdpCandidate *) part->candidates->pdata[j])->address, address) == 0)
+          return FALSE;
+    }
+  return correction->tell != PL_ICE_TELL_ALL;
+}
 
 static gboolean
 is_bad (const Correction *correction, const char *address)
 {
   PlAddressKind kind = pl_sdp_address_kind (address);
+
+  if (kind != PL_ADDRESS_UNSPECIFIED && is_hidden (correction, address))
+    return TRUE;
 
   if (kind == PL_ADDRESS_NAME)
     return correction->stranger || g_ascii_strcasecmp (address, "localhost") == 0 || g_ascii_strcasecmp (address, "localhost.") == 0;
@@ -35,8 +64,33 @@ unspecified (gboolean ip6)
 static gboolean
 is_usable (const Correction *correction, const PlSdpCandidate *candidate)
 {
-  return candidate->valid && candidate->port != 0 && !is_bad (correction, candidate->address)
+  return candidate->valid && may_tell (correction, candidate) && candidate->port != 0 && !is_bad (correction, candidate->address)
          && pl_sdp_address_kind (candidate->address) == PL_ADDRESS_OTHER;
+}
+
+/* "... typ srflx raddr 10.0.1.1 rport 8998 ..." */
+static void
+hide_base (Correction *correction, const PlSdpCandidate *candidate)
+{
+  const PlSdpLine *line = pl_sdp_line (correction->sdp, candidate->line);
+  g_autofree char *text = g_strndup (line->text, line->len);
+  g_autoptr (GPtrArray) words = pl_sdp_split (text);
+
+  for (guint i = 0; i + 1 < words->len; i++)
+    {
+      const char *word = words->pdata[i], *hidden = NULL;
+
+      if (g_ascii_strcasecmp (word, "raddr") == 0)
+        hidden = unspecified (strchr (candidate->address, ':') != NULL);
+      else if (g_ascii_strcasecmp (word, "rport") == 0)
+        hidden = "9";
+      if (!hidden)
+        continue;
+      g_free (words->pdata[++i]);
+      words->pdata[i] = g_strdup (hidden);
+    }
+  g_ptr_array_add (words, NULL);
+  pl_sdp_edits_set (correction->edits, candidate->line, g_strjoinv (" ", (char **) words->pdata));
 }
 
 static void
@@ -45,10 +99,13 @@ drop_candidates (Correction *correction, const PlSdpPart *part)
   for (guint i = 0; i < part->candidates->len; i++)
     {
       const PlSdpCandidate *candidate = part->candidates->pdata[i];
+      gboolean hidden = correction->tell != PL_ICE_TELL_ALL && !may_tell (correction, candidate);
       gboolean bad = candidate->valid && (is_bad (correction, candidate->address) || pl_sdp_address_kind (candidate->address) == PL_ADDRESS_UNSPECIFIED);
 
-      if (bad || (correction->stranger && !candidate->valid))
+      if (bad || hidden || (correction->stranger && !candidate->valid))
         pl_sdp_edits_drop (correction->edits, candidate->line);
+      else if (correction->tell != PL_ICE_TELL_ALL)
+        hide_base (correction, candidate);
     }
 }
 
@@ -232,7 +289,8 @@ correct_origin (Correction *correction)
   gboolean ip6;
 
   /* a name here is only an identifier: left alone even from a stranger */
-  if (pl_sdp_address_kind (address) != PL_ADDRESS_LOOPBACK && g_ascii_strcasecmp (address, "localhost") != 0)
+  if (pl_sdp_address_kind (address) != PL_ADDRESS_LOOPBACK && g_ascii_strcasecmp (address, "localhost") != 0
+      && !is_hidden (correction, address))
     return;
   ip6 = pl_sdp_address_kind (media) == PL_ADDRESS_UNSPECIFIED ? g_ascii_strcasecmp (words->pdata[4], "IP6") == 0 : strchr (media, ':') != NULL;
   g_free (words->pdata[4]);
@@ -256,14 +314,32 @@ correct_session (Correction *correction)
     pl_sdp_edits_drop (correction->edits, session->rtcp_line);
 }
 
+/* Nobody would reach a phone that names nothing. */
+static gboolean
+check_told (const Correction *correction, GError **error)
+{
+  for (guint i = 0; correction->tell != PL_ICE_TELL_ALL && i < correction->sdp->media->len; i++)
+    {
+      const PlSdpPart *part = correction->sdp->media->pdata[i], *shared = pl_sdp_transport_of (correction->sdp, part);
+      const PlSdpPart *from = part->candidates->len ? part : shared;
+
+      if (part->port == 0 || best_candidate (correction, from, FALSE))
+        continue;
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "the phone names no address that may be told: give it a %s server",
+                   correction->tell == PL_ICE_TELL_NO_HOST ? "STUN" : "TURN");
+      return FALSE;
+    }
+  return TRUE;
+}
+
 static char *
-correct (const char *body, gsize len, gboolean stranger, gsize *out_len, GError **error)
+correct (const char *body, gsize len, PlIceTell tell, gboolean stranger, gsize *out_len, GError **error)
 {
   g_autoptr (PlSdp) sdp = pl_sdp_scan (body, len, error);
   g_autoptr (PlSdpEdits) edits = sdp ? pl_sdp_edits_new (sdp) : NULL;
-  Correction correction = { sdp, edits, stranger };
+  Correction correction = { sdp, edits, tell, stranger };
 
-  if (!sdp)
+  if (!sdp || !check_told (&correction, error))
     return NULL;
   correct_session (&correction);
   for (guint i = 0; i < sdp->media->len; i++)
@@ -274,11 +350,17 @@ correct (const char *body, gsize len, gboolean stranger, gsize *out_len, GError 
 char *
 pl_sdp_to_far (const char *body, gsize len, gsize *out_len, GError **error)
 {
-  return correct (body, len, FALSE, out_len, error);
+  return correct (body, len, PL_ICE_TELL_ALL, FALSE, out_len, error);
+}
+
+char *
+pl_sdp_to_far_telling (const char *body, gsize len, PlIceTell tell, gsize *out_len, GError **error)
+{
+  return correct (body, len, tell, FALSE, out_len, error);
 }
 
 char *
 pl_sdp_to_phone (const char *body, gsize len, gsize *out_len, GError **error)
 {
-  return correct (body, len, TRUE, out_len, error);
+  return correct (body, len, PL_ICE_TELL_ALL, TRUE, out_len, error);
 }

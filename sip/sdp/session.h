@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <gio/gio.h>
+#include "ice/candidate.h"
 
 G_BEGIN_DECLS
 
@@ -33,6 +34,10 @@ const char *pl_sdp_advice (PlMediaClass media);
  * with them, or 0.0.0.0 where there is none; loopback candidates go. All else byte by byte as
  * it came. Returns text the caller frees; it is never more than a few lines longer. */
 char *pl_sdp_to_far (const char *body, gsize len, gsize *out_len, GError **error);
+/* The same, and of the phone's addresses only those that may be told: other candidates go, the base of
+ * those that stay becomes 0.0.0.0 (RFC 8839 5.1), and what o=, c= and a=rtcp name moves as loopback
+ * does. G_IO_ERROR_NOT_SUPPORTED where an active m-section would be left without any. */
+char *pl_sdp_to_far_telling (const char *body, gsize len, PlIceTell tell, gsize *out_len, GError **error);
 /* From a link, toward the phone: the same corrections against a far side that did not. Here a
  * host name in c=, a=rtcp or a candidate, and a candidate no one can read, count as loopback:
  * no stranger makes the phone look up names or knock at ports of this machine. */

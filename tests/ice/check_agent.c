@@ -329,6 +329,84 @@ START_TEST (stun_says_that_the_port_is_taken)
 }
 END_TEST
 
+/* A STUN server beyond a NAT: whoever asks is seen at 192.0.2.5. */
+static gboolean
+on_stun (GSocket *socket, GIOCondition condition, gpointer data)
+{
+  static const guint8 mapped[] = { 0x00, 0x20, 0x00, 0x08, 0x00, 0x01, 0x11, 0x11, 192 ^ 0x21, 0 ^ 0x12, 2 ^ 0xa4, 5 ^ 0x42 };
+  g_autoptr (GSocketAddress) from = NULL;
+  guint8 message[2048];
+  gssize len = g_socket_receive_from (socket, &from, (char *) message, sizeof message, NULL, NULL);
+
+  if (len < 20 || message[0] != 0 || message[1] != 1)
+    return G_SOURCE_CONTINUE;
+  message[0] = 1;
+  message[2] = 0;
+  message[3] = sizeof mapped;
+  memcpy (message + 20, mapped, sizeof mapped);
+  g_socket_send_to (socket, from, (const char *) message, 20 + sizeof mapped, NULL, NULL);
+  return G_SOURCE_CONTINUE;
+}
+
+static guint
+count_type (PlIceAgent *agent, PlIceType type)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < pl_ice_agent_candidates (agent)->len; i++)
+    n += g_array_index (pl_ice_agent_candidates (agent), PlCandidate, i).type == type ? 1 : 0;
+  return n;
+}
+
+/* S2-102 */
+START_TEST (agent_tells_no_more_addresses_than_it_may)
+{
+  static const guint host[] = { 1, 0, 0 }, reflexive[] = { 1, 1, 0 };
+  PlIceTell tell = (PlIceTell) _i;
+  g_autoptr (PlLoop) loop = pl_loop_new (NULL);
+  g_autoptr (GSocket) server = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, NULL);
+  g_autoptr (GSource) source = g_socket_create_source (server, G_IO_IN, NULL);
+  g_autoptr (GInetAddress) inet = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
+  g_autoptr (GSocketAddress) any = g_inet_socket_address_new (inet, 0), bound = NULL;
+  g_autofree char *address = NULL;
+  const char *stun[] = { NULL, NULL };
+  PlIceAgentOptions options = { .controlling = TRUE, .address = "127.0.0.1", .stun = stun, .tell = tell };
+  End a = { 0 }, b;
+
+  ck_assert (g_socket_bind (server, any, FALSE, NULL));
+  bound = g_socket_get_local_address (server, NULL);
+  stun[0] = address = g_strdup_printf ("127.0.0.1:%u", g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound)));
+  g_source_set_callback (source, G_SOURCE_FUNC (on_stun), NULL, NULL);
+  g_source_attach (source, NULL);
+  a.agent = pl_ice_agent_new (pl_loop_env (loop), NULL, &options, &handlers, &a, NULL);
+  open_end (&b, loop, FALSE, NULL);
+  wait_for (&a.gathered);
+  wait_for (&b.gathered);
+  ck_assert_uint_eq (count_type (a.agent, PL_ICE_HOST), host[tell]);
+  ck_assert_uint_eq (count_type (a.agent, PL_ICE_SRFLX), reflexive[tell]);
+  for (guint i = 0; tell != PL_ICE_TELL_ALL && i < pl_ice_agent_candidates (a.agent)->len; i++)
+    {
+      const PlCandidate *candidate = &g_array_index (pl_ice_agent_candidates (a.agent), PlCandidate, i);
+
+      ck_assert_int_eq (memcmp (candidate->address.bytes, "\xc0\0\2\5", 4), 0);
+      ck_assert_int_eq (memcmp (candidate->related.bytes, "\0\0\0\0", 4), 0);
+      ck_assert_uint_eq (candidate->related.port, 9);
+    }
+  if (tell != PL_ICE_TELL_RELAY_ONLY)
+    {
+      introduce (&a, &b);
+      introduce (&b, &a);
+      wait_for (&a.connected);
+    }
+  else /* no check goes straight to the far side */
+    ck_assert (!pl_ice_agent_set_remote (a.agent, pl_ice_agent_ufrag (b.agent), pl_ice_agent_password (b.agent),
+                                         pl_ice_agent_candidates (b.agent), NULL));
+  g_source_destroy (source);
+  close_end (&a);
+  close_end (&b);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -340,6 +418,7 @@ main (void)
   tcase_add_test (agent, agent_learns_its_address_from_our_own_responder);
   tcase_add_test (agent, agent_does_not_wait_for_a_silent_server);
   tcase_add_test (agent, agent_says_when_nobody_answers);
+  tcase_add_loop_test (agent, agent_tells_no_more_addresses_than_it_may, 0, 3);
   tcase_add_test (agent, agent_refuses_what_the_far_side_cannot_mean);
   tcase_add_test (stun, stun_answers_a_binding_request_with_the_sender);
   tcase_add_test (stun, stun_answers_an_old_request_with_the_plain_address);

@@ -118,6 +118,8 @@ START_TEST (settings_reads_every_key)
   g_autoptr (PlSettings) config = load ("[sip]\nlisten=127.0.0.1:5090\n"
                                       "[sip]\nfar-rate=50\n[overlay]\nlisten=192.0.2.1\nport=7000\nrole=bootstrap\npromote-after=5\n"
                                       "stun=192.0.2.9:3478;[2001:db8::9]:3478\nturn=u:p@192.0.2.9:3478\n"
+                                      "candidates=no-host\n[limits]\nlink-messages=10\nstores=0\nlink-stores=12\nattaches=13\nconnections=14\njoins=15\n"
+                                      "kept=2\nkept-signer=3\nkept-kind=4\n"
                                       "[diagnostics]\nanswer=trusted\ntrusted=sip:Ops@Example.org;1d5c66db8f5ab6b9d0bdf31a20158175\n"
                                       "[log]\nlevel=debug\n",
                                       &error);
@@ -132,6 +134,16 @@ START_TEST (settings_reads_every_key)
   ck_assert_int_eq (config->promote_after, 5 * PL_USEC_PER_SEC);
   ck_assert_uint_eq (g_strv_length (config->stun), 2);
   ck_assert_str_eq (config->turn[0], "u:p@192.0.2.9:3478");
+  ck_assert_int_eq (config->tell, PL_ICE_TELL_NO_HOST);
+  ck_assert_uint_eq (config->limits.messages, 10);
+  ck_assert_uint_eq (config->limits.stores, 0);
+  ck_assert_uint_eq (config->limits.link_stores, 12);
+  ck_assert_uint_eq (config->limits.attaches, 13);
+  ck_assert_uint_eq (config->connections, 14);
+  ck_assert_uint_eq (config->limits.joins, 15);
+  ck_assert_uint_eq (config->store_limits.total, 2 * 1024 * 1024);
+  ck_assert_uint_eq (config->store_limits.signer, 3 * 1024);
+  ck_assert_uint_eq (config->store_limits.kind_percent, 4);
   ck_assert (config->diagnostics.closed);
   ck_assert_str_eq (config->diagnostics.names[0], "ops@example.org");
   ck_assert_str_eq (config->diagnostics.names[1], "1d5c66db8f5ab6b9d0bdf31a20158175");

@@ -106,6 +106,42 @@ START_TEST (phones_behind_nats_keep_their_default)
 }
 END_TEST
 
+#define TOLD \
+  "v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n" \
+  "m=audio 8998 RTP/AVP 0\r\na=rtcp:8999 IN IP4 10.0.1.1\r\n" \
+  "a=candidate:1 1 UDP 2130706431 10.0.1.1 8998 typ host\r\na=candidate:1 2 UDP 2130706430 10.0.1.1 8999 typ host\r\n" \
+  "a=candidate:5 1 UDP 2130706400 printer.local 8998 typ host\r\n"
+#define REFLEXIVE \
+  "a=candidate:2 1 UDP 1694498815 192.0.2.3 45664 typ srflx raddr 10.0.1.1 rport 8998\r\n" \
+  "a=candidate:2 2 UDP 1694498814 192.0.2.3 45665 typ srflx raddr 10.0.1.1 rport 8999\r\n"
+#define RELAYED "a=candidate:3 1 UDP 1000 198.51.100.7 50000 typ relay raddr 192.0.2.3 rport 45664 x y\r\n"
+
+/* S2-102: what may not be told stands nowhere, and what may is the default. */
+START_TEST (phones_tell_no_more_addresses_than_they_may)
+{
+  static const char *const both = TOLD REFLEXIVE RELAYED;
+  g_autofree char *all = NULL, *no_host = NULL, *relay = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize len;
+
+  all = pl_sdp_to_far_telling (both, strlen (both), PL_ICE_TELL_ALL, &len, NULL);
+  ck_assert_str_eq (all, both);
+  no_host = pl_sdp_to_far_telling (both, strlen (both), PL_ICE_TELL_NO_HOST, &len, NULL);
+  ck_assert_ptr_nonnull (no_host);
+  ck_assert_msg (!strstr (no_host, "10.0.1.1") && !strstr (no_host, "printer.local") && !strstr (no_host, " host"), "%s", no_host);
+  ck_assert (strstr (no_host, "192.0.2.3 45664 typ srflx raddr 0.0.0.0 rport 9\r\n"));
+  ck_assert (strstr (no_host, "198.51.100.7 50000 typ relay raddr 0.0.0.0 rport 9 x y\r\n"));
+  ck_assert (strstr (no_host, "o=- 1 1 IN IP4 0.0.0.0\r\n"));
+  ck_assert (strstr (no_host, "m=audio 50000 RTP/AVP 0\r\nc=IN IP4 198.51.100.7\r\n"));
+  relay = pl_sdp_to_far_telling (both, strlen (both), PL_ICE_TELL_RELAY_ONLY, &len, NULL);
+  ck_assert_msg (relay && !strstr (relay, "10.0.1.1") && !strstr (relay, "192.0.2.3"), "%s", relay);
+  ck_assert (strstr (relay, "198.51.100.7 50000 typ relay"));
+  ck_assert_ptr_null (pl_sdp_to_far_telling (TOLD, strlen (TOLD), PL_ICE_TELL_NO_HOST, &len, NULL));
+  ck_assert_ptr_null (pl_sdp_to_far_telling (TOLD REFLEXIVE, strlen (TOLD REFLEXIVE), PL_ICE_TELL_RELAY_ONLY, &len, &error));
+  ck_assert_ptr_nonnull (strstr (error->message, "TURN server"));
+}
+END_TEST
+
 int
 main (void)
 {
@@ -116,6 +152,7 @@ main (void)
   tcase_add_test (tcase, malformed_is_refused);
   tcase_add_test (tcase, damaged_descriptions_never_harm);
   tcase_add_test (tcase, phones_behind_nats_keep_their_default);
+  tcase_add_test (tcase, phones_tell_no_more_addresses_than_they_may);
   suite_add_tcase (suite, tcase);
   return pl_test_run (suite, NULL);
 }
