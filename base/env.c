@@ -9,24 +9,26 @@ struct PlTimer {
   PlTimerFunc func;
   gpointer data;
   guint at;                 /* place in the heap */
+  guint32 age;              /* older ones are first; it wraps */
 };
 
 typedef struct {
   gint64 deadline;
-  guint64 age;
   PlTimer *timer;
 } Entry;
 
 /* A heap, four children a node, with what is compared in it: with a million timers each look at
  * one of them would wait for memory. What is armed again, as most timers are, moves within it. */
 struct PlTimers {
-  GArray *heap;             /* Entry */
-  guint64 next_age;
+  Entry *heap;
+  guint len, room;
+  guint32 next_age;
   void (*notify) (gpointer data);
   gpointer notify_data;
 };
 
 #define CHILDREN 4
+#define ROOM_MIN 16
 
 struct PlEnv {
   PlEnvFuncs funcs;
@@ -38,29 +40,35 @@ struct PlEnv {
 static gboolean
 is_sooner (const Entry *a, const Entry *b)
 {
-  return a->deadline != b->deadline ? a->deadline < b->deadline : a->age < b->age;
-}
-
-static Entry *
-heap_get (PlTimers *timers, guint at)
-{
-  return &g_array_index (timers->heap, Entry, at);
+  return a->deadline != b->deadline ? a->deadline < b->deadline : (gint32) (a->timer->age - b->timer->age) < 0;
 }
 
 static void
 heap_put (PlTimers *timers, guint at, const Entry *entry)
 {
-  *heap_get (timers, at) = *entry;
+  timers->heap[at] = *entry;
   entry->timer->at = at;
+}
+
+/* A place at the end; by an eighth more when there is none. */
+static guint
+heap_add (PlTimers *timers)
+{
+  if (timers->len == timers->room)
+    {
+      timers->room += MAX (ROOM_MIN, timers->room / 8);
+      timers->heap = g_renew (Entry, timers->heap, timers->room);
+    }
+  return timers->len++;
 }
 
 static guint
 first_child (PlTimers *timers, guint at)
 {
-  guint best = CHILDREN * at + 1, end = MIN (best + CHILDREN, timers->heap->len);
+  guint best = CHILDREN * at + 1, end = MIN (best + CHILDREN, timers->len);
 
   for (guint child = best + 1; child < end; child++)
-    if (is_sooner (heap_get (timers, child), heap_get (timers, best)))
+    if (is_sooner (&timers->heap[child], &timers->heap[best]))
       best = child;
   return best;
 }
@@ -71,17 +79,17 @@ heap_settle (PlTimers *timers, guint at, Entry entry)
 {
   guint next;
 
-  for (; at > 0 && is_sooner (&entry, heap_get (timers, next = (at - 1) / CHILDREN)); at = next)
-    heap_put (timers, at, heap_get (timers, next));
-  for (; (next = first_child (timers, at)) < timers->heap->len && is_sooner (heap_get (timers, next), &entry); at = next)
-    heap_put (timers, at, heap_get (timers, next));
+  for (; at > 0 && is_sooner (&entry, &timers->heap[next = (at - 1) / CHILDREN]); at = next)
+    heap_put (timers, at, &timers->heap[next]);
+  for (; (next = first_child (timers, at)) < timers->len && is_sooner (&timers->heap[next], &entry); at = next)
+    heap_put (timers, at, &timers->heap[next]);
   heap_put (timers, at, &entry);
 }
 
 static const Entry *
 timers_first (PlTimers *timers)
 {
-  return timers->heap->len ? heap_get (timers, 0) : NULL;
+  return timers->len ? timers->heap : NULL;
 }
 
 static void
@@ -94,10 +102,7 @@ timers_changed (PlTimers *timers)
 PlTimers *
 pl_timers_new (void)
 {
-  PlTimers *timers = g_new0 (PlTimers, 1);
-
-  timers->heap = g_array_new (FALSE, FALSE, sizeof (Entry));
-  return timers;
+  return g_new0 (PlTimers, 1);
 }
 
 void
@@ -110,7 +115,7 @@ pl_timers_free (PlTimers *timers)
   timers->notify = NULL;
   while ((first = timers_first (timers)))
     pl_timer_clear (first->timer->slot);
-  g_array_unref (timers->heap);
+  g_free (timers->heap);
   g_free (timers);
 }
 
@@ -227,13 +232,13 @@ pl_env_arm (PlEnv *env, PlTimer **slot, gint64 delay, PlTimerFunc func, gpointer
       timer = g_new0 (PlTimer, 1);
       timer->timers = timers;
       timer->slot = slot;
-      timer->at = timers->heap->len;
-      g_array_set_size (timers->heap, timer->at + 1);
+      timer->at = heap_add (timers);
       *slot = timer;
     }
   timer->func = func;
   timer->data = data;
-  heap_settle (timers, timer->at, (Entry) { pl_env_now (env) + MAX (delay, 0), timers->next_age++, timer });
+  timer->age = timers->next_age++;
+  heap_settle (timers, timer->at, (Entry) { pl_env_now (env) + MAX (delay, 0), timer });
   if (timer->at == 0)
     timers_changed (timers);
 }
@@ -249,8 +254,7 @@ pl_timer_clear (PlTimer **slot)
     return;
   timers = timer->timers;
   *slot = NULL;
-  last = *heap_get (timers, timers->heap->len - 1);
-  g_array_set_size (timers->heap, timers->heap->len - 1);
+  last = timers->heap[--timers->len];
   if (last.timer != timer)
     heap_settle (timers, timer->at, last);
   g_free (timer);

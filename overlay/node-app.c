@@ -405,7 +405,7 @@ on_gathered (gpointer user, PlAttachment *attachment, const PlAttachReqAns *loca
   pl_node_turn_note (node, local);
   if (exchange->ours)
     {
-      const PlNodeId *via = g_hash_table_lookup (node->vias, &exchange->far);
+      const PlNodeId *via = node->vias ? g_hash_table_lookup (node->vias, &exchange->far) : NULL;
 
       request.has_via = via != NULL;
       if (via)

@@ -9,8 +9,9 @@
 
 /* Store and fetch for usages (RFC 6940 7.4.1, 7.4.2). */
 
-typedef struct {
+struct PlOperation {
   PlNode *node;
+  PlOperation *previous, *next;
   PlResourceId resource;
   guint32 kind;
   PlTransaction *transaction;
@@ -25,19 +26,17 @@ typedef struct {
   guint64 time;              /* that was signed */
   gint64 until;              /* of a walk; 0: as any request */
   gpointer user;
-} Operation;
-
-void
-pl_node_data_init (PlNode *node)
-{
-  node->operations = g_hash_table_new (NULL, NULL);
-  node->vias = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, g_free);
-}
+};
 
 static void
-operation_free (Operation *operation)
+operation_free (PlOperation *operation)
 {
-  g_hash_table_remove (operation->node->operations, operation);
+  if (operation->previous)
+    operation->previous->next = operation->next;
+  else
+    operation->node->operations = operation->next;
+  if (operation->next)
+    operation->next->previous = operation->previous;
   g_clear_pointer (&operation->fetch, g_bytes_unref);
   g_free (operation);
 }
@@ -46,18 +45,9 @@ operation_free (Operation *operation)
 void
 pl_node_data_free (PlNode *node)
 {
-  GHashTableIter iter;
-  gpointer key;
-
-  g_hash_table_iter_init (&iter, node->operations);
-  while (g_hash_table_iter_next (&iter, &key, NULL))
-    {
-      g_hash_table_iter_steal (&iter);
-      g_clear_pointer (&((Operation *) key)->fetch, g_bytes_unref);
-      g_free (key);
-    }
-  g_hash_table_unref (node->operations);
-  g_hash_table_unref (node->vias);
+  while (node->operations)
+    operation_free (node->operations);
+  g_clear_pointer (&node->vias, g_hash_table_unref);
 }
 
 PlDataModel
@@ -81,7 +71,7 @@ fetched_clear (gpointer data)
 }
 
 static void
-tell_fetched (Operation *operation, const GPtrArray *values, const GError *error)
+tell_fetched (PlOperation *operation, const GPtrArray *values, const GError *error)
 {
   if (operation->tried_fetch)
     operation->tried_fetch (operation->user, values, error, &operation->trail);
@@ -90,7 +80,7 @@ tell_fetched (Operation *operation, const GPtrArray *values, const GError *error
 }
 
 static void
-tell_stored (Operation *operation, const GError *error)
+tell_stored (PlOperation *operation, const GError *error)
 {
   if (operation->tried_store)
     operation->tried_store (operation->user, operation->time, error, &operation->trail);
@@ -99,19 +89,19 @@ tell_stored (Operation *operation, const GError *error)
 }
 
 static gboolean
-is_store (const Operation *operation)
+is_store (const PlOperation *operation)
 {
   return operation->stored || operation->tried_store;
 }
 
 static gboolean
-is_fetch (const Operation *operation)
+is_fetch (const PlOperation *operation)
 {
   return operation->fetched || operation->tried_fetch;
 }
 
 static void
-report_error (Operation *operation, guint16 code)
+report_error (PlOperation *operation, guint16 code)
 {
   g_autoptr (GError) error = NULL;
 
@@ -130,7 +120,7 @@ report_error (Operation *operation, guint16 code)
 
 /* Each value by its own signature; what fails is left out (7.4.2.2, S1-44). Returns how many. */
 static guint
-add_values (Operation *operation, GPtrArray *values, const PlFetchKindResponse *response, GPtrArray *certs)
+add_values (PlOperation *operation, GPtrArray *values, const PlFetchKindResponse *response, GPtrArray *certs)
 {
   guint failed = 0;
 
@@ -163,7 +153,7 @@ add_values (Operation *operation, GPtrArray *values, const PlFetchKindResponse *
 /* Certificates are not under the signature of a message: whoever changes one on the way, or keeps a
  * value that is none, has said nothing. It does not mean that nothing is there. */
 static void
-report_values (Operation *operation, const PlTransAnswer *answer)
+report_values (PlOperation *operation, const PlTransAnswer *answer)
 {
   g_autoptr (GPtrArray) values = g_ptr_array_new_with_free_func (fetched_clear);
   g_auto (PlFetchAns) fetch = { 0 };
@@ -193,7 +183,7 @@ report_values (Operation *operation, const PlTransAnswer *answer)
 
 /* 16 zero octets: nothing is known (7.4.4.2). */
 static void
-report_find (Operation *operation, const PlTransAnswer *answer)
+report_find (PlOperation *operation, const PlTransAnswer *answer)
 {
   static const PlResourceId nothing = { .len = PL_NODE_ID_LEN };
   g_auto (PlFindAns) find = { 0 };
@@ -218,7 +208,7 @@ report_find (Operation *operation, const PlTransAnswer *answer)
 static void
 on_answer (gpointer user, const PlTransAnswer *answer)
 {
-  Operation *operation = user;
+  PlOperation *operation = user;
 
   operation->transaction = NULL;
   operation->trail.answered = answer != NULL;
@@ -239,21 +229,24 @@ on_answer (gpointer user, const PlTransAnswer *answer)
   operation_free (operation);
 }
 
-static Operation *
+static PlOperation *
 operation_new (PlNode *node, const PlResourceId *resource, guint32 kind, gpointer user)
 {
-  Operation *operation = g_new0 (Operation, 1);
+  PlOperation *operation = g_new0 (PlOperation, 1);
 
   operation->node = node;
   operation->resource = *resource;
   operation->kind = kind;
   operation->user = user;
-  g_hash_table_add (node->operations, operation);
+  operation->next = node->operations;
+  if (operation->next)
+    operation->next->previous = operation;
+  node->operations = operation;
   return operation;
 }
 
 static void
-operation_send (Operation *operation, guint16 code, gconstpointer value, const PlUsageWay *way)
+operation_send (PlOperation *operation, guint16 code, gconstpointer value, const PlUsageWay *way)
 {
   g_autoptr (GBytes) body = pl_body_write (pl_body_type (code), value);
   PlTransRequest request = { .code = code, .body = body, .options = pl_node_direct_options (operation->node) };
@@ -270,7 +263,7 @@ operation_send (Operation *operation, guint16 code, gconstpointer value, const P
 
 /* Signs it. */
 static void
-send_store (Operation *operation, const PlStoredDataValue *value, guint32 lifetime, const PlUsageWay *way)
+send_store (PlOperation *operation, const PlStoredDataValue *value, guint32 lifetime, const PlUsageWay *way)
 {
   PlNode *node = operation->node;
   g_auto (PlStoreReq) store = { .resource = operation->resource };
@@ -292,7 +285,7 @@ static gpointer
 net_store (gpointer impl, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value,
            guint32 lifetime, PlStoreFunc func, gpointer user)
 {
-  Operation *operation = operation_new (impl, resource, kind, user);
+  PlOperation *operation = operation_new (impl, resource, kind, user);
 
   operation->stored = func;
   send_store (operation, value, lifetime, NULL);
@@ -303,7 +296,7 @@ static gpointer
 net_try_store (gpointer impl, const PlResourceId *resource, guint32 kind, const PlStoredDataValue *value,
                guint32 lifetime, const PlUsageWay *way, PlTryStoreFunc func, gpointer user)
 {
-  Operation *operation = operation_new (impl, resource, kind, user);
+  PlOperation *operation = operation_new (impl, resource, kind, user);
 
   operation->tried_store = func;
   send_store (operation, value, lifetime, way);
@@ -330,7 +323,7 @@ static gpointer
 net_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user)
 {
   PlNode *node = impl;
-  Operation *operation = operation_new (node, resource, kind, user);
+  PlOperation *operation = operation_new (node, resource, kind, user);
   g_auto (PlFetchReq) fetch = { .resource = *resource };
 
   operation->fetched = func;
@@ -343,7 +336,7 @@ net_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, PlFetchFun
 static gpointer
 net_find (gpointer impl, const PlResourceId *resource, guint32 kind, PlFindFunc func, gpointer user)
 {
-  Operation *operation = operation_new (impl, resource, kind, user);
+  PlOperation *operation = operation_new (impl, resource, kind, user);
   g_auto (PlFindReq) find = { .resource = *resource };
 
   operation->found = func;
@@ -356,7 +349,7 @@ net_find (gpointer impl, const PlResourceId *resource, guint32 kind, PlFindFunc 
 static void
 net_cancel (gpointer impl, gpointer handle)
 {
-  Operation *operation = handle;
+  PlOperation *operation = handle;
 
   if (!handle)
     return;
@@ -387,16 +380,19 @@ net_entry (gpointer impl, PlNodeId *via)
 static void
 net_learned (gpointer impl, const PlNodeId *id, const PlNodeId *via)
 {
-  GHashTable *vias = ((PlNode *) impl)->vias;
+  PlNode *node = impl;
 
   if (!via)
     {
-      g_hash_table_remove (vias, id);
+      if (node->vias)
+        g_hash_table_remove (node->vias, id);
       return;
     }
-  if (g_hash_table_size (vias) >= PL_NODE_VIAS_MAX)
-    g_hash_table_remove_all (vias);
-  g_hash_table_replace (vias, g_memdup2 (id, sizeof *id), g_memdup2 (via, sizeof *via));
+  if (!node->vias)
+    node->vias = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, g_free);
+  if (g_hash_table_size (node->vias) >= PL_NODE_VIAS_MAX)
+    g_hash_table_remove_all (node->vias);
+  g_hash_table_replace (node->vias, g_memdup2 (id, sizeof *id), g_memdup2 (via, sizeof *via));
 }
 
 static gboolean
@@ -436,7 +432,7 @@ pl_node_fetch (PlNode *node, const PlResourceId *resource, guint32 kind, PlFetch
 static void
 on_way (gpointer user, const PlHop *hop, gboolean last)
 {
-  Operation *operation = user;
+  PlOperation *operation = user;
   PlTransRequest request = { .code = PL_MESSAGE_FETCH_REQ, .body = operation->fetch, .has_via = TRUE, .via = hop->node };
 
   if (!last)
@@ -456,7 +452,7 @@ on_way (gpointer user, const PlHop *hop, gboolean last)
 
 /* FALSE: too many under way. */
 static gboolean
-walk (Operation *operation, const PlNodeId *first, gint64 hop_time)
+walk (PlOperation *operation, const PlNodeId *first, gint64 hop_time)
 {
   PlNode *node = operation->node;
   PlDestination to = pl_destination_resource (&operation->resource);
@@ -472,7 +468,7 @@ walk (Operation *operation, const PlNodeId *first, gint64 hop_time)
 gboolean
 pl_node_fetch_iteratively (PlNode *node, const PlResourceId *resource, guint32 kind, PlFetchFunc func, gpointer user)
 {
-  Operation *operation = operation_new (node, resource, kind, user);
+  PlOperation *operation = operation_new (node, resource, kind, user);
 
   operation->fetched = func;
   if (walk (operation, NULL, 0))
@@ -486,7 +482,7 @@ net_try_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, const 
                gpointer user)
 {
   PlNode *node = impl;
-  Operation *operation = operation_new (node, resource, kind, user);
+  PlOperation *operation = operation_new (node, resource, kind, user);
   g_auto (PlFetchReq) fetch = { .resource = *resource };
 
   operation->tried_fetch = func;
@@ -509,7 +505,7 @@ net_try_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, const 
 static void
 on_merge (gpointer user, const PlTransAnswer *answer)
 {
-  Operation *operation = user;
+  PlOperation *operation = user;
   PlNode *node = operation->node;
   g_auto (PlFetchAns) fetch = { 0 };
 
@@ -523,7 +519,7 @@ on_merge (gpointer user, const PlTransAnswer *answer)
 void
 pl_node_merge (PlNode *node, const PlNodeId *from, const PlResourceId *resource)
 {
-  Operation *operation = operation_new (node, resource, 0, NULL);
+  PlOperation *operation = operation_new (node, resource, 0, NULL);
   g_auto (PlFetchReq) fetch = { .resource = *resource };
   g_autoptr (GBytes) body = NULL;
   PlTransRequest request = { .code = PL_MESSAGE_FETCH_REQ };

@@ -37,6 +37,7 @@ typedef struct PlDirects PlDirects;
 typedef struct PlNodeConfig PlNodeConfig;
 typedef struct PlNodeTurn PlNodeTurn;
 typedef struct PlNodeMulticast PlNodeMulticast;
+typedef struct PlOperation PlOperation;
 
 struct PlNode {
   PlEnv *env;
@@ -52,7 +53,7 @@ struct PlNode {
   PlNodeState state;
   gboolean reluctant;
   PlNodeId entry;            /* the peer whose guest we are, zero: nobody's */
-  GHashTable *vias;          /* PlNodeId -> PlNodeId: through whom a node is reached */
+  GHashTable *vias;          /* PlNodeId -> PlNodeId: through whom a node is reached; made when needed */
   gint64 born;
 
   PlForward *forward;
@@ -68,7 +69,7 @@ struct PlNode {
   GPtrArray *attaches;       /* node-attach.c: Attaching */
   GPtrArray *connects;       /* node-app.c: AppExchange */
   GPtrArray *app_links;      /* node-app.c: PlAppLink, of others */
-  GHashTable *operations;    /* node-data.c: set of Operation */
+  PlOperation *operations;   /* node-data.c: under way, newest first */
   PlDiagnosticsPolicy diagnostics; /* node-diagnose.c; `names` is ours */
   GPtrArray *traces;         /* node-trace.c: PlTrace */
   PlNodeBounds *bounds;      /* node-limits.c */
@@ -218,7 +219,6 @@ gboolean pl_node_choose_first (PlNode *node, const PlResourceId *resource, const
 void pl_node_judge (gpointer impl, const PlNodeId *who, PlVerdict verdict, const PlResourceId *resource);
 
 /* --- node-data.c --- */
-void pl_node_data_init (PlNode *node);
 void pl_node_data_free (PlNode *node);
 /* Data models of the Kinds in the document, for readers; `data` is the node. */
 PlDataModel pl_node_model (guint32 kind, gpointer data);

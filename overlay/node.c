@@ -395,7 +395,6 @@ pl_node_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTru
   make_layers (node);
   pl_node_attach_init (node);
   pl_node_app_init (node);
-  pl_node_data_init (node);
   pl_node_diagnose_init (node);
   pl_node_trace_init (node);
   pl_node_boot_init (node);

@@ -26,7 +26,7 @@ struct PlReassembly {
   PlEnv *env;
   gsize max_message;
   gint64 lifetime;
-  GHashTable *partials;     /* &transaction_id -> Partial */
+  GHashTable *partials;     /* &transaction_id -> Partial; made when needed */
   gsize bytes;
 };
 
@@ -54,7 +54,6 @@ pl_reassembly_new (PlEnv *env, gsize max_message, gint64 lifetime)
   reassembly->env = env;
   reassembly->max_message = max_message;
   reassembly->lifetime = lifetime;
-  reassembly->partials = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, partial_free);
   return reassembly;
 }
 
@@ -69,14 +68,14 @@ pl_reassembly_free (PlReassembly *reassembly)
 {
   if (!reassembly)
     return;
-  g_hash_table_unref (reassembly->partials);
+  g_clear_pointer (&reassembly->partials, g_hash_table_unref);
   g_free (reassembly);
 }
 
 guint
 pl_reassembly_size (PlReassembly *reassembly)
 {
-  return g_hash_table_size (reassembly->partials);
+  return reassembly->partials ? g_hash_table_size (reassembly->partials) : 0;
 }
 
 static void
@@ -116,9 +115,12 @@ sweep (PlReassembly *reassembly, const PlNodeId *from)
 static Partial *
 open_partial (PlReassembly *reassembly, guint64 transaction_id, const PlNodeId *from)
 {
-  Partial *partial = g_hash_table_lookup (reassembly->partials, &transaction_id);
+  Partial *partial;
   guint from_here;
 
+  if (!reassembly->partials)
+    reassembly->partials = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, partial_free);
+  partial = g_hash_table_lookup (reassembly->partials, &transaction_id);
   if (partial && partial->expires > pl_env_now (reassembly->env))
     return partial;
   from_here = sweep (reassembly, from);

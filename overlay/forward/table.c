@@ -12,14 +12,19 @@
 #define OLD_FRESH (10 * PL_USEC_PER_SEC)
 #define SWEEP_EVERY (10 * PL_USEC_PER_SEC)
 
+/* A link that was replaced is still heard. */
+typedef struct {
+  PlLink *link;
+  gint64 until, heard;
+} Old;
+
 typedef struct {
   PlNodeId id;
   PlLink *link;             /* in use */
-  PlLink *old;              /* replaced, still heard; may be NULL */
   PlCert *own;              /* may be left out of our messages; may be NULL */
-  gint64 old_until, old_heard;
   gint64 heard;
   gint64 rate_mark;
+  Old *old;                 /* may be NULL */
 } Entry;
 
 struct PlTable {
@@ -29,9 +34,9 @@ struct PlTable {
   PlRate messages;
   PlTableHandlers handlers;
   gpointer user;
-  GHashTable *entries;
-  GPtrArray *dead;          /* links to free outside of their own callbacks */
-  PlTimer *bury_timer, *sweep_timer;
+  GHashTable *entries;      /* set of Entry, by Node-ID */
+  GPtrArray *dead;          /* links to free outside of their own callbacks; made when needed */
+  PlTimer *bury_timer, *sweep_timer, *keepalive_timer;
 };
 
 static void
@@ -43,19 +48,25 @@ link_free (gpointer link)
 static void
 bury (gpointer data)
 {
-  PlTable *table = data;
-  g_autoptr (GPtrArray) dead = g_steal_pointer (&table->dead);
-
-  table->dead = g_ptr_array_new_with_free_func (link_free);
+  g_autoptr (GPtrArray) dead = g_steal_pointer (&((PlTable *) data)->dead);
 }
 
 static void
 discard (PlTable *table, PlLink *link)
 {
-  if (!link)
-    return;
+  if (!table->dead)
+    table->dead = g_ptr_array_new_with_free_func (link_free);
   g_ptr_array_add (table->dead, link);
   pl_env_arm (table->env, &table->bury_timer, 0, bury, table);
+}
+
+static void
+discard_old (PlTable *table, Entry *entry)
+{
+  g_autofree Old *old = g_steal_pointer (&entry->old);
+
+  if (old)
+    discard (table, old->link);
 }
 
 static void
@@ -65,9 +76,16 @@ entry_free (gpointer data)
 
   pl_link_free (entry->link);
   if (entry->old)
-    pl_link_free (entry->old);
+    pl_link_free (entry->old->link);
+  g_free (entry->old);
   g_clear_pointer (&entry->own, pl_cert_unref);
   g_free (entry);
+}
+
+static gboolean
+is_old (const Entry *entry, const PlLink *link)
+{
+  return entry->old && entry->old->link == link;
 }
 
 static gint64
@@ -83,13 +101,13 @@ on_message (gpointer user, PlLink *link, const guint8 *data, gsize len)
   PlNodeId from = *pl_link_node (link);
   Entry *entry = g_hash_table_lookup (table->entries, &from);
 
-  if (!entry || (link != entry->link && link != entry->old))
+  if (!entry || (link != entry->link && !is_old (entry, link)))
     return;
   entry->heard = pl_env_now (table->env);
-  if (link == entry->old)
+  if (link != entry->link)
     {
-      entry->old_until = old_deadline (table);
-      entry->old_heard = entry->heard;
+      entry->old->until = old_deadline (table);
+      entry->old->heard = entry->heard;
     }
   if (!pl_rate_take (&table->messages, &entry->rate_mark, entry->heard))
     {
@@ -108,14 +126,12 @@ on_closed (gpointer user, PlLink *link, const char *reason)
 
   if (!entry)
     return;
-  if (link == entry->old)
+  if (is_old (entry, link))
+    discard_old (table, entry);
+  else if (link == entry->link && entry->old && pl_env_now (table->env) - entry->old->heard < OLD_FRESH)
     {
-      entry->old = NULL;
-      discard (table, link);
-    }
-  else if (link == entry->link && entry->old && pl_env_now (table->env) - entry->old_heard < OLD_FRESH)
-    {
-      entry->link = g_steal_pointer (&entry->old);
+      entry->link = g_steal_pointer (&entry->old->link);
+      g_clear_pointer (&entry->old, g_free);
       discard (table, link);
     }
   else if (link == entry->link)
@@ -136,12 +152,33 @@ sweep (gpointer data)
     {
       Entry *entry = value;
 
-      if (entry->old && entry->old_until <= now)
-        discard (table, g_steal_pointer (&entry->old));
+      if (entry->old && entry->old->until <= now)
+        discard_old (table, entry);
       any = any || entry->old;
     }
   if (any)
     pl_env_arm (table->env, &table->sweep_timer, SWEEP_EVERY, sweep, table);
+}
+
+/* One timer for all links: what is due soon goes along. */
+static void
+keep_alive (gpointer data)
+{
+  PlTable *table = data;
+  g_autoptr (GArray) nodes = pl_table_dup_nodes (table); /* what can't be sent may end a link */
+  gint64 now = pl_env_now (table->env), next = now + table->options.keepalive;
+
+  for (guint i = 0; i < nodes->len; i++)
+    {
+      Entry *entry = g_hash_table_lookup (table->entries, &g_array_index (nodes, PlNodeId, i));
+
+      if (entry && entry->old)
+        next = MIN (next, pl_link_keep_alive (entry->old->link));
+      if (entry)
+        next = MIN (next, pl_link_keep_alive (entry->link));
+    }
+  if (g_hash_table_size (table->entries) > 0)
+    pl_env_arm (table->env, &table->keepalive_timer, next - now, keep_alive, table);
 }
 
 PlTable *
@@ -155,8 +192,7 @@ pl_table_new (PlEnv *env, const PlLinkOptions *options, const PlTableLimits *lim
   table->messages = limits->messages;
   table->handlers = *handlers;
   table->user = user;
-  table->entries = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, entry_free);
-  table->dead = g_ptr_array_new_with_free_func (link_free);
+  table->entries = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, entry_free, NULL);
   return table;
 }
 
@@ -167,8 +203,9 @@ pl_table_free (PlTable *table)
     return;
   pl_timer_clear (&table->bury_timer);
   pl_timer_clear (&table->sweep_timer);
+  pl_timer_clear (&table->keepalive_timer);
   g_hash_table_unref (table->entries);
-  g_ptr_array_unref (table->dead);
+  g_clear_pointer (&table->dead, g_ptr_array_unref);
   g_free (table);
 }
 
@@ -217,14 +254,13 @@ pl_table_add (PlTable *table, PlCarrier *carrier, PlCert *own)
     {
       entry = g_new0 (Entry, 1);
       entry->id = id;
-      g_hash_table_insert (table->entries, &entry->id, entry);
+      g_hash_table_add (table->entries, entry);
     }
   else
     {
-      discard (table, g_steal_pointer (&entry->old));
-      entry->old = entry->link;
-      entry->old_until = old_deadline (table);
-      entry->old_heard = pl_env_now (table->env);
+      discard_old (table, entry);
+      entry->old = g_new0 (Old, 1);
+      *entry->old = (Old) { entry->link, old_deadline (table), pl_env_now (table->env) };
       if (!table->sweep_timer)
         pl_env_arm (table->env, &table->sweep_timer, SWEEP_EVERY, sweep, table);
     }
@@ -232,6 +268,8 @@ pl_table_add (PlTable *table, PlCarrier *carrier, PlCert *own)
   g_clear_pointer (&entry->own, pl_cert_unref);
   entry->own = own ? pl_cert_ref (own) : NULL;
   entry->link = pl_link_new (table->env, carrier, &table->options, &handlers, table);
+  if (table->options.keepalive > 0 && !table->keepalive_timer)
+    pl_env_arm (table->env, &table->keepalive_timer, table->options.keepalive, keep_alive, table);
   table->handlers.up (table->user, &id, again);
 }
 
@@ -245,7 +283,7 @@ pl_table_remove (PlTable *table, const PlNodeId *id, const char *reason)
     return;
   g_hash_table_steal (table->entries, &copy);
   discard (table, entry->link);
-  discard (table, entry->old);
+  discard_old (table, entry);
   g_clear_pointer (&entry->own, pl_cert_unref);
   g_free (entry);
   table->handlers.down (table->user, &copy, reason);
@@ -254,17 +292,7 @@ pl_table_remove (PlTable *table, const PlNodeId *id, const char *reason)
 void
 pl_table_set_max_message (PlTable *table, gsize max_message)
 {
-  GHashTableIter iter;
-  gpointer value;
-
   table->options.max_message = max_message;
-  g_hash_table_iter_init (&iter, table->entries);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      pl_link_set_max_message (((Entry *) value)->link, max_message);
-      if (((Entry *) value)->old)
-        pl_link_set_max_message (((Entry *) value)->old, max_message);
-    }
 }
 
 PlLink *

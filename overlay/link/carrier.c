@@ -9,8 +9,8 @@ struct PlCarrier {
   PlCarrierInfo info;
   const PlCarrierHandlers *handlers; /* NULL: none */
   gpointer user;
-  gboolean over;   /* closed by us or lost */
-  guint refs;      /* the owner's, and one for each delivery under way */
+  guint over : 1;  /* closed by us or lost */
+  guint refs : 31; /* the owner's, and one for each delivery under way */
 };
 
 static void

@@ -29,14 +29,14 @@ typedef struct {
 typedef struct {
   PlCert *cert;         /* the far certificate, checked; the constructor takes a reference */
   PlNodeId node;        /* the far Node-ID this path was made for */
-  gboolean unnamed;     /* it came to us without an Attach, from a certificate with several Node-IDs:
+  guint unnamed : 1;    /* it came to us without an Attach, from a certificate with several Node-IDs:
                            `node` is the first of them and may be another than the one in use (6.1.2) */
-  gboolean reliable;    /* a stream below: nothing is lost or reordered, only delayed */
-  gsize max_record;     /* largest record in bytes */
+  guint segments : 1;   /* both sides of an AppAttach said pl-sip-seg (doc/PROTOCOL) */
+  guint reliable : 1;   /* a stream below: nothing is lost or reordered, only delayed */
+  guint max_record;     /* largest record in bytes */
   gint64 rtt;           /* first RTT sample in microseconds (ICE or handshake), 0: unknown */
   char *description;    /* "udp 192.0.2.1:4711 198.51.100.2:6084" or "tcp LOCAL REMOTE", IPv6 in
                            brackets: programs parse it; copied */
-  gboolean segments;    /* both sides of an AppAttach said pl-sip-seg (doc/PROTOCOL) */
 } PlCarrierInfo;
 
 /* Takes `impl`; `funcs` outlives the carrier; `info` and what it points to are copied or referenced. `info->cert` may be NULL

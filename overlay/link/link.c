@@ -8,12 +8,14 @@
 #include "overlay/wire/framing.h"
 
 #define RECENT_MAX 64                     /* sequence numbers remembered for acks: 6.6.2 wants 32 */
+#define KEEPALIVE_SLACK 8                 /* by so small a part earlier, so that links share a wake-up */
 #define MESSAGE_LEN_MAX ((1 << 24) - 1)   /* what the length of a frame can say */
 
+/* There are some dozens for each of us: small. */
 struct PlLink {
   PlEnv *env;
   PlCarrier *carrier;
-  PlLinkOptions options;
+  const PlLinkOptions *options;
   const PlLinkHandlers *handlers;
   gpointer user;
   PlSender *sender;
@@ -21,11 +23,11 @@ struct PlLink {
   guint64 recent;              /* bit N: data frame `highest` - N was received */
   guint32 highest;
   guint32 last_sequence;       /* of the last data frame received */
-  PlTimer *keepalive;
   gint64 since;
+  gint64 sent;                 /* when the last frame went out */
   guint32 received, refused;
   guint is_stream : 1, over : 1;
-  guint refs;                  /* ours, and one for each delivery under way */
+  guint refs : 30;             /* ours, and one for each delivery under way */
 };
 
 static void
@@ -34,19 +36,9 @@ link_end (PlLink *link, const char *reason)
   if (link->over)
     return;
   link->over = TRUE;
-  pl_timer_clear (&link->keepalive);
   pl_carrier_close (link->carrier);
   pl_info ("link", "closed", "path", pl_link_description (link), "reason", reason, NULL);
   link->handlers->closed (link->user, link, reason);
-}
-
-static void on_keepalive (gpointer data);
-
-static void
-keepalive_rearm (PlLink *link)
-{
-  if (link->options.keepalive > 0 && !link->over)
-    pl_env_arm (link->env, &link->keepalive, link->options.keepalive, on_keepalive, link);
 }
 
 static void
@@ -61,7 +53,7 @@ send_frame (PlLink *link, const PlFrame *frame)
   if (!bytes)
     return;
   pl_carrier_send (link->carrier, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  keepalive_rearm (link);
+  link->sent = pl_env_now (link->env);
 }
 
 /* Bit N for frame N before this one. */
@@ -102,15 +94,18 @@ send_ack (PlLink *link, guint32 sequence)
 
 /* The last acknowledgement once more: means nothing new to any receiver and every dissector
  * knows it. */
-static void
-on_keepalive (gpointer data)
+gint64
+pl_link_keep_alive (PlLink *link)
 {
-  PlLink *link = data;
+  gint64 now = pl_env_now (link->env);
 
-  if (link->received > 0)
-    send_ack (link, link->last_sequence);
-  else
-    keepalive_rearm (link);
+  if (now - link->sent >= link->options->keepalive - link->options->keepalive / KEEPALIVE_SLACK)
+    {
+      if (link->received > 0 && !link->over)
+        send_ack (link, link->last_sequence);
+      link->sent = now;
+    }
+  return link->sent + link->options->keepalive;
 }
 
 static void
@@ -161,7 +156,7 @@ on_data (PlLink *link, const PlFrame *frame)
   link->received++;
   if (!frame->message) /* somebody's keep-alive */
     return TRUE;
-  if (g_bytes_get_size (frame->message) > link->options.max_message)
+  if (g_bytes_get_size (frame->message) > link->options->max_message)
     {
       link_end (link, "message above max-message-size");
       return FALSE;
@@ -228,7 +223,7 @@ take_stream (PlLink *link, const guint8 *data, gsize len)
   g_byte_array_append (link->stream, data, len);
   while ((frame = pl_frame_length (link->stream->data, link->stream->len)) != 0)
     {
-      if (frame < 0 || (gsize) frame > link->options.max_message + PL_FRAME_DATA_HEADER)
+      if (frame < 0 || (gsize) frame > link->options->max_message + PL_FRAME_DATA_HEADER)
         {
           link->refused++;
           link_end (link, frame < 0 ? "malformed frame" : "message above max-message-size");
@@ -274,14 +269,13 @@ pl_link_new (PlEnv *env, PlCarrier *carrier, const PlLinkOptions *options, const
   link->refs = 1;
   link->env = env;
   link->carrier = carrier;
-  link->options = *options;
+  link->options = options;
   link->handlers = handlers;
   link->user = user;
-  link->since = pl_env_now (env);
+  link->since = link->sent = pl_env_now (env);
   link->sender = pl_sender_new (env, &sender_funcs, link, info->reliable, info->rtt);
   link->is_stream = info->reliable;
   pl_carrier_set_handlers (carrier, &carrier_handlers, link);
-  keepalive_rearm (link);
   return link;
 }
 
@@ -291,7 +285,6 @@ pl_link_free (PlLink *link)
   if (!link)
     return;
   link->over = TRUE;
-  pl_timer_clear (&link->keepalive);
   pl_carrier_set_handlers (link->carrier, NULL, NULL);
   pl_sender_free (link->sender);
   pl_carrier_free (link->carrier);
@@ -303,10 +296,8 @@ gboolean
 pl_link_send (PlLink *link, GBytes *message)
 {
   gsize len = g_bytes_get_size (message);
-  PlSenderStats stats;
 
-  pl_sender_stats (link->sender, &stats);
-  if (link->over || len > pl_link_max_payload (link) || len > PL_LINK_QUEUE_MAX - MIN (stats.bytes, PL_LINK_QUEUE_MAX))
+  if (link->over || len > pl_link_max_payload (link) || len > PL_LINK_QUEUE_MAX - MIN (pl_sender_bytes (link->sender), PL_LINK_QUEUE_MAX))
     return FALSE;
   pl_sender_push (link->sender, message, NULL);
   return TRUE;
@@ -317,7 +308,7 @@ pl_link_max_payload (const PlLink *link)
 {
   gsize record = MIN (pl_carrier_info (link->carrier)->max_record, MESSAGE_LEN_MAX);
 
-  return MIN (record - MIN (record, PL_FRAME_DATA_HEADER), link->options.max_message);
+  return MIN (record - MIN (record, PL_FRAME_DATA_HEADER), link->options->max_message);
 }
 
 const PlNodeId *
@@ -369,11 +360,5 @@ pl_link_stats (const PlLink *link, PlLinkStats *stats)
   stats->received = link->received;
   stats->retransmitted = sender.retransmitted;
   stats->refused = link->refused;
-  stats->queued = sender.waiting + sender.flight;
-}
-
-void
-pl_link_set_max_message (PlLink *link, gsize max_message)
-{
-  link->options.max_message = max_message;
+  stats->queued = sender.queued;
 }

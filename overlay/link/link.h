@@ -28,7 +28,7 @@ typedef struct {
 typedef struct {
   gsize max_message;       /* largest message taken, from the overlay document */
   gint64 keepalive;        /* idle time in microseconds before a keep-alive frame (the last ack
-                              again), 0: none. Real carriers keep themselves alive: STUN, TCP */
+                              again), which its owner asks for. Real carriers keep themselves alive: STUN, TCP */
 } PlLinkOptions;
 
 typedef struct {
@@ -39,15 +39,15 @@ typedef struct {
   guint queued;            /* messages that wait */
 } PlLinkStats;
 
-/* Takes the carrier; `handlers` has both and outlives the link. */
+/* Takes the carrier; `handlers` has both and outlives the link, as `options` does, which may change. */
 PlLink *pl_link_new (PlEnv *env, PlCarrier *carrier, const PlLinkOptions *options,
                      const PlLinkHandlers *handlers, gpointer user);
 /* Closes the carrier; no handler is called. */
 void pl_link_free (PlLink *link);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlLink, pl_link_free)
 
-/* Another PlLinkOptions.max_message. */
-void pl_link_set_max_message (PlLink *link, gsize max_message);
+/* Sends a keep-alive frame when it is time; returns when to come again. */
+gint64 pl_link_keep_alive (PlLink *link);
 /* Queues one message. FALSE when the queue is full (PL_LINK_QUEUE_MAX bytes) or it is larger
  * than pl_link_max_payload. */
 gboolean pl_link_send (PlLink *link, GBytes *message);

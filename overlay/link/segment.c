@@ -372,14 +372,12 @@ gboolean
 pl_segments_send (PlSegments *segments, GBytes *message)
 {
   gsize len = g_bytes_get_size (message), size = segment_size (segments), count = (len + size - 1) / size;
-  PlSenderStats stats;
 
   if (segments->over || len == 0 || len > PL_SEGMENTS_MESSAGE_MAX)
     return FALSE;
   if (!segments->segmented)
     return send_whole (segments, message);
-  pl_sender_stats (segments->sender, &stats);
-  if (count > PL_SEGMENTS_COUNT_MAX || len > PL_SEGMENTS_QUEUE_MAX - MIN (stats.bytes, PL_SEGMENTS_QUEUE_MAX))
+  if (count > PL_SEGMENTS_COUNT_MAX || len > PL_SEGMENTS_QUEUE_MAX - MIN (pl_sender_bytes (segments->sender), PL_SEGMENTS_QUEUE_MAX))
     return FALSE;
   send_parts (segments, message, count);
   return TRUE;

@@ -7,7 +7,9 @@
 #define RTT_MAX (60 * PL_USEC_PER_SEC)            /* a longer one is no round trip */
 #define RTO_GRANULARITY PL_USEC_PER_MSEC         /* rounded up to a millisecond (6.6.3.1) */
 
-typedef struct {
+typedef struct Item Item;
+struct Item {
+  Item *next;
   GBytes *payload;
   gpointer tag;
   guint sendings;
@@ -15,19 +17,20 @@ typedef struct {
   gint64 first, rto;   /* time of the first sending; current wait */
   gint64 deadline;
   struct { guint32 sequence; gint64 at; } sent[PL_SENDER_SENDINGS_MAX];
-} Item;
+};
 
 /* There is one for each link: small. */
 struct PlSender {
   PlEnv *env;
   const PlSenderFuncs *funcs;
   gpointer user;
-  GQueue waiting, flight;  /* of Item; flight in the order of first sendings */
+  Item *flight;            /* in the order of first sendings, */
+  Item *waiting, *last;    /* and those that come after them */
   guint32 bytes;
   guint32 next_sequence;
-  double window, threshold;
+  float window, threshold;
   gint32 srtt, rttvar, rto; /* microseconds, up to RTT_MAX */
-  guint reliable : 1, healthy : 1, failed : 1;
+  guint reliable : 1, healthy : 1, failed : 1, in_flight : 29;
   gint64 last_ack, last_cut;
   PlTimer *timer, *pause;
   guint32 sent, retransmitted;
@@ -37,12 +40,22 @@ static void sender_pump (PlSender *sender);
 static void on_timer (gpointer data);
 
 static void
-item_free (gpointer data)
+item_free (Item *item)
 {
-  Item *item = data;
-
   g_bytes_unref (item->payload);
   g_free (item);
+}
+
+static void
+items_free (Item *item)
+{
+  while (item)
+    {
+      Item *next = item->next;
+
+      item_free (item);
+      item = next;
+    }
 }
 
 static void
@@ -72,8 +85,8 @@ rearm (PlSender *sender)
 {
   gint64 first = G_MAXINT64;
 
-  for (GList *l = sender->flight.head; l; l = l->next)
-    first = MIN (first, ((Item *) l->data)->deadline);
+  for (const Item *item = sender->flight; item; item = item->next)
+    first = MIN (first, item->deadline);
   if (first == G_MAXINT64)
     pl_timer_clear (&sender->timer);
   else
@@ -164,10 +177,8 @@ on_timer (gpointer data)
   PlSender *sender = data;
   gint64 now = pl_env_now (sender->env);
 
-  for (GList *l = sender->flight.head; l; l = l->next)
+  for (Item *item = sender->flight; item; item = item->next)
     {
-      Item *item = l->data;
-
       if (item->deadline > now)
         continue;
       if (sender->reliable ? !watch_silence (sender, item) : item->sendings == PL_SENDER_SENDINGS_MAX)
@@ -182,13 +193,28 @@ on_timer (gpointer data)
 }
 
 static void
+take_off (PlSender *sender, Item *item)
+{
+  Item **end = &sender->flight;
+
+  sender->waiting = item->next;
+  if (!item->next)
+    sender->last = NULL;
+  item->next = NULL;
+  while (*end)
+    end = &(*end)->next;
+  *end = item;
+  sender->in_flight++;
+}
+
+static void
 sender_pump (PlSender *sender)
 {
-  while (!sender->failed && !g_queue_is_empty (&sender->waiting) && sender->flight.length < (guint) sender->window)
+  while (!sender->failed && sender->waiting && sender->in_flight < (guint) sender->window)
     {
-      Item *item = g_queue_pop_head (&sender->waiting);
+      Item *item = sender->waiting;
 
-      g_queue_push_tail (&sender->flight, item);
+      take_off (sender, item);
       transmit (sender, item);
     }
   if (!sender->failed)
@@ -201,20 +227,21 @@ on_pause_over (gpointer data)
   sender_pump (data);
 }
 
-static GList *
-find_sequence (PlSender *sender, guint32 sequence, gint64 *at)
+/* Takes the item of this sending out of the flight. */
+static Item *
+take_sequence (PlSender *sender, guint32 sequence, gint64 *at)
 {
-  for (GList *l = sender->flight.head; l; l = l->next)
-    {
-      Item *item = l->data;
+  for (Item **slot = &sender->flight; *slot; slot = &(*slot)->next)
+    for (guint i = 0; i < (*slot)->sendings; i++)
+      if ((*slot)->sent[i].sequence == sequence)
+        {
+          Item *item = *slot;
 
-      for (guint i = 0; i < item->sendings; i++)
-        if (item->sent[i].sequence == sequence)
-          {
-            *at = item->sent[i].at;
-            return l;
-          }
-    }
+          *at = item->sent[i].at;
+          *slot = item->next;
+          sender->in_flight--;
+          return item;
+        }
   return NULL;
 }
 
@@ -232,14 +259,10 @@ count_skipped (PlSender *sender, guint32 sequence)
 {
   if (sender->reliable)
     return;
-  for (GList *l = sender->flight.head; l; l = l->next)
-    {
-      Item *item = l->data;
-
-      if (item->sendings == 1 && (gint32) (sequence - item->sent[0].sequence) > 0
-          && ++item->skipped == PL_SENDER_SKIPPED_MAX)
-        retransmit (sender, item);
-    }
+  for (Item *item = sender->flight; item; item = item->next)
+    if (item->sendings == 1 && (gint32) (sequence - item->sent[0].sequence) > 0
+        && ++item->skipped == PL_SENDER_SKIPPED_MAX)
+      retransmit (sender, item);
 }
 
 PlSender *
@@ -268,8 +291,8 @@ pl_sender_free (PlSender *sender)
     return;
   pl_timer_clear (&sender->timer);
   pl_timer_clear (&sender->pause);
-  g_queue_clear_full (&sender->waiting, item_free);
-  g_queue_clear_full (&sender->flight, item_free);
+  items_free (sender->waiting);
+  items_free (sender->flight);
   g_free (sender);
 }
 
@@ -281,7 +304,11 @@ pl_sender_push (PlSender *sender, GBytes *payload, gpointer tag)
   item->payload = g_bytes_ref (payload);
   item->tag = tag;
   sender->bytes += g_bytes_get_size (payload);
-  g_queue_push_tail (&sender->waiting, item);
+  if (sender->last)
+    sender->last->next = item;
+  else
+    sender->waiting = item;
+  sender->last = item;
   if (!sender->pause)
     sender_pump (sender);
 }
@@ -290,20 +317,17 @@ gboolean
 pl_sender_ack (PlSender *sender, guint32 sequence)
 {
   gint64 at;
-  GList *link = sender->failed ? NULL : find_sequence (sender, sequence, &at);
-  Item *item;
+  Item *item = sender->failed ? NULL : take_sequence (sender, sequence, &at);
 
-  if (!link)
+  if (!item)
     return FALSE;
-  item = link->data;
-  g_queue_delete_link (&sender->flight, link);
   sender->bytes -= g_bytes_get_size (item->payload);
   sender->last_ack = pl_env_now (sender->env);
   sender->healthy = TRUE;
   sample_rtt (sender, sender->last_ack - at);
   grow_window (sender);
   count_skipped (sender, sequence);
-  if (!g_queue_is_empty (&sender->waiting) && !sender->pause)
+  if (sender->waiting && !sender->pause)
     pl_env_arm (sender->env, &sender->pause, PL_SENDER_ACK_PAUSE, on_pause_over, sender);
   rearm (sender);
   sender->funcs->delivered (sender->user, item->tag);
@@ -320,10 +344,16 @@ pl_sender_healthy (const PlSender *sender)
 gboolean
 pl_sender_suspect (const PlSender *sender)
 {
-  const Item *oldest = g_queue_peek_head ((GQueue *) &sender->flight);
+  const Item *oldest = sender->flight;
 
   return !sender->healthy
          || (oldest && sender->last_ack < oldest->first && pl_env_now (sender->env) - oldest->first >= sender->rto);
+}
+
+gsize
+pl_sender_bytes (const PlSender *sender)
+{
+  return sender->bytes;
 }
 
 void
@@ -333,8 +363,8 @@ pl_sender_stats (const PlSender *sender, PlSenderStats *stats)
   stats->rto = sender->rto;
   stats->sent = sender->sent;
   stats->retransmitted = sender->retransmitted;
-  stats->waiting = sender->waiting.length;
-  stats->flight = sender->flight.length;
-  stats->bytes = sender->bytes;
+  stats->queued = sender->in_flight;
+  for (const Item *item = sender->waiting; item; item = item->next)
+    stats->queued++;
   stats->window = (guint) sender->window;
 }

@@ -43,8 +43,7 @@ typedef struct {
   gint64 srtt;       /* microseconds, 0 before the first sample */
   gint64 rto;
   guint64 sent, retransmitted;
-  guint waiting, flight;   /* items */
-  gsize bytes;             /* of both */
+  guint queued;            /* items that wait or are not acknowledged */
   guint window;
 } PlSenderStats;
 
@@ -62,6 +61,8 @@ gboolean pl_sender_ack (PlSender *sender, guint32 sequence);
 gboolean pl_sender_healthy (const PlSender *sender);
 /* TRUE once the oldest item has waited a whole RTO without any acknowledgement. */
 gboolean pl_sender_suspect (const PlSender *sender);
+/* Of the payloads that wait or are not acknowledged. */
+gsize pl_sender_bytes (const PlSender *sender);
 void pl_sender_stats (const PlSender *sender, PlSenderStats *stats);
 
 G_END_DECLS

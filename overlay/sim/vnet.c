@@ -15,6 +15,7 @@
 typedef struct VHost VHost;
 typedef struct VEnd VEnd;
 typedef struct VEvent VEvent;
+typedef struct VDial VDial;
 
 struct PlVNet {
   PlUniverse *universe;
@@ -38,12 +39,14 @@ struct PlVNet {
   gint64 charged_at, charged; /* work done at this very moment delays what it leads to */
 };
 
+/* Counted: by its transport and by its ends. */
 struct VHost {
   PlVNet *net;
   PlEnv *env;
   PlIdentity *identity;
   PlTrust *trust;
   PlNodeId node;
+  guint refs;
   PlVNetNat nat;
   gboolean has_turn;        /* a server that answers */
   char *listener;
@@ -51,8 +54,8 @@ struct VHost {
   guint32 address;          /* IPv4 in network order: the listener's when it is one */
   PlAcceptFunc accept;
   gpointer accept_user;
-  GHashTable *attachments;  /* set of PlAttachment */
-  GHashTable *dials;        /* set of VEvent */
+  PlAttachment *attachments; /* under way, newest first */
+  VDial *dials;             /* the same */
   char *name;               /* in the net's `lan` while it has groups, else NULL */
   PlDatagramFunc datagram;
   gpointer datagram_user;
@@ -60,6 +63,7 @@ struct VHost {
 
 struct PlAttachment {
   VHost *host;
+  PlAttachment *previous, *next;
   guint64 token;
   guint64 remote_token;     /* 0: not known yet */
   PlNodeId remote_node;
@@ -72,11 +76,10 @@ struct PlAttachment {
 
 /* Counted: by its carrier, by the far end and by each record under way to it. */
 struct VEnd {
-  PlVNet *net;
+  VHost *host;
   PlCarrier *carrier;       /* NULL: gone */
   VEnd *peer;
   VEnd *previous, *next;
-  PlNodeId self;
   guint refs;
   gboolean reliable;
   gint64 last_arrival;      /* streams keep their order */
@@ -96,13 +99,14 @@ typedef struct {
   guint8 data[];
 } VRecord;
 
-typedef struct {
+struct VDial {
   VEvent event;
   VHost *host;
+  VDial *previous, *next;
   char *target;
   PlDialHandlers handlers;
   gpointer user;
-} VDial;
+};
 
 /* --- events --- */
 
@@ -118,10 +122,19 @@ event_unlink (VEvent *event)
 }
 
 static void
+host_unref (VHost *host)
+{
+  if (--host->refs == 0)
+    g_free (host);
+}
+
+static void
 end_unref (VEnd *end)
 {
-  if (--end->refs == 0)
-    g_free (end);
+  if (--end->refs > 0)
+    return;
+  host_unref (end->host);
+  g_free (end);
 }
 
 static void finish_dial (VEvent *event);
@@ -202,7 +215,7 @@ charged (PlVNet *net)
 static void
 deliver (PlVNet *net, VEnd *end, const guint8 *data, gsize len)
 {
-  PlNodeId self = end->self;
+  PlNodeId self = end->host->node;
 
   if (net->gang_arrives)
     net->gang_arrives (net->gang_user, &self, data, len, FALSE);
@@ -217,7 +230,7 @@ deliver_record (VEvent *event)
   VRecord *record = (VRecord *) event;
   VEnd *end = record->end;
 
-  if (!end->carrier || is_dead (event->net, &end->self))
+  if (!end->carrier || is_dead (event->net, &end->host->node))
     return;
   if (record->len == 0)
     pl_carrier_lost (end->carrier, NULL);
@@ -229,13 +242,14 @@ deliver_record (VEvent *event)
 static void
 send_event (VEnd *end, const guint8 *data, gsize len)
 {
-  gint64 now = pl_env_now (end->net->env);
-  gint64 delay = one_way (end->net) + charged (end->net);
+  PlVNet *net = end->host->net;
+  gint64 now = pl_env_now (net->env);
+  gint64 delay = one_way (net) + charged (net);
   VRecord *record = g_malloc (sizeof *record + len);
 
   memset (record, 0, sizeof *record);
-  if (!end->reliable && len > 0 && chance (end->net, end->net->conditions.reorder))
-    delay += (gint64) pl_env_random_below (end->net->env, REORDER_MAX);
+  if (!end->reliable && len > 0 && chance (net, net->conditions.reorder))
+    delay += (gint64) pl_env_random_below (net->env, REORDER_MAX);
   if (end->reliable || len == 0)
     delay = MAX (delay, end->last_arrival - now);
   end->last_arrival = MAX (end->last_arrival, now + delay);
@@ -244,13 +258,13 @@ send_event (VEnd *end, const guint8 *data, gsize len)
   record->len = len;
   if (len > 0)
     memcpy (record->data, data, len);
-  schedule (end->net, &record->event, delay, deliver_record);
+  schedule (net, &record->event, delay, deliver_record);
 }
 
 static void
 send_copies (VEnd *end, const guint8 *data, gsize len)
 {
-  if (!end->reliable && chance (end->net, end->net->conditions.duplicate))
+  if (!end->reliable && chance (end->host->net, end->host->net->conditions.duplicate))
     send_event (end, data, len);
   send_event (end, data, len);
 }
@@ -264,14 +278,17 @@ far_of (const VEnd *end)
 static gboolean
 is_passable (const VEnd *end)
 {
-  return !is_dead (end->net, &end->self) && !is_dead (end->net, far_of (end)) && !is_cut (end->net, &end->self, far_of (end));
+  PlVNet *net = end->host->net;
+  const PlNodeId *self = &end->host->node;
+
+  return !is_dead (net, self) && !is_dead (net, far_of (end)) && !is_cut (net, self, far_of (end));
 }
 
 static gboolean
 end_send (gpointer impl, const guint8 *data, gsize len)
 {
   VEnd *end = impl;
-  PlVNet *net = end->net;
+  PlVNet *net = end->host->net;
 
   net->records++;
   net->bytes += len;
@@ -284,8 +301,8 @@ end_send (gpointer impl, const guint8 *data, gsize len)
       g_autoptr (GByteArray) record = g_byte_array_sized_new (len);
 
       g_byte_array_append (record, data, len);
-      if ((!net->gang_sends || net->gang_sends (net->gang_user, &end->self, far_of (end), record))
-          && (!net->tap || net->tap (net->tap_user, &end->self, far_of (end), record)))
+      if ((!net->gang_sends || net->gang_sends (net->gang_user, &end->host->node, far_of (end), record))
+          && (!net->tap || net->tap (net->tap_user, &end->host->node, far_of (end), record)))
         send_copies (end, record->data, record->len);
     }
   else
@@ -310,7 +327,7 @@ end_free (gpointer impl)
   if (end->previous)
     end->previous->next = end->next;
   else
-    end->net->ends = end->next;
+    end->host->net->ends = end->next;
   if (end->next)
     end->next->previous = end->previous;
   end->carrier = NULL;
@@ -327,9 +344,9 @@ end_new (VHost *host, VHost *far, gboolean reliable)
   VEnd *end = g_new0 (VEnd, 1);
   PlCarrierInfo info = { 0 };
 
-  end->net = net;
+  end->host = host;
+  host->refs++;
   end->refs = 2;
-  end->self = host->node;
   end->reliable = reliable;
   end->next = net->ends;
   if (end->next)
@@ -362,7 +379,12 @@ attachment_free (PlAttachment *attachment)
   pl_timer_clear (&attachment->timeout);
   pl_timer_clear (&attachment->connect);
   g_hash_table_remove (attachment->host->net->attachments, &attachment->token);
-  g_hash_table_steal (attachment->host->attachments, attachment);
+  if (attachment->previous)
+    attachment->previous->next = attachment->next;
+  else
+    attachment->host->attachments = attachment->next;
+  if (attachment->next)
+    attachment->next->previous = attachment->previous;
   g_free (attachment);
 }
 
@@ -438,7 +460,10 @@ vhost_attach (gpointer impl, PlAttachPurpose purpose, gboolean controlling, cons
   attachment->handlers = *handlers;
   attachment->user = user;
   g_hash_table_insert (host->net->attachments, &attachment->token, attachment);
-  g_hash_table_add (host->attachments, attachment);
+  attachment->next = host->attachments;
+  if (attachment->next)
+    attachment->next->previous = attachment;
+  host->attachments = attachment;
   pl_env_arm (host->env, &attachment->gather, GATHER_TIME, on_gathered, attachment);
   return attachment;
 }
@@ -557,6 +582,17 @@ dial_fail (VDial *dial, int code, const char *text)
 }
 
 static void
+dial_unlink (VDial *dial)
+{
+  if (dial->previous)
+    dial->previous->next = dial->next;
+  else
+    dial->host->dials = dial->next;
+  if (dial->next)
+    dial->next->previous = dial->previous;
+}
+
+static void
 finish_dial (VEvent *event)
 {
   VDial *dial = (VDial *) event;
@@ -565,7 +601,7 @@ finish_dial (VEvent *event)
   g_autoptr (GError) error = NULL;
   VEnd *end, *far_end;
 
-  g_hash_table_remove (host->dials, dial);
+  dial_unlink (dial);
   if (is_dead (event->net, &host->node))
     return;
   if (!far)
@@ -600,7 +636,10 @@ vhost_dial (gpointer impl, const char *name, guint16 port, const PlDialHandlers 
   dial->user = user;
   far = g_hash_table_lookup (net->listeners, dial->target);
   silent = far && (is_dead (net, &far->node) || is_cut (net, &host->node, &far->node));
-  g_hash_table_add (host->dials, dial);
+  dial->next = host->dials;
+  if (dial->next)
+    dial->next->previous = dial;
+  host->dials = dial;
   schedule (net, &dial->event, silent ? DIAL_TIMEOUT : HANDSHAKE_TRIPS * one_way (net), finish_dial);
 }
 
@@ -717,32 +756,23 @@ static void
 vhost_free (gpointer impl)
 {
   VHost *host = impl;
-  GHashTableIter iter;
-  gpointer key;
+  VDial *dial;
 
   if (host->name)
     g_hash_table_remove (host->net->lan, host->name);
   g_free (host->name);
-
-  for (;;)
+  while (host->attachments)
+    attachment_free (host->attachments);
+  while ((dial = host->dials))
     {
-      g_hash_table_iter_init (&iter, host->attachments);
-      if (!g_hash_table_iter_next (&iter, &key, NULL))
-        break;
-      attachment_free (key);
-    }
-  g_hash_table_iter_init (&iter, host->dials);
-  while (g_hash_table_iter_next (&iter, &key, NULL))
-    {
-      event_unlink (key);
-      event_free (key);
+      dial_unlink (dial);
+      event_unlink (&dial->event);
+      event_free (&dial->event);
     }
   if (host->listener && g_hash_table_lookup (host->net->listeners, host->listener) == host)
     g_hash_table_remove (host->net->listeners, host->listener);
-  g_hash_table_unref (host->attachments);
-  g_hash_table_unref (host->dials);
   g_free (host->listener);
-  g_free (host);
+  host_unref (host);
 }
 
 PlTransport *
@@ -767,8 +797,7 @@ pl_vnet_transport_behind (PlVNet *net, PlEnv *env, PlIdentity *identity, PlTrust
   vhost->trust = trust;
   vhost->nat = nat;
   vhost->node = *pl_identity_node_id (identity);
-  vhost->attachments = g_hash_table_new (NULL, NULL);
-  vhost->dials = g_hash_table_new (NULL, NULL);
+  vhost->refs = 1;
   vhost->address = GUINT32_TO_BE (0x0a000001);
   if (host)
     {
@@ -871,7 +900,7 @@ gboolean
 pl_vnet_inject (PlVNet *net, const PlNodeId *from, const PlNodeId *to, const guint8 *data, gsize len)
 {
   for (VEnd *end = net->ends; end; end = end->next)
-    if (pl_node_id_equal (&end->self, to) && pl_node_id_equal (far_of (end), from))
+    if (pl_node_id_equal (&end->host->node, to) && pl_node_id_equal (far_of (end), from))
       {
         pl_carrier_deliver (end->carrier, data, len);
         return TRUE;

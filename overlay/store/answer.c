@@ -230,7 +230,7 @@ find_closest (PlStore *store, const PlNodeId *place, guint32 kind, PlResourceId 
   g_hash_table_iter_init (&iter, store->resources);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
-      const PlResource *resource = value;
+      const PlResource *resource = pl_resource_of (value);
       PlNodeId at, way;
 
       if (!pl_resource_kind (resource, kind) || !pl_resource_id_to_node_id (&resource->id, &at))

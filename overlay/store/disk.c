@@ -98,7 +98,7 @@ save_resources (Saver *saver)
   g_hash_table_iter_init (&iter, saver->store->resources);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
-      const PlResource *resource = value;
+      const PlResource *resource = pl_resource_of (value);
 
       pl_writer_resource_id (&saver->writer, &resource->id);
       pl_writer_open (&saver->writer, 4);

@@ -64,7 +64,7 @@ struct PlStore {
   const PlDocument *document;
   PlTrust *trust;
   char *path;
-  GHashTable *resources; /* PlResourceId -> PlResource */
+  GHashTable *resources; /* set of PlResource, by PlResourceId: see pl_resource_of */
   gsize bytes;
   PlStoreLimits limits;
   guint64 last_time;     /* ms, of what we signed */
@@ -109,6 +109,12 @@ pl_kind_data_entry (const PlKindData *kind, guint i)
 guint32 pl_kind_data_end (const PlKindData *kind); /* one past the last index */
 
 PlResource *pl_resource_new (const PlResourceId *id);
+/* From its key in the table; NULL: NULL. */
+static inline PlResource *
+pl_resource_of (gpointer key)
+{
+  return key ? (PlResource *) ((guint8 *) key - G_STRUCT_OFFSET (PlResource, id)) : NULL;
+}
 PlResource *pl_resource_copy (const PlResource *resource); /* NULL: NULL */
 void pl_resource_free (PlResource *resource);
 PlKindData *pl_resource_kind (const PlResource *resource, guint32 kind); /* NULL: none; until kinds are added or removed */

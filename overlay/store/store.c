@@ -79,7 +79,7 @@ pl_store_sweep (PlStore *store)
   g_hash_table_iter_init (&iter, store->resources);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
-      PlResource *resource = value;
+      PlResource *resource = pl_resource_of (value);
 
       if (pl_resource_expire (resource, now))
         {
@@ -102,7 +102,7 @@ pl_store_sweep (PlStore *store)
 PlResource *
 pl_store_resource (PlStore *store, const PlResourceId *id)
 {
-  PlResource *resource = g_hash_table_lookup (store->resources, id);
+  PlResource *resource = pl_resource_of (g_hash_table_lookup (store->resources, id));
 
   if (!resource || !pl_resource_expire (resource, pl_env_now (store->env)))
     return resource;
@@ -163,7 +163,7 @@ has_room (PlStore *store, const PlResource *old, const PlResource *resource)
 gboolean
 pl_store_commit (PlStore *store, PlResource *resource)
 {
-  PlResource *old = g_hash_table_lookup (store->resources, &resource->id);
+  PlResource *old = pl_resource_of (g_hash_table_lookup (store->resources, &resource->id));
   gsize old_bytes = old ? old->bytes : 0;
 
   for (guint i = resource->n_kinds; i > 0; i--)
@@ -185,7 +185,7 @@ pl_store_commit (PlStore *store, PlResource *resource)
       return TRUE;
     }
   store->bytes += resource->bytes;
-  g_hash_table_insert (store->resources, &resource->id, resource);
+  g_hash_table_add (store->resources, &resource->id);
   arm_sweep (store, first_expiry (resource));
   return TRUE;
 }
@@ -193,7 +193,7 @@ pl_store_commit (PlStore *store, PlResource *resource)
 void
 pl_store_drop (PlStore *store, const PlResourceId *id)
 {
-  PlResource *resource = g_hash_table_lookup (store->resources, id);
+  PlResource *resource = pl_resource_of (g_hash_table_lookup (store->resources, id));
 
   if (!resource)
     return;
@@ -220,7 +220,7 @@ pl_store_dup_resources (PlStore *store)
     {
       PlResourceId id;
 
-      pl_resource_dup_id (value, &id);
+      pl_resource_dup_id (pl_resource_of (value), &id);
       g_array_append_val (ids, id);
     }
   return ids;
@@ -262,7 +262,7 @@ pl_store_set_document (PlStore *store, const PlDocument *document)
   g_hash_table_iter_init (&iter, store->resources);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
-      PlResource *resource = value;
+      PlResource *resource = pl_resource_of (value);
 
       if (!prune (store, resource))
         continue;
@@ -293,7 +293,7 @@ pl_store_n_values (PlStore *store, guint32 kind)
   g_hash_table_iter_init (&iter, store->resources);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
-      PlKindData *data = pl_resource_kind (value, kind);
+      PlKindData *data = pl_resource_kind (pl_resource_of (value), kind);
 
       n += data ? data->n_entries : 0;
     }
@@ -355,6 +355,12 @@ pl_store_note_time (PlStore *store, guint64 storage_time)
 
 /* --- life cycle --- */
 
+static void
+free_by_key (gpointer key)
+{
+  pl_resource_free (pl_resource_of (key));
+}
+
 PlStore *
 pl_store_new (PlEnv *env, const PlDocument *document, PlTrust *trust, const char *path, GError **error)
 {
@@ -365,8 +371,7 @@ pl_store_new (PlEnv *env, const PlDocument *document, PlTrust *trust, const char
   store->trust = trust;
   store->limits = (PlStoreLimits) PL_STORE_LIMITS;
   store->path = g_strdup (path);
-  store->resources = g_hash_table_new_full (pl_resource_id_hash, pl_resource_id_equal, NULL,
-                                            (GDestroyNotify) pl_resource_free);
+  store->resources = g_hash_table_new_full (pl_resource_id_hash, pl_resource_id_equal, free_by_key, NULL);
   store->pool = pl_pool_new ();
   if (path && !pl_store_load (store, error))
     return NULL;

@@ -18,7 +18,7 @@ struct PlAnswers {
   guint max;
   gsize max_bytes, bytes;
   gint64 lifetime;
-  GHashTable *table;        /* PlAnswerKey -> Kept */
+  GHashTable *table;        /* set of Kept, by PlAnswerKey */
   GQueue *order;            /* oldest first */
 };
 
@@ -126,7 +126,7 @@ pl_answers_open (PlAnswers *answers, const PlAnswerKey *key)
   kept->expires = pl_env_now (answers->env) + answers->lifetime;
   g_queue_push_tail (answers->order, kept);
   kept->node = g_queue_peek_tail_link (answers->order);
-  g_hash_table_insert (answers->table, &kept->key, kept);
+  g_hash_table_add (answers->table, kept);
 }
 
 void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What was answered in the last 15 s, so that a repeated request gets the same answer without
+ * What was answered in the last 15 s to requests that change something, so that a repeated one gets the same answer without
  * being processed twice (RFC 6940 6.2.1).
  */
 #pragma once

@@ -18,17 +18,19 @@
 /* Who speaks against an answer is asked; look again this soon whether it still does. */
 #define DOUBT_WAIT (50 * PL_USEC_PER_MSEC)
 
-#define CODES 64              /* counted apart; errors at 0, others not at all */
+#define CODES 40              /* counted apart; errors at 0, others not at all */
 
 /* An incoming request with what is needed to answer it. */
-typedef struct {
+typedef struct Open Open;
+struct Open {
   PlIncoming incoming;      /* first: handlers hold a pointer to it */
   PlAnswerKey key;
-} Open;
+  Open *previous, *next;
+};
 
 struct PlTransaction {
+  guint64 id;               /* first: the key */
   PlTrans *trans;
-  guint64 id;
   PlDestination to;
   guint16 code;
   guint16 sequence;         /* of the document when `message` was made */
@@ -56,8 +58,9 @@ struct PlTrans {
   guint32 overlay;
   gint64 reliability;
   struct { PlNodeId id; gint64 at; } *updated; /* PL_TRANS_UPDATED_MAX, `at` 0: free; made when needed */
-  GHashTable *requests;     /* &id -> PlTransaction */
-  GHashTable *open;         /* set of Open */
+  GHashTable *requests;     /* set of PlTransaction, by id */
+  Open *open;               /* newest first */
+  guint n_open;
   PlAnswers *answers;
   guint32 sent[CODES], received[CODES];
   GQueue *failed;           /* PlTransaction that could not even be made */
@@ -79,7 +82,6 @@ pl_trans_new (PlEnv *env, const PlDocument *document, PlIdentity *identity, PlTr
   trans->overlay = pl_overlay_hash (document->instance_name);
   trans->reliability = MAX (document->reliability_timer, 200) * PL_USEC_PER_MSEC;
   trans->requests = g_hash_table_new (g_int64_hash, g_int64_equal);
-  trans->open = g_hash_table_new (NULL, NULL);
   trans->answers = pl_answers_new (env, PL_TRANS_ANSWERS_MAX, PL_TRANS_ANSWERS_BYTES, PL_TRANS_LIFETIME);
   trans->failed = g_queue_new ();
   return trans;
@@ -98,8 +100,15 @@ transaction_free (PlTransaction *transaction)
 }
 
 static void
-open_free (Open *open)
+open_free (PlTrans *trans, Open *open)
 {
+  if (open->previous)
+    open->previous->next = open->next;
+  else
+    trans->open = open->next;
+  if (open->next)
+    open->next->previous = open->previous;
+  trans->n_open--;
   pl_forwarding_header_clear (&open->incoming.header);
   g_clear_pointer (&open->incoming.body, g_bytes_unref);
   g_clear_pointer (&open->incoming.cert, pl_cert_unref);
@@ -112,7 +121,7 @@ void
 pl_trans_free (PlTrans *trans)
 {
   GHashTableIter iter;
-  gpointer key, value;
+  gpointer value;
   PlTransaction *transaction;
 
   if (!trans)
@@ -127,11 +136,9 @@ pl_trans_free (PlTrans *trans)
       g_hash_table_iter_steal (&iter);
       transaction_free (value);
     }
-  g_hash_table_iter_init (&iter, trans->open);
-  while (g_hash_table_iter_next (&iter, &key, NULL))
-    open_free (key);
+  while (trans->open)
+    open_free (trans, trans->open);
   g_hash_table_unref (trans->requests);
-  g_hash_table_unref (trans->open);
   pl_answers_free (trans->answers);
   g_free (trans->updated);
   g_free (trans);
@@ -155,7 +162,7 @@ pl_trans_count (PlTrans *trans, guint16 code, guint64 *sent, guint64 *received)
 guint8
 pl_trans_load (PlTrans *trans)
 {
-  return (guint8) (PL_TRANS_LOAD_MAX * g_hash_table_size (trans->open) / PL_TRANS_INCOMING_MAX);
+  return (guint8) (PL_TRANS_LOAD_MAX * trans->n_open / PL_TRANS_INCOMING_MAX);
 }
 
 /* --- making messages --- */
@@ -341,7 +348,7 @@ repeat_anew (PlTransaction *transaction, gint64 wait)
       message.header.ttl = trans->document->initial_ttl;
       transaction->message = sign_message (trans, &message.header, message.message_code, message.contents, message.certificates);
     }
-  g_hash_table_insert (trans->requests, &transaction->id, transaction);
+  g_hash_table_add (trans->requests, transaction);
   pl_env_arm (trans->env, &transaction->timer, wait, send_now, transaction);
 }
 
@@ -370,7 +377,7 @@ pl_trans_request (PlTrans *trans, const PlTransRequest *request, PlTransFunc fun
       pl_env_arm (trans->env, &trans->failed_timer, 0, fail_later, trans);
       return transaction;
     }
-  g_hash_table_insert (trans->requests, &transaction->id, transaction);
+  g_hash_table_add (trans->requests, transaction);
   send_now (transaction);
   return transaction;
 }
@@ -625,19 +632,43 @@ send_direct (PlTrans *trans, const PlIncoming *incoming, GBytes *answer)
   return message && trans->handlers.direct (trans->user, &to, message);
 }
 
+/* Nothing changes when such a request is processed once more (6.2.1). */
+static gboolean
+only_asks (guint16 code)
+{
+  return code == PL_MESSAGE_FETCH_REQ || code == PL_MESSAGE_STAT_REQ || code == PL_MESSAGE_FIND_REQ
+         || code == PL_MESSAGE_PING_REQ || code == PL_MESSAGE_PROBE_REQ || code == PL_MESSAGE_ROUTE_QUERY_REQ
+         || code == PL_MESSAGE_PATH_TRACK_REQ;
+}
+
+/* Without our certificate, the most of it: it comes back for a repetition. */
+static void
+keep_answer (PlTrans *trans, const PlAnswerKey *key, GBytes *answer)
+{
+  g_autoptr (GBytes) lean = pl_message_without_certificate (answer, pl_cert_der (pl_identity_cert (trans->identity)));
+
+  pl_answers_done (trans->answers, key, lean ? lean : answer, PL_HEADER_MIN);
+}
+
+static void
+repeat_answer (PlTrans *trans, const PlForwardingHeader *request, const PlNodeId *from, GBytes *kept, gsize header_len)
+{
+  PlCert *own = pl_identity_cert (trans->identity);
+  g_autoptr (GBytes) whole = pl_message_with_certificate (kept, pl_cert_der (own), pl_cert_fingerprint (own));
+
+  send_answer (trans, request, from, whole ? whole : kept, header_len);
+}
+
 static void
 finish (PlTrans *trans, Open *open, GBytes *answer)
 {
-  if (answer)
-    {
-      pl_answers_done (trans->answers, &open->key, answer, PL_HEADER_MIN);
-      if (!send_direct (trans, &open->incoming, answer))
-        send_answer (trans, &open->incoming.header, &open->incoming.from, answer, PL_HEADER_MIN);
-    }
+  if (answer && !only_asks (open->incoming.code))
+    keep_answer (trans, &open->key, answer);
   else
     pl_answers_forget (trans->answers, &open->key);
-  g_hash_table_remove (trans->open, open);
-  open_free (open);
+  if (answer && !send_direct (trans, &open->incoming, answer))
+    send_answer (trans, &open->incoming.header, &open->incoming.from, answer, PL_HEADER_MIN);
+  open_free (trans, open);
 }
 
 void
@@ -733,7 +764,7 @@ on_request (PlTrans *trans, PlMessage *message, const PlTransAnswer *proof, cons
   const char *text;
   guint16 error;
 
-  if (g_hash_table_size (trans->open) >= PL_TRANS_INCOMING_MAX)
+  if (trans->n_open >= PL_TRANS_INCOMING_MAX)
     return;
   open = g_new0 (Open, 1);
   incoming = &open->incoming;
@@ -746,7 +777,11 @@ on_request (PlTrans *trans, PlMessage *message, const PlTransAnswer *proof, cons
   incoming->certs = proof->certs ? g_ptr_array_ref (proof->certs) : NULL;
   incoming->extensions = message->extensions ? g_array_ref (message->extensions) : NULL;
   incoming->from = *from;
-  g_hash_table_add (trans->open, open);
+  open->next = trans->open;
+  if (open->next)
+    open->next->previous = open;
+  trans->open = open;
+  trans->n_open++;
   pl_answers_open (trans->answers, key);
   error = check_request (trans, message, &text);
   if (error == PL_ERROR_CONFIG_TOO_OLD && owes_update (trans, &incoming->signer))
@@ -824,7 +859,7 @@ pl_trans_deliver (PlTrans *trans, GBytes *bytes, const PlNodeId *from)
     case PL_ANSWERS_OPEN:
       break; /* being processed: its answer will do for both */
     case PL_ANSWERS_DONE:
-      send_answer (trans, &message.header, from, answer, header_len);
+      repeat_answer (trans, &message.header, from, answer, header_len);
       break;
     }
 }

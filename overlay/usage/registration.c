@@ -48,7 +48,7 @@ struct PlRegistrations {
   gboolean stopping;
   GHashTable *table;      /* aor, or aor/place for copies -> Registration */
   GHashTable *present;    /* AoRs that were added -> contact_prefs; what is in neither of these two is in no table */
-  GHashTable *redirects;  /* AoR -> AoR */
+  GHashTable *redirects;  /* AoR -> AoR; made when needed */
   GPtrArray *leaving;     /* Registration */
   PlTimer *stop;
   void (*done) (gpointer data);
@@ -102,10 +102,16 @@ fill_uri (const char *target, PlSipRegistration *value)
   value->uri = g_bytes_new_take (g_steal_pointer (&uri), len);
 }
 
+static const char *
+redirect_of (PlRegistrations *registrations, const char *aor)
+{
+  return registrations->redirects ? g_hash_table_lookup (registrations->redirects, aor) : NULL;
+}
+
 static GBytes *
 value_bytes (const Registration *registration)
 {
-  const char *target = g_hash_table_lookup (registration->owner->redirects, registration->aor);
+  const char *target = redirect_of (registration->owner, registration->aor);
   g_auto (PlSipRegistration) value = { 0 };
   g_auto (PlWriter) writer = { 0 };
 
@@ -339,7 +345,6 @@ pl_registrations_new (PlEnv *env, PlUsageNet net, const PlNodeId *self)
   registrations->self = *self;
   registrations->table = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, registration_free);
   registrations->present = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  registrations->redirects = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   registrations->leaving = g_ptr_array_new_with_free_func (registration_free);
   return registrations;
 }
@@ -352,7 +357,7 @@ pl_registrations_free (PlRegistrations *registrations)
   pl_timer_clear (&registrations->stop);
   g_hash_table_unref (registrations->table);
   g_hash_table_unref (registrations->present);
-  g_hash_table_unref (registrations->redirects);
+  g_clear_pointer (&registrations->redirects, g_hash_table_unref);
   g_ptr_array_unref (registrations->leaving);
   g_free (registrations);
 }
@@ -431,7 +436,7 @@ pl_registrations_prefer (PlRegistrations *registrations, const char *aor, const 
   if (!before || strcmp (before, prefs) == 0)
     return;
   g_hash_table_insert (registrations->present, g_strdup (canonical), g_strdup (prefs));
-  if (!g_hash_table_contains (registrations->redirects, canonical))
+  if (!redirect_of (registrations, canonical))
     store_again (registrations, canonical);
 }
 
@@ -441,15 +446,16 @@ pl_registrations_remove (PlRegistrations *registrations, const char *aor)
   g_autofree char *canonical = pl_aor_canonical (aor);
 
   if (canonical && g_hash_table_remove (registrations->present, canonical)
-      && !g_hash_table_contains (registrations->redirects, canonical))
+      && !redirect_of (registrations, canonical))
     end (registrations, canonical);
 }
 
 static void
 end_redirect (PlRegistrations *registrations, const char *aor)
 {
-  if (!g_hash_table_remove (registrations->redirects, aor))
+  if (!redirect_of (registrations, aor))
     return;
+  g_hash_table_remove (registrations->redirects, aor);
   if (g_hash_table_contains (registrations->present, aor))
     store_again (registrations, aor);
   else
@@ -469,10 +475,12 @@ pl_registrations_redirect (PlRegistrations *registrations, const char *aor, cons
       end_redirect (registrations, from);
       return TRUE;
     }
-  if (g_strcmp0 (g_hash_table_lookup (registrations->redirects, from), to) == 0)
+  if (g_strcmp0 (redirect_of (registrations, from), to) == 0)
     return TRUE;
   if (!begin (registrations, from))
     return FALSE;
+  if (!registrations->redirects)
+    registrations->redirects = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_hash_table_insert (registrations->redirects, g_strdup (from), g_steal_pointer (&to));
   store_again (registrations, from);
   return TRUE;
@@ -483,7 +491,7 @@ pl_registrations_redirected (PlRegistrations *registrations, const char *aor)
 {
   g_autofree char *canonical = pl_aor_canonical (aor);
 
-  return canonical ? g_hash_table_lookup (registrations->redirects, canonical) : NULL;
+  return canonical ? redirect_of (registrations, canonical) : NULL;
 }
 
 gint64

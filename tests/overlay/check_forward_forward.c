@@ -137,7 +137,8 @@ setup (void)
     .refuse = on_refuse, .link_up = on_up, .link_down = on_down,
   };
   PlForwardConfig config = { .overlay = OVERLAY, .initial_ttl = 100, .max_message = 16384, .reliability = PL_USEC_PER_SEC,
-                             .compress = compress_from, .messages = { messages_in_ten_seconds, 10 * PL_USEC_PER_SEC } };
+                             .compress = compress_from, .messages = { messages_in_ten_seconds, 10 * PL_USEC_PER_SEC },
+                             .keepalive = 20 * PL_USEC_PER_SEC };
 
   universe = pl_universe_new (1);
   env = pl_universe_env (universe);
@@ -756,6 +757,28 @@ START_TEST (newest_link_is_used_and_the_old_one_still_heard)
 }
 END_TEST
 
+/* By one timer; who has sent a moment before the others waits for them. */
+START_TEST (idle_links_are_kept_alive_at_the_same_time)
+{
+  Recipe to_us = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 9 };
+  g_autoptr (GBytes) first = make (&to_us), second = make (&to_us);
+  guint together = 0, alone = 0;
+
+  ck_assert (pl_link_send (far[0].link, first));
+  pl_universe_run (universe, 2 * PL_USEC_PER_SEC);
+  ck_assert (pl_link_send (far[1].link, second));
+  pl_universe_run (universe, PL_USEC_PER_SEC);
+  for (guint i = 0; i < 100 * 200; i++, pl_universe_run (universe, 5 * PL_USEC_PER_MSEC))
+    {
+      together += far[0].pair->events->len > 0 && far[1].pair->events->len > 0;
+      alone += (far[0].pair->events->len > 0) != (far[1].pair->events->len > 0);
+    }
+  ck_assert_uint_eq (alone, 0);
+  ck_assert_uint_ge (together, 5);
+  ck_assert_uint_le (together, 6);
+}
+END_TEST
+
 START_TEST (own_message_to_ourselves_is_delivered_later)
 {
   Recipe recipe = { .to = { pl_destination_node (&self) }, .n = 1, .ttl = 9 };
@@ -818,6 +841,7 @@ suite (void)
   tcase_add_test (c, fragments_that_overlap_make_the_same_message_and_late_ones_none);
   tcase_add_test (c, fragments_beyond_the_room_there_is_are_dropped);
   tcase_add_test (c, newest_link_is_used_and_the_old_one_still_heard);
+  tcase_add_test (c, idle_links_are_kept_alive_at_the_same_time);
   tcase_add_test (c, own_message_to_ourselves_is_delivered_later);
   suite_add_tcase (s, c);
   c = tcase_create ("forward/ids");

@@ -54,9 +54,9 @@ on_closed (gpointer user, PlLink *link, const char *reason)
 static const PlLinkHandlers handlers = { on_message, on_closed };
 
 static void
-start (const PlPipeOptions *options, gint64 keepalive)
+start (const PlPipeOptions *options)
 {
-  PlLinkOptions link_options = { .max_message = 16384, .keepalive = keepalive };
+  static const PlLinkOptions link_options = { .max_message = 16384, .keepalive = 20 * PL_USEC_PER_SEC };
 
   memset (&world, 0, sizeof world);
   world.universe = pl_universe_new (7);
@@ -117,7 +117,7 @@ START_TEST (link_carries_messages_both_ways_and_acknowledges_each_frame)
 {
   PlLinkStats stats;
 
-  start (&good, 0);
+  start (&good);
   for (guint i = 0; i < 100; i++)
     {
       send_number (0, i, 1000);
@@ -144,7 +144,7 @@ run_bad_path (guint loss, guint messages, gsize size, gsize record)
 {
   PlPipeOptions bad = { .delay = 20 * MSEC, .jitter = 15 * MSEC, .loss = loss, .duplicate = 3, .max_record = record };
 
-  start (&bad, 0);
+  start (&bad);
   for (guint i = 0; i < messages; i++)
     {
       send_number (0, i, size);
@@ -195,7 +195,7 @@ START_TEST (link_sends_four_frames_before_the_first_acknowledgement)
 {
   guint n = 0;
 
-  start (&good, 0);
+  start (&good);
   world.pipe->filter = drop_later_data;
   world.pipe->filter_data = &n;
   for (guint i = 0; i < 20; i++)
@@ -211,7 +211,7 @@ START_TEST (link_is_unhealthy_then_closed_within_three_seconds_of_death)
   g_autoptr (GBytes) late = g_bytes_new_static ("x", 1);
   gint64 death;
 
-  start (&good, 0);
+  start (&good);
   for (guint i = 0; i < 20; i++)
     {
       send_number (0, i, 100);
@@ -243,7 +243,7 @@ START_TEST (link_is_healthy_again_when_acknowledgements_resume)
 {
   gboolean drop = FALSE;
 
-  start (&good, 0);
+  start (&good);
   send_number (0, 1, 100);
   pl_universe_run (world.universe, SEC);
   drop = TRUE;
@@ -283,7 +283,7 @@ START_TEST (link_doubles_the_wait_and_sends_five_times_with_new_sequence_numbers
 
   seen_at = g_array_new (FALSE, FALSE, sizeof (gint64));
   seen_sequence = g_array_new (FALSE, FALSE, sizeof (guint32));
-  start (&good, 0);
+  start (&good);
   world.pipe->filter = watch_sendings;
   send_number (0, 1, 100);
   pl_universe_run (world.universe, 30 * SEC);
@@ -308,7 +308,7 @@ START_TEST (link_does_not_believe_a_mask_of_all_ones)
   gboolean drop = TRUE;
   PlLinkStats stats;
 
-  start (&good, 0);
+  start (&good);
   world.pipe->filter = drop_while_set;
   world.pipe->filter_data = &drop;
   for (guint i = 0; i < 4; i++)
@@ -345,7 +345,7 @@ inject_data (guint32 sequence)
 /* E12, checklist 151: any start; bit N-M for M in (N-32, N). */
 START_TEST (link_accepts_any_first_sequence_and_masks_what_it_saw)
 {
-  start (&good, 0);
+  start (&good);
   world.pipe->filter = keep_ack;
   inject_data (0xfffffffe);
   ck_assert_mem_eq (last_ack, "\x81\xff\xff\xff\xfe\0\0\0\0", 9);
@@ -382,7 +382,7 @@ stop_and_wait (PlPipe *pipe, guint from, const guint8 *data, gsize len)
 
 START_TEST (link_gets_everything_to_a_receiver_that_takes_one_frame_at_a_time)
 {
-  start (&good, 0);
+  start (&good);
   world.pipe->filter = stop_and_wait;
   for (guint i = 0; i < 40; i++)
     send_number (0, i, 100);
@@ -399,7 +399,7 @@ START_TEST (link_counts_malformed_records_and_goes_on)
   static const char *const bad[] = { "00", "80", "8000000000000005aa", "81000000", "ff000000", "8100000001000000aabb" };
   PlLinkStats stats;
 
-  start (&good, 0);
+  start (&good);
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     {
       g_autoptr (GBytes) bytes = pl_hex_to_bytes (bad[i]);
@@ -420,7 +420,7 @@ START_TEST (link_closes_on_a_message_above_the_limit_of_the_overlay) /* S2-104 *
   PlPipeOptions wide = { .max_record = 65536 };
   g_autofree guint8 *frame = g_malloc0 (PL_FRAME_DATA_HEADER + 16385);
 
-  start (&wide, 0);
+  start (&wide);
   frame[0] = PL_FRAME_DATA;
   frame[6] = 0x40;
   frame[7] = 1;
@@ -438,7 +438,7 @@ START_TEST (link_refuses_to_queue_without_bound)
   g_autoptr (GBytes) large = g_bytes_new (zero, 1024);
   guint n = 0;
 
-  start (&good, 0);
+  start (&good);
   world.pipe->cut = TRUE;
   while (pl_link_send (world.side[0].link, message))
     n++;
@@ -450,7 +450,7 @@ END_TEST
 
 START_TEST (link_may_be_freed_by_its_handlers)
 {
-  start (&good, 0);
+  start (&good);
   world.side[1].free_in_message = TRUE;
   world.side[0].free_in_closed = TRUE;
   send_number (0, 1, 10);
@@ -467,12 +467,22 @@ START_TEST (link_keeps_an_idle_path_alive_with_one_small_frame)
 {
   guint before;
 
-  start (&good, 25 * SEC);
+  start (&good);
   send_number (0, 1, 10);
   send_number (1, 1, 10);
   pl_universe_run (world.universe, SEC);
   before = world.pipe->sent;
-  pl_universe_run (world.universe, 100 * SEC);
+  for (guint i = 0; i < 4; i++)
+    {
+      gint64 next = pl_link_keep_alive (world.side[0].link);
+
+      ck_assert_int_eq (next, pl_link_keep_alive (world.side[1].link));
+      ck_assert_uint_eq (world.pipe->sent - before, 2 * i);
+      pl_universe_run (world.universe, next - pl_universe_now (world.universe));
+      pl_link_keep_alive (world.side[0].link);
+      pl_link_keep_alive (world.side[1].link);
+    }
+  pl_universe_run (world.universe, SEC);
   ck_assert_uint_eq (world.pipe->sent - before, 8);
   ck_assert_uint_eq (world.side[0].got->len, 1);
   ck_assert_ptr_null (world.side[0].closed);
@@ -487,7 +497,7 @@ START_TEST (link_on_a_stream_never_retransmits_and_notices_silence)
 {
   PlLinkStats stats;
 
-  start (&stream, 0);
+  start (&stream);
   send_number (0, 1, 5000);
   pl_universe_run (world.universe, SEC);
   world.pipe->cut = TRUE;
@@ -509,13 +519,13 @@ START_TEST (link_on_a_stream_takes_frames_cut_anywhere)
 
   for (gsize cut = 1; cut < sizeof two; cut++)
     {
-      start (&stream, 0);
+      start (&stream);
       pl_pipe_inject (world.pipe, 0, two, cut);
       pl_pipe_inject (world.pipe, 0, two + cut, sizeof two - cut);
       ck_assert_uint_eq (world.side[0].got->len, 2);
       finish ();
     }
-  start (&stream, 0);
+  start (&stream);
   pl_pipe_inject (world.pipe, 0, "GET /", 5);
   ck_assert_str_eq (world.side[0].closed, "malformed frame");
   finish ();
@@ -529,7 +539,7 @@ START_TEST (sender_window_grows_by_acknowledgements_and_is_cut_by_loss)
   gint64 began;
   gboolean drop = FALSE;
 
-  start (&path, 0);
+  start (&path);
   began = pl_universe_now (world.universe);
   for (guint i = 0; i < 200; i++)
     send_number (0, i, 1000);

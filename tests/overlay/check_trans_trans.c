@@ -220,7 +220,7 @@ START_TEST (repeated_request_gets_the_same_answer_and_is_processed_once) /* S1-5
 {
   g_autoptr (GBytes) request = NULL;
 
-  ask (bob (), PL_MESSAGE_PING_REQ);
+  ask (bob (), PL_MESSAGE_STORE_REQ);
   request = g_bytes_ref (g_ptr_array_index (peer[0].sent, 0));
   pl_universe_run (universe, 10 * PL_USEC_PER_SEC);
   pl_trans_deliver (peer[1].trans, request, pl_identity_node_id (peer[0].identity));
@@ -233,13 +233,33 @@ START_TEST (repeated_request_gets_the_same_answer_and_is_processed_once) /* S1-5
 }
 END_TEST
 
+/* 6.2.1: no state has to be kept for it. While it is not answered yet, one answer does for both. */
+START_TEST (repeated_question_is_answered_anew) /* 91 */
+{
+  const PlNodeId *alice = pl_identity_node_id (peer[0].identity);
+  g_autoptr (GBytes) request = NULL;
+
+  peer[1].keep = TRUE;
+  ask (bob (), PL_MESSAGE_FETCH_REQ);
+  request = g_bytes_ref (g_ptr_array_index (peer[0].sent, 0));
+  pl_trans_deliver (peer[1].trans, request, alice);
+  ck_assert_uint_eq (peer[1].requests, 1);
+  pl_trans_answer (peer[1].trans, peer[1].kept, NULL, NULL);
+  ck_assert_uint_eq (peer[1].sent->len, 1);
+  peer[1].keep = FALSE;
+  pl_trans_deliver (peer[1].trans, request, alice);
+  ck_assert_uint_eq (peer[1].requests, 2);
+  ck_assert_uint_eq (peer[1].sent->len, 2);
+}
+END_TEST
+
 /* As alice; `node` is named in the option. */
 static void
 ask_direct (const PlNodeId *node)
 {
   g_autoptr (GBytes) body = g_bytes_new_static ("\0\0", 2);
   g_autoptr (GArray) options = g_array_new (FALSE, FALSE, sizeof (PlForwardingOption));
-  PlTransRequest request = { .to = pl_destination_node (bob ()), .code = PL_MESSAGE_PING_REQ, .body = body, .options = options };
+  PlTransRequest request = { .to = pl_destination_node (bob ()), .code = PL_MESSAGE_STORE_REQ, .body = body, .options = options };
   PlDirectResponse response = { .transport = PL_LINK_TLS_TCP_FH_NO_ICE, .address = { PL_ADDRESS_IPV4, { 192, 0, 2, 1 }, 6084 }, .node = *node };
   PlForwardingOption option;
 
@@ -717,6 +737,7 @@ suite (void)
   tcase_add_test (c, request_is_sent_five_times_with_one_id_then_fails);
   tcase_add_test (c, request_without_a_way_goes_out_when_there_is_one);
   tcase_add_test (c, repeated_request_gets_the_same_answer_and_is_processed_once);
+  tcase_add_test (c, repeated_question_is_answered_anew);
   tcase_add_test (c, answer_goes_straight_once_and_then_the_way_back);
   tcase_add_test (c, answer_goes_straight_only_to_who_signed_the_request);
   tcase_add_test (c, request_being_processed_is_not_processed_twice);

@@ -37,7 +37,7 @@ typedef struct {
 void
 pl_chord_candidates_init (PlChord *chord)
 {
-  chord->candidates = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, g_free);
+  chord->candidates = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, NULL);
 }
 
 void
@@ -123,7 +123,7 @@ pl_chord_candidate (PlChord *chord, const PlNodeId *id, const PlNodeId *from, gi
       candidate = g_new0 (Candidate, 1);
       candidate->id = *id;
       candidate->not_before = now + delay;
-      g_hash_table_insert (chord->candidates, &candidate->id, candidate);
+      g_hash_table_add (chord->candidates, candidate);
     }
   /* Somebody still sees it long after we gave up: it may be back. */
   if (!candidate->busy && candidate->tries >= PL_CHORD_ATTACH_TRIES && now > candidate->not_before)

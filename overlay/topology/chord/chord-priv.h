@@ -25,23 +25,27 @@ G_BEGIN_DECLS
 #define PL_CHORD_COPIES_MAX 8        /* Stores under way at a time, */
 #define PL_CHORD_TRANSFERS_MAX 32    /* and when joining nodes wait for some of them */
 
-/* A directly connected node. */
+/* What a node told of itself to tune by (selftune.c). */
 typedef struct {
-  PlNodeId id;
-  PlNodeId before;   /* its predecessor, as its last Update has it */
-  gboolean has_before;
-  gboolean peer;     /* an Update of its own came: it may be routed through (6.5.1) */
-  gboolean finger;
-  gboolean ours;     /* we attached: it is ours to end when nobody needs it */
-  gint64 up;         /* when the link came, or was replaced */
-  PlNodeId said;     /* our predecessor, as it was told last */
-  gboolean has_said;
-  gint64 told;       /* when it last got an Update from us */
   gboolean has_born;
   gint64 born;       /* when it came to the overlay, as its Updates say */
   PlTune tune;       /* its estimates, */
   gboolean has_tune; /* told since we last stabilised */
+} PlChordTold;
+
+/* A directly connected node. There are some dozens for each of us: small. */
+typedef struct {
+  PlNodeId id;
+  PlNodeId before;   /* its predecessor, as its last Update has it */
+  PlNodeId said;     /* our predecessor, as it was told last */
+  gint64 up;         /* when the link came, or was replaced */
+  gint64 told;       /* when it last got an Update from us */
   gint64 asked;      /* when a ping went out that is not answered yet, 0: none */
+  PlChordTold *tuning; /* NULL: nothing */
+  guint has_before : 1, has_said : 1;
+  guint peer : 1;    /* an Update of its own came: it may be routed through (6.5.1) */
+  guint finger : 1;
+  guint ours : 1;    /* we attached: it is ours to end when nobody needs it */
 } PlChordLink;
 
 typedef struct PlChord {
@@ -53,10 +57,10 @@ typedef struct PlChord {
   gboolean want_peer, started_ring;
   gint64 born;
   PlRing *ring;
-  GHashTable *links;        /* PlNodeId -> PlChordLink: the connection table's members */
+  GHashTable *links;        /* set of PlChordLink, by PlNodeId: the connection table's members */
 
   /* candidate.c */
-  GHashTable *candidates;   /* PlNodeId -> Candidate */
+  GHashTable *candidates;   /* set of Candidate, by PlNodeId */
   guint attaching;
   PlTimer *candidate_timer;
 
@@ -72,7 +76,7 @@ typedef struct PlChord {
   gint64 stabilise_at;
 
   /* selftune.c */
-  PlTuneLosses losses;
+  PlTuneLosses *losses;     /* NULL: not tuned */
   PlTune tune;              /* in force; of size 0: none yet */
   gint64 looked_at;         /* when it was last seen whether it should be another */
 
@@ -87,8 +91,8 @@ typedef struct PlChord {
   PlTimer *pulse_timer;     /* pulse.c */
 
   /* replica.c */
-  GHashTable *copies;       /* PlNodeId, the place -> Copies */
-  GQueue *urgent, *jobs, *running; /* urgent: a node waits for them to join */
+  GHashTable *copies;       /* set of Copies, by PlNodeId, the place */
+  GQueue urgent, jobs, running; /* urgent: a node waits for them to join */
   PlTimer *sync_timer, *give_timer;
   gint64 sync_at;
   gint64 ring_changed;      /* when the neighbours last changed */
@@ -175,6 +179,8 @@ void pl_chord_tune_look (PlChord *chord);
 /* A new finger: how long has it been there (RFC 7363 5.3)? */
 void pl_chord_tune_probe (PlChord *chord, const PlNodeId *id);
 void pl_chord_tune_joined (PlChord *chord);
+/* Its Update says for how many seconds it has been in the overlay. */
+void pl_chord_tune_uptime (PlChord *chord, PlChordLink *link, guint32 uptime);
 /* Before it leaves the tables. */
 void pl_chord_tune_lost (PlChord *chord, const PlNodeId *id);
 gint64 pl_chord_stabilise_interval (PlChord *chord);

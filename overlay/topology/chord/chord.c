@@ -9,6 +9,13 @@
 
 #include <string.h>
 
+static void
+link_free (gpointer data)
+{
+  g_free (((PlChordLink *) data)->tuning);
+  g_free (data);
+}
+
 static PlTopology *
 chord_create (const PlTopologyConfig *config, const PlTopologyHost *host, gpointer user)
 {
@@ -19,7 +26,7 @@ chord_create (const PlTopologyConfig *config, const PlTopologyHost *host, gpoint
   chord->user = user;
   chord->born = pl_env_now (config->env);
   chord->ring = pl_ring_new (&config->self);
-  chord->links = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, g_free);
+  chord->links = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, link_free, NULL);
   chord->announced = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
   pl_chord_candidates_init (chord);
   pl_chord_history_init (chord);
@@ -40,6 +47,7 @@ chord_free (PlTopology *topology)
   pl_chord_pulse_clear (chord);
   pl_chord_candidates_free (chord);
   pl_chord_history_free (chord);
+  g_free (chord->losses);
   pl_chord_replicas_free (chord);
   g_array_unref (chord->announced);
   g_hash_table_unref (chord->links);
@@ -168,7 +176,7 @@ chord_link_up (PlTopology *topology, const PlNodeId *id)
     {
       link = g_new0 (PlChordLink, 1);
       link->id = *id;
-      g_hash_table_insert (chord->links, &link->id, link);
+      g_hash_table_add (chord->links, link);
     }
   link->up = pl_env_now (chord->config.env);
   pl_chord_candidate_forget (chord, id);

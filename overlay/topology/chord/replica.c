@@ -21,11 +21,11 @@
 #define COPY_RETRY_END (300 * PL_USEC_PER_SEC) /* so long after the ring changed */
 #define DROP_AFTER (60 * PL_USEC_PER_SEC)  /* the ring has stood still for so long */
 
+/* One for each resource: of a holder's Node-ID the first half is kept, enough to tell one peer from the other. */
 typedef struct {
   PlNodeId place;
-  gboolean owned;             /* we were responsible when we last looked */
-  guint n_holders;
-  PlNodeId holders[HOLDERS_MAX];
+  guint64 holders[HOLDERS_MAX];
+  guint8 n_holders, owned;    /* owned: we were responsible when we last looked */
 } Copies;
 
 /* All Stores to one joining node; `done` when the last of them is over. */
@@ -58,10 +58,7 @@ job_free (Job *job)
 void
 pl_chord_replicas_init (PlChord *chord)
 {
-  chord->copies = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, g_free);
-  chord->jobs = g_queue_new ();
-  chord->urgent = g_queue_new ();
-  chord->running = g_queue_new ();
+  chord->copies = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, NULL);
 }
 
 void
@@ -71,16 +68,13 @@ pl_chord_replicas_free (PlChord *chord)
 
   pl_timer_clear (&chord->sync_timer);
   pl_timer_clear (&chord->give_timer);
-  while ((job = g_queue_pop_head (chord->jobs)) || (job = g_queue_pop_head (chord->urgent))
-         || (job = g_queue_pop_head (chord->running)))
+  while ((job = g_queue_pop_head (&chord->jobs)) || (job = g_queue_pop_head (&chord->urgent))
+         || (job = g_queue_pop_head (&chord->running)))
     {
       if (job->transfer && --job->transfer->pending == 0)
         g_free (job->transfer);
       job_free (job);
     }
-  g_queue_free (chord->jobs);
-  g_queue_free (chord->urgent);
-  g_queue_free (chord->running);
   g_hash_table_unref (chord->copies);
 }
 
@@ -94,7 +88,7 @@ pl_chord_replicas_forget (PlChord *chord)
 guint
 pl_chord_replicas_pending (PlChord *chord)
 {
-  return g_queue_get_length (chord->running) + g_queue_get_length (chord->urgent) + g_queue_get_length (chord->jobs);
+  return g_queue_get_length (&chord->running) + g_queue_get_length (&chord->urgent) + g_queue_get_length (&chord->jobs);
 }
 
 static Copies *
@@ -106,16 +100,27 @@ copies_of (PlChord *chord, const PlNodeId *place)
     {
       copies = g_new0 (Copies, 1);
       copies->place = *place;
-      g_hash_table_insert (chord->copies, &copies->place, copies);
+      g_hash_table_add (chord->copies, copies);
     }
   return copies;
+}
+
+static guint64
+half_of (const PlNodeId *id)
+{
+  guint64 half;
+
+  memcpy (&half, id->b, sizeof half);
+  return half;
 }
 
 static gboolean
 has_holder (const Copies *copies, const PlNodeId *id)
 {
+  guint64 half = half_of (id);
+
   for (guint i = 0; i < copies->n_holders; i++)
-    if (pl_node_id_equal (&copies->holders[i], id))
+    if (copies->holders[i] == half)
       return TRUE;
   return FALSE;
 }
@@ -126,13 +131,14 @@ add_holder (Copies *copies, const PlNodeId *id)
   if (has_holder (copies, id))
     return;
   if (copies->n_holders == HOLDERS_MAX)
-    memmove (&copies->holders[0], &copies->holders[1], --copies->n_holders * sizeof (PlNodeId));
-  copies->holders[copies->n_holders++] = *id;
+    memmove (&copies->holders[0], &copies->holders[1], --copies->n_holders * sizeof *copies->holders);
+  copies->holders[copies->n_holders++] = half_of (id);
 }
 
 void
 pl_chord_replicas_gone (PlChord *chord, const PlNodeId *id)
 {
+  guint64 half = half_of (id);
   GHashTableIter iter;
   gpointer value;
 
@@ -142,7 +148,7 @@ pl_chord_replicas_gone (PlChord *chord, const PlNodeId *id)
       Copies *copies = value;
 
       for (guint i = copies->n_holders; i > 0; i--)
-        if (pl_node_id_equal (&copies->holders[i - 1], id))
+        if (copies->holders[i - 1] == half)
           copies->holders[i - 1] = copies->holders[--copies->n_holders];
     }
 }
@@ -152,7 +158,7 @@ job_over (PlChord *chord, Job *job)
 {
   Transfer *transfer = job->transfer;
 
-  g_queue_remove (chord->running, job);
+  g_queue_remove (&chord->running, job);
   job_free (job);
   if (transfer && --transfer->pending == 0)
     {
@@ -206,11 +212,11 @@ job_step (PlChord *chord, Job *job)
 static Job *
 next_job (PlChord *chord)
 {
-  guint running = g_queue_get_length (chord->running);
-  Job *job = running < PL_CHORD_TRANSFERS_MAX ? g_queue_pop_head (chord->urgent) : NULL;
+  guint running = g_queue_get_length (&chord->running);
+  Job *job = running < PL_CHORD_TRANSFERS_MAX ? g_queue_pop_head (&chord->urgent) : NULL;
 
   if (!job && running < PL_CHORD_COPIES_MAX)
-    job = g_queue_pop_head (chord->jobs);
+    job = g_queue_pop_head (&chord->jobs);
   return job;
 }
 
@@ -222,7 +228,7 @@ jobs_run (PlChord *chord)
 
   while ((job = next_job (chord)))
     {
-      g_queue_push_tail (chord->running, job);
+      g_queue_push_tail (&chord->running, job);
       job->requests = pl_store_dup_transfers (chord->config.store, &job->resource, job->replica_number, max);
       if (job->requests && job->requests->len > 0)
         job_step (chord, job);
@@ -250,7 +256,7 @@ job_queue (GQueue *queue, PlChord *chord, const PlResourceId *resource, const Pl
 static void
 job_add (PlChord *chord, const PlResourceId *resource, const PlTopologyTarget *target, guint8 replica_number)
 {
-  Job *job = job_queue (chord->jobs, chord, resource, target);
+  Job *job = job_queue (&chord->jobs, chord, resource, target);
 
   if (job)
     job->replica_number = replica_number;
@@ -432,7 +438,7 @@ is_for (GQueue *jobs, const PlNodeId *node, gint64 since)
 gboolean
 pl_chord_replicas_transferring (PlChord *chord, const PlNodeId *node, gint64 since)
 {
-  return is_for (chord->running, node, since) || is_for (chord->urgent, node, since);
+  return is_for (&chord->running, node, since) || is_for (&chord->urgent, node, since);
 }
 
 /* Whoever joins between `after` and `node` and is given its data already: that is not `node`'s. */
@@ -457,8 +463,8 @@ pl_chord_replicas_transfer (PlChord *chord, const PlNodeId *node, const PlNodeId
   PlTopologyTarget target = { .id = *node };
   PlNodeId from = *after;
 
-  skip_joining (chord->running, &from, node);
-  skip_joining (chord->urgent, &from, node);
+  skip_joining (&chord->running, &from, node);
+  skip_joining (&chord->urgent, &from, node);
   transfer->node = *node;
   transfer->began = pl_env_now (chord->config.env);
   transfer->done = done;
@@ -471,7 +477,7 @@ pl_chord_replicas_transfer (PlChord *chord, const PlNodeId *node, const PlNodeId
 
       if (!pl_resource_id_to_node_id (resource, &place) || !pl_node_id_between (&place, &from, node))
         continue;
-      if ((job = job_queue (chord->urgent, chord, resource, &target)))
+      if ((job = job_queue (&chord->urgent, chord, resource, &target)))
         {
           job->transfer = transfer;
           transfer->pending++;

@@ -5,9 +5,12 @@
 
 #include <string.h>
 
+#define STEP 8     /* peers that there is room for more */
+
 struct PlRing {
   PlNodeId self;
-  GArray *peers; /* PlNodeId, ascending by distance clockwise from self */
+  PlNodeId *peers; /* ascending by distance clockwise from self */
+  guint len;
   guint breadth;
 };
 
@@ -18,7 +21,6 @@ pl_ring_new (const PlNodeId *self)
 
   ring->self = *self;
   ring->breadth = PL_RING_NEIGHBOURS;
-  ring->peers = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
   return ring;
 }
 
@@ -27,14 +29,14 @@ pl_ring_free (PlRing *ring)
 {
   if (!ring)
     return;
-  g_array_unref (ring->peers);
+  g_free (ring->peers);
   g_free (ring);
 }
 
 static const PlNodeId *
 peer_at (const PlRing *ring, guint i)
 {
-  return &g_array_index (ring->peers, PlNodeId, i);
+  return &ring->peers[i];
 }
 
 /* Index of the first peer whose distance from us is at least that of `id`. */
@@ -42,7 +44,7 @@ static guint
 position (const PlRing *ring, const PlNodeId *id)
 {
   PlNodeId distance = pl_node_id_sub (id, &ring->self);
-  guint low = 0, high = ring->peers->len;
+  guint low = 0, high = ring->len;
 
   while (low < high)
     {
@@ -62,45 +64,51 @@ pl_ring_has (const PlRing *ring, const PlNodeId *id)
 {
   guint i = position (ring, id);
 
-  return i < ring->peers->len && pl_node_id_equal (peer_at (ring, i), id);
+  return i < ring->len && pl_node_id_equal (peer_at (ring, i), id);
 }
 
 gboolean
 pl_ring_add (PlRing *ring, const PlNodeId *id)
 {
   PlNodeId copy = *id;
+  guint at = position (ring, id);
 
   if (pl_node_id_equal (id, &ring->self) || pl_node_id_is_wildcard (id) || pl_ring_has (ring, id))
     return FALSE;
-  g_array_insert_val (ring->peers, position (ring, id), copy);
+  if (ring->len % STEP == 0)
+    ring->peers = g_renew (PlNodeId, ring->peers, ring->len + STEP);
+  memmove (&ring->peers[at + 1], &ring->peers[at], (ring->len++ - at) * sizeof *ring->peers);
+  ring->peers[at] = copy;
   return TRUE;
 }
 
 gboolean
 pl_ring_remove (PlRing *ring, const PlNodeId *id)
 {
+  guint at = position (ring, id);
+
   if (!pl_ring_has (ring, id))
     return FALSE;
-  g_array_remove_index (ring->peers, position (ring, id));
+  memmove (&ring->peers[at], &ring->peers[at + 1], (--ring->len - at) * sizeof *ring->peers);
   return TRUE;
 }
 
 guint
 pl_ring_size (const PlRing *ring)
 {
-  return ring->peers->len;
+  return ring->len;
 }
 
 const PlNodeId *
 pl_ring_successor (const PlRing *ring, guint i)
 {
-  return i < ring->peers->len ? peer_at (ring, i) : NULL;
+  return i < ring->len ? peer_at (ring, i) : NULL;
 }
 
 const PlNodeId *
 pl_ring_predecessor (const PlRing *ring, guint i)
 {
-  return i < ring->peers->len ? peer_at (ring, ring->peers->len - 1 - i) : NULL;
+  return i < ring->len ? peer_at (ring, ring->len - 1 - i) : NULL;
 }
 
 const PlNodeId *
@@ -108,7 +116,7 @@ pl_ring_first_from (const PlRing *ring, const PlNodeId *place)
 {
   guint i = position (ring, place);
 
-  return i < ring->peers->len ? peer_at (ring, i) : NULL;
+  return i < ring->len ? peer_at (ring, i) : NULL;
 }
 
 guint
@@ -133,11 +141,11 @@ gboolean
 pl_ring_wants (const PlRing *ring, const PlNodeId *id, guint successors, guint predecessors)
 {
   guint before = position (ring, id);
-  guint after = ring->peers->len - before;
+  guint after = ring->len - before;
 
   if (pl_node_id_equal (id, &ring->self))
     return FALSE;
-  if (before < ring->peers->len && pl_node_id_equal (peer_at (ring, before), id))
+  if (before < ring->len && pl_node_id_equal (peer_at (ring, before), id))
     after--;
   return before < successors || after < predecessors;
 }
@@ -164,7 +172,7 @@ pl_ring_may_hold (const PlRing *ring, const PlNodeId *k, const PlNodeId *who)
   PlNodeId theirs = pl_node_id_sub (who, k), ours = pl_node_id_sub (&ring->self, k);
   guint nearer = pl_node_id_compare (&ours, &theirs) < 0;
 
-  for (guint i = 0; i < ring->peers->len; i++)
+  for (guint i = 0; i < ring->len; i++)
     {
       PlNodeId distance = pl_node_id_sub (peer_at (ring, i), k);
 
@@ -178,11 +186,11 @@ pl_ring_hops (const PlRing *ring, const PlNodeId *k, PlNodeId *hops, guint max)
 {
   guint at = position (ring, k), n = 0, after = at;
 
-  if (at < ring->peers->len && pl_node_id_equal (peer_at (ring, at), k) && n < max)
+  if (at < ring->len && pl_node_id_equal (peer_at (ring, at), k) && n < max)
     hops[n++] = *peer_at (ring, after++);
   for (guint i = at; i > 0 && n < max; i--)
     hops[n++] = *peer_at (ring, i - 1);
-  for (guint i = after; i < ring->peers->len && n < max; i++)
+  for (guint i = after; i < ring->len && n < max; i++)
     hops[n++] = *peer_at (ring, i);
   return n;
 }
@@ -192,7 +200,7 @@ pl_ring_holders (const PlRing *ring, const PlNodeId *k, PlNodeId *holders, guint
 {
   guint n = 0;
 
-  for (guint i = position (ring, k); i < ring->peers->len && n < max; i++)
+  for (guint i = position (ring, k); i < ring->len && n < max; i++)
     holders[n++] = *peer_at (ring, i);
   return n;
 }
@@ -200,7 +208,7 @@ pl_ring_holders (const PlRing *ring, const PlNodeId *k, PlNodeId *holders, guint
 gboolean
 pl_ring_has_between (const PlRing *ring, const PlNodeId *from, const PlNodeId *upto)
 {
-  for (guint i = 0; i < ring->peers->len; i++)
+  for (guint i = 0; i < ring->len; i++)
     if (pl_node_id_equal (peer_at (ring, i), from) || pl_node_id_between (peer_at (ring, i), from, upto))
       return TRUE;
   return FALSE;

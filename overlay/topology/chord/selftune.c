@@ -35,31 +35,51 @@ count_table (PlChord *chord, GArray *ages)
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
       const PlChordLink *link = value;
-      gint64 age = now - link->born;
+      gint64 age = link->tuning ? now - link->tuning->born : 0;
 
       if (!link->peer)
         continue;
-      if (link->has_born && ages)
+      if (link->tuning && link->tuning->has_born && ages)
         g_array_append_val (ages, age);
       peers += pl_chord_needs (chord, &link->id);
     }
   return peers;
 }
 
+static PlChordTold *
+told_by (PlChordLink *link)
+{
+  if (!link->tuning)
+    link->tuning = g_new0 (PlChordTold, 1);
+  return link->tuning;
+}
+
+void
+pl_chord_tune_uptime (PlChord *chord, PlChordLink *link, guint32 uptime)
+{
+  if (!pl_chord_is_tuned (chord))
+    return;
+  told_by (link)->has_born = TRUE;
+  link->tuning->born = pl_env_now (chord->config.env) - uptime * PL_USEC_PER_SEC;
+}
+
 void
 pl_chord_tune_joined (PlChord *chord)
 {
-  chord->losses.n = 0;
+  g_clear_pointer (&chord->losses, g_free);
   chord->tune = (PlTune) { 0 };
-  pl_tune_lost (&chord->losses, 0, pl_env_now (chord->config.env));
+  if (!pl_chord_is_tuned (chord))
+    return;
+  chord->losses = g_new0 (PlTuneLosses, 1);
+  pl_tune_lost (chord->losses, 0, pl_env_now (chord->config.env));
 }
 
 void
 pl_chord_tune_lost (PlChord *chord, const PlNodeId *id)
 {
-  if (chord->state == PL_TOPOLOGY_JOINED && pl_chord_is_tuned (chord) && pl_ring_has (chord->ring, id)
+  if (chord->state == PL_TOPOLOGY_JOINED && chord->losses && pl_ring_has (chord->ring, id)
       && pl_chord_needs (chord, id))
-    pl_tune_lost (&chord->losses, count_table (chord, NULL), pl_env_now (chord->config.env));
+    pl_tune_lost (chord->losses, count_table (chord, NULL), pl_env_now (chord->config.env));
 }
 
 /* `id` says that `before` is its predecessor. */
@@ -92,7 +112,8 @@ own_estimate (PlChord *chord)
   guint peers = count_table (chord, ages);
 
   tune.joins = pl_tune_join_rate (ages, tune.size);
-  tune.leaves = pl_tune_leave_rate (&chord->losses, peers, tune.size, pl_env_now (chord->config.env));
+  if (chord->losses)
+    tune.leaves = pl_tune_leave_rate (chord->losses, peers, tune.size, pl_env_now (chord->config.env));
   return tune;
 }
 
@@ -111,8 +132,8 @@ merged (PlChord *chord)
     {
       const PlChordLink *link = value;
 
-      if (link->peer && link->has_tune)
-        g_array_append_val (values, link->tune);
+      if (link->peer && link->tuning && link->tuning->has_tune)
+        g_array_append_val (values, link->tuning->tune);
     }
   return pl_tune_merge (values);
 }
@@ -128,7 +149,8 @@ retune (PlChord *chord)
   pl_ring_set_breadth (chord->ring, (guint) ceil (log2 (chord->tune.size)));
   g_hash_table_iter_init (&iter, chord->links);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    ((PlChordLink *) value)->has_tune = FALSE;
+    if (((PlChordLink *) value)->tuning)
+      ((PlChordLink *) value)->tuning->has_tune = FALSE;
 }
 
 static gint64
@@ -168,8 +190,7 @@ on_probe_answer (gpointer data, guint16 error_code, const PlNodeId *signer, GByt
 
       if (info->type != PL_PROBE_UPTIME)
         continue;
-      link->has_born = TRUE;
-      link->born = pl_env_now (chord->config.env) - (gint64) info->value * PL_USEC_PER_SEC;
+      pl_chord_tune_uptime (chord, link, info->value);
     }
 }
 
@@ -277,8 +298,8 @@ pl_chord_on_extensions (PlTopology *topology, const PlNodeId *signer, GArray *ex
   pl_self_tuning_data_read (&reader, &data);
   if (pl_reader_finish (&reader) != PL_WIRE_OK)
     return;
-  link->tune = (PlTune) { MAX (data.network_size, 1), data.join_rate / DAY_SECONDS, data.leave_rate / DAY_SECONDS };
-  link->has_tune = TRUE;
+  told_by (link)->tune = (PlTune) { MAX (data.network_size, 1), data.join_rate / DAY_SECONDS, data.leave_rate / DAY_SECONDS };
+  link->tuning->has_tune = TRUE;
   pl_chord_tune_look (chord);
 }
 

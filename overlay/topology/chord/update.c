@@ -340,8 +340,7 @@ pl_chord_on_update (PlChord *chord, const PlNodeId *signer, const PlNodeId *link
   if (update.type != PL_CHORD_UPDATE_PEER_READY
       && (link->has_before = update.predecessors && update.predecessors->len > 0))
     link->before = g_array_index (update.predecessors, PlNodeId, 0);
-  link->has_born = TRUE;
-  link->born = pl_env_now (chord->config.env) - update.uptime * PL_USEC_PER_SEC;
+  pl_chord_tune_uptime (chord, link, update.uptime);
   if (pl_ring_add (chord->ring, &from))
     pl_chord_changed (chord, FALSE);
   named = consider (chord, update.predecessors, &from);
