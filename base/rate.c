@@ -13,7 +13,8 @@ typedef struct {
 struct PlRates {
   PlEnv *env;
   PlRate rate;
-  GHashTable *marks; /* set of Mark */
+  GHashTable *marks; /* set of Mark; NULL when nobody came of late */
+  PlTimer *tidy;
   gint64 others;
 };
 
@@ -55,7 +56,6 @@ pl_rates_new (PlEnv *env, const PlRate *rate)
 
   rates->env = env;
   rates->rate = *rate;
-  rates->marks = g_hash_table_new_full (mark_hash, mark_equal, g_free, NULL);
   return rates;
 }
 
@@ -64,7 +64,8 @@ pl_rates_free (PlRates *rates)
 {
   if (!rates)
     return;
-  g_hash_table_unref (rates->marks);
+  pl_timer_clear (&rates->tidy);
+  g_clear_pointer (&rates->marks, g_hash_table_unref);
   g_free (rates);
 }
 
@@ -76,6 +77,30 @@ is_rested (gpointer key, gpointer value, gpointer data)
   return ((Mark *) key)->mark <= *(gint64 *) data;
 }
 
+static void
+tidy (gpointer data)
+{
+  PlRates *rates = data;
+  gint64 now = pl_env_now (rates->env);
+
+  g_hash_table_foreach_remove (rates->marks, is_rested, &now);
+  if (g_hash_table_size (rates->marks) > 0)
+    pl_env_arm (rates->env, &rates->tidy, rates->rate.per, tidy, rates);
+  else
+    g_clear_pointer (&rates->marks, g_hash_table_unref);
+}
+
+static Mark *
+mark_add (PlRates *rates, const Mark *wanted)
+{
+  Mark *mark = g_memdup2 (wanted, sizeof *wanted);
+
+  g_hash_table_add (rates->marks, mark);
+  if (!rates->tidy)
+    pl_env_arm (rates->env, &rates->tidy, rates->rate.per, tidy, rates);
+  return mark;
+}
+
 gboolean
 pl_rates_take (PlRates *rates, gconstpointer key, gsize len)
 {
@@ -85,15 +110,14 @@ pl_rates_take (PlRates *rates, gconstpointer key, gsize len)
   g_return_val_if_fail (len <= PL_RATES_KEY_MAX, FALSE);
   memcpy (wanted.key, key, len);
   wanted.key[PL_RATES_KEY_MAX] = (guint8) len;
+  if (!rates->marks)
+    rates->marks = g_hash_table_new_full (mark_hash, mark_equal, g_free, NULL);
   mark = g_hash_table_lookup (rates->marks, &wanted);
   if (!mark && g_hash_table_size (rates->marks) >= PL_RATES_MAX)
     g_hash_table_foreach_remove (rates->marks, is_rested, &now);
   if (!mark && g_hash_table_size (rates->marks) >= PL_RATES_MAX)
     return pl_rate_take (&rates->rate, &rates->others, now);
   if (!mark)
-    {
-      mark = g_memdup2 (&wanted, sizeof wanted);
-      g_hash_table_add (rates->marks, mark);
-    }
+    mark = mark_add (rates, &wanted);
   return pl_rate_take (&rates->rate, &mark->mark, now);
 }

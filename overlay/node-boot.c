@@ -27,9 +27,9 @@
 typedef struct {
   PlBoot *boot;
   PlHostPort where;
-  gboolean is_self, known;
-  gboolean gone;             /* the document no longer lists it */
-  gboolean found;            /* by multicast: no document ever did */
+  guint is_self : 1, known : 1;
+  guint gone : 1;            /* the document no longer lists it */
+  guint found : 1;           /* by multicast: no document ever did */
   gint64 dialing;            /* since when, env time; 0: not */
   PlNodeId id;
 } Host;

@@ -18,7 +18,7 @@ struct PlAnswers {
   guint max;
   gsize max_bytes, bytes;
   gint64 lifetime;
-  GHashTable *table;        /* set of Kept, by PlAnswerKey */
+  GHashTable *table;        /* set of Kept, by PlAnswerKey; NULL: none */
   GQueue *order;            /* oldest first */
 };
 
@@ -45,15 +45,22 @@ pl_answers_new (PlEnv *env, guint max, gsize max_bytes, gint64 lifetime)
   answers->max = max;
   answers->max_bytes = max_bytes;
   answers->lifetime = lifetime;
-  answers->table = g_hash_table_new (key_hash, key_equal);
   answers->order = g_queue_new ();
   return answers;
+}
+
+static Kept *
+find (PlAnswers *answers, const PlAnswerKey *key)
+{
+  return answers->table ? g_hash_table_lookup (answers->table, key) : NULL;
 }
 
 static void
 drop (PlAnswers *answers, Kept *kept)
 {
   g_hash_table_remove (answers->table, &kept->key);
+  if (g_hash_table_size (answers->table) == 0)
+    g_clear_pointer (&answers->table, g_hash_table_unref);
   g_queue_delete_link (answers->order, kept->node);
   if (kept->answer)
     {
@@ -71,7 +78,6 @@ pl_answers_free (PlAnswers *answers)
   while (!g_queue_is_empty (answers->order))
     drop (answers, g_queue_peek_head (answers->order));
   g_queue_free (answers->order);
-  g_hash_table_unref (answers->table);
   g_free (answers);
 }
 
@@ -102,7 +108,7 @@ sweep (PlAnswers *answers)
 PlAnswersState
 pl_answers_find (PlAnswers *answers, const PlAnswerKey *key, GBytes **answer, gsize *header_len)
 {
-  Kept *kept = g_hash_table_lookup (answers->table, key);
+  Kept *kept = find (answers, key);
 
   if (!kept || kept->expires <= pl_env_now (answers->env))
     return PL_ANSWERS_NEW;
@@ -116,7 +122,7 @@ pl_answers_find (PlAnswers *answers, const PlAnswerKey *key, GBytes **answer, gs
 void
 pl_answers_open (PlAnswers *answers, const PlAnswerKey *key)
 {
-  Kept *kept = g_hash_table_lookup (answers->table, key);
+  Kept *kept = find (answers, key);
 
   if (kept)
     drop (answers, kept);
@@ -126,13 +132,15 @@ pl_answers_open (PlAnswers *answers, const PlAnswerKey *key)
   kept->expires = pl_env_now (answers->env) + answers->lifetime;
   g_queue_push_tail (answers->order, kept);
   kept->node = g_queue_peek_tail_link (answers->order);
+  if (!answers->table)
+    answers->table = g_hash_table_new (key_hash, key_equal);
   g_hash_table_add (answers->table, kept);
 }
 
 void
 pl_answers_done (PlAnswers *answers, const PlAnswerKey *key, GBytes *answer, gsize header_len)
 {
-  Kept *kept = g_hash_table_lookup (answers->table, key);
+  Kept *kept = find (answers, key);
 
   if (!kept || kept->answer)
     return;
@@ -144,7 +152,7 @@ pl_answers_done (PlAnswers *answers, const PlAnswerKey *key, GBytes *answer, gsi
 void
 pl_answers_forget (PlAnswers *answers, const PlAnswerKey *key)
 {
-  Kept *kept = g_hash_table_lookup (answers->table, key);
+  Kept *kept = find (answers, key);
 
   if (kept)
     drop (answers, kept);

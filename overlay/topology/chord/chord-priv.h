@@ -138,7 +138,8 @@ guint16 pl_chord_on_join (PlChord *chord, const PlNodeId *signer, const PlNodeId
 void pl_chord_join_clear (PlChord *chord);
 
 /* --- history.c --- */
-void pl_chord_history_init (PlChord *chord);
+/* Drops who behaved for a while. */
+void pl_chord_history_tidy (PlChord *chord);
 void pl_chord_history_free (PlChord *chord);
 /* A connected node says that it is a peer now, or wants to be. FALSE: it does so too often and must not. */
 gboolean pl_chord_history_came (PlChord *chord, const PlNodeId *id);

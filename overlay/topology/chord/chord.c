@@ -29,7 +29,6 @@ chord_create (const PlTopologyConfig *config, const PlTopologyHost *host, gpoint
   chord->links = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, link_free, NULL);
   chord->announced = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
   pl_chord_candidates_init (chord);
-  pl_chord_history_init (chord);
   pl_chord_replicas_init (chord);
   pl_chord_pulse_start (chord);
   return &chord->topology;

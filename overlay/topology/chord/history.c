@@ -45,8 +45,11 @@ has_room (PlChord *chord, gint64 now)
 static Past *
 past_of (PlChord *chord, const PlNodeId *id, gint64 now)
 {
-  Past *past = g_hash_table_lookup (chord->history, id);
+  Past *past;
 
+  if (!chord->history)
+    chord->history = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, NULL);
+  past = g_hash_table_lookup (chord->history, id);
   if (past || !has_room (chord, now))
     return past;
   past = g_new0 (Past, 1);
@@ -56,15 +59,21 @@ past_of (PlChord *chord, const PlNodeId *id, gint64 now)
 }
 
 void
-pl_chord_history_init (PlChord *chord)
+pl_chord_history_tidy (PlChord *chord)
 {
-  chord->history = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, g_free, NULL);
+  gint64 now = pl_env_now (chord->config.env);
+
+  if (!chord->history)
+    return;
+  g_hash_table_foreach_remove (chord->history, is_forgotten, &now);
+  if (g_hash_table_size (chord->history) == 0)
+    pl_chord_history_free (chord);
 }
 
 void
 pl_chord_history_free (PlChord *chord)
 {
-  g_hash_table_unref (chord->history);
+  g_clear_pointer (&chord->history, g_hash_table_unref);
 }
 
 gboolean

@@ -128,6 +128,7 @@ look (gpointer data)
     pl_chord_pulse (chord, &g_array_index (quiet, PlNodeId, i));
   for (guint i = 0; i < spare->len; i++)
     chord->host.disconnect (chord->user, &g_array_index (spare, PlNodeId, i));
+  pl_chord_history_tidy (chord);
   pl_chord_pulse_start (chord);
 }
 
