@@ -448,11 +448,26 @@ static const PlAttachmentHandlers attachment_handlers = {
   .gathered = on_gathered, .connected = on_connected, .failed = on_failed,
 };
 
+/* Candidates are gathered when there is a network: they would not be asked for without a link anyway. */
 static void
 attach (AppExchange *exchange)
 {
+  if (exchange->ours && pl_forward_n_links (exchange->node->forward) == 0)
+    return;
   exchange->attachment =
     pl_transport_attach (exchange->node->transport, PL_ATTACH_APPLICATION, exchange->ours, &attachment_handlers, exchange);
+}
+
+void
+pl_node_app_link_up (PlNode *node)
+{
+  for (guint i = 0; i < node->connects->len; i++)
+    {
+      AppExchange *exchange = g_ptr_array_index (node->connects, i);
+
+      if (exchange->ours && !exchange->attachment && !exchange->waiting)
+        attach (exchange);
+    }
 }
 
 static AppExchange *

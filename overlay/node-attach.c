@@ -71,6 +71,16 @@ finish (Attaching *attaching, guint16 error_code, const PlNodeId *signer)
   attaching_free (attaching);
 }
 
+void
+pl_node_attach_fail_ours (PlNode *node)
+{
+  g_autoptr (GPtrArray) all = g_ptr_array_copy (node->attaches, NULL, NULL);
+
+  for (guint i = 0; i < all->len; i++)
+    if (g_ptr_array_find (node->attaches, all->pdata[i], NULL) && ((Attaching *) all->pdata[i])->ours)
+      finish (all->pdata[i], PL_TOPOLOGY_NO_ANSWER, NULL);
+}
+
 static void
 on_timeout (gpointer data)
 {

@@ -15,6 +15,7 @@
  * after any loss (RFC 6940 10.7.2). */
 
 #define PROBE_TIME (1500 * PL_USEC_PER_MSEC)   /* for the answer to a Ping; a far RTT and a repetition fit */
+#define LAST_TIME (500 * PL_USEC_PER_MSEC)     /* for what has come while this process was not let run */
 #define WHY "the network has changed"
 
 /* Of "udp LOCAL REMOTE" or "tcp LOCAL REMOTE" (overlay/link/carrier.h). NULL: not of a socket. */
@@ -62,7 +63,7 @@ end_links_from_elsewhere (PlNode *node, const char *const *addresses)
 }
 
 static void
-on_probed (gpointer data)
+end_silent (gpointer data)
 {
   PlNode *node = data;
   g_autoptr (GArray) nodes = pl_forward_dup_nodes (node->forward);
@@ -83,6 +84,14 @@ on_probed (gpointer data)
   pl_info ("node", "links are dead in this network", NULL);
   pl_node_app_expel (node, NULL, NULL, WHY);
   pl_node_boot_hurry (node);
+}
+
+static void
+on_probed (gpointer data)
+{
+  PlNode *node = data;
+
+  pl_env_arm (node->env, &node->probe_timer, LAST_TIME, end_silent, node);
 }
 
 static void
@@ -112,8 +121,11 @@ pl_node_network_changed (PlNode *node, const char *const *addresses)
     {
       pl_transport_moved (node->transport);
       end_links_from_elsewhere (node, addresses);
+      pl_node_attach_fail_ours (node);
       pl_node_app_fail_ours (node, WHY);
     }
+  else
+    pl_node_app_expel (node, NULL, NULL, "the machine has slept"); /* the far sides have given them up (RFC 7675) */
   probe (node);
   pl_node_boot_hurry (node);
 }

@@ -147,6 +147,8 @@ void pl_node_attach_free (PlNode *node);
 /* For PlTopologyHost. */
 void pl_node_attach (PlNode *node, const PlTopologyTarget *target, PlTopologyDone done, gpointer data, GDestroyNotify destroy);
 void pl_node_on_attach (PlNode *node, PlIncoming *incoming);
+/* Those we began are to be begun anew. */
+void pl_node_attach_fail_ours (PlNode *node);
 void pl_node_attach_link_up (PlNode *node, const PlNodeId *id);
 
 /* --- node-app.c --- */
@@ -158,6 +160,8 @@ PlAppConnect *pl_node_app_open (PlNode *node, guint16 application, const PlNodeI
 /* Ends the links that are condemned (NULL: all). */
 typedef gboolean (*PlCondemnFunc) (PlNode *node, const PlCarrierInfo *info, gconstpointer data);
 void pl_node_app_expel (PlNode *node, PlCondemnFunc condemn, gconstpointer data, const char *reason);
+/* There is a way to send requests. */
+void pl_node_app_link_up (PlNode *node);
 /* Those we began are to be begun anew. */
 void pl_node_app_fail_ours (PlNode *node, const char *why);
 

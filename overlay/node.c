@@ -66,6 +66,7 @@ on_link_up (gpointer user, const PlNodeId *id, gboolean again)
   log_link ("link is up", id, again ? "replaces another" : "new");
   pl_topology_link_up (node->topology, id);
   pl_node_attach_link_up (node, id);
+  pl_node_app_link_up (node);
   pl_trans_kick (node->trans);
 }
 

@@ -94,8 +94,8 @@ void pl_node_stop (PlNode *node, void (*done) (gpointer data), gpointer data);
  * keeps and becomes a client, registrations stay. */
 void pl_node_set_reluctant (PlNode *node, gboolean reluctant);
 /* This machine has these addresses now (numeric, NULL-terminated, loopback too), other than before; NULL:
- * it has slept. Links from an address that is gone end at once, the others must show that they live,
- * and an overlay that is lost is looked for at once. */
+ * it has slept. Links from an address that is gone end at once, application links after sleep, too; the others
+ * must show that they live, and an overlay that is lost is looked for at once. */
 void pl_node_network_changed (PlNode *node, const char *const *addresses);
 /* Goes on with the certificate of `renewed` in place of the identity's (11.3): no link is closed, no
  * place given up. FALSE: not the same key, user and Node-ID. */

@@ -598,13 +598,15 @@ on_power (gpointer user, gboolean saving)
 }
 
 static void
-on_network (gpointer user, gboolean slept)
+on_network (gpointer user, PlNetworkNews news)
 {
   PlApp *app = user;
+  const char *const *addresses = news == PL_NETWORK_SLEPT ? NULL : pl_network_addresses (app->network);
 
-  for (guint i = 0; i < app->memberships->len; i++)
-    pl_node_network_changed (pl_membership_node (g_ptr_array_index (app->memberships, i)),
-                             slept ? NULL : pl_network_addresses (app->network));
+  for (guint i = 0; news != PL_NETWORK_MOVED && i < app->memberships->len; i++)
+    pl_node_network_changed (pl_membership_node (g_ptr_array_index (app->memberships, i)), addresses);
+  if (news != PL_NETWORK_CHANGED)
+    pl_sip_network_changed (app->sip);
 }
 
 gboolean

@@ -16,9 +16,10 @@
 
 #define ROOM "network"
 #define SETTLE_TIME (30 * PL_USEC_PER_MSEC)  /* one change is several messages */
+#define ROUTE_TIME PL_USEC_PER_SEC           /* for a default route after its address: by DHCP they come together */
 #define READ_MAX 8192
 #define SLEPT_MIN PL_USEC_PER_SEC            /* shorter is no sleep */
-#define LATE (3 * PL_USEC_PER_SEC)           /* no load makes a timer that late */
+#define LATE (5 * PL_USEC_PER_SEC)           /* no load makes a timer that late */
 
 struct PlNetwork {
   PlLoop *loop;
@@ -29,19 +30,18 @@ struct PlNetwork {
   PlTimer *settle;
   GStrv addresses;
   gboolean routed;         /* there is a new default route */
+  gboolean lost;           /* an address is gone, which was not told yet */
+  gboolean waited;         /* for a default route */
   gint64 asleep;           /* microseconds this machine has slept since it started */
 };
 
 /* --- what there is --- */
 
-/* FALSE: the same as before. */
-static gboolean
-read_addresses (PlNetwork *network)
+static GStrv
+dup_addresses (void)
 {
-  g_autoptr (GPtrArray) found = pl_ice_dup_addresses (TRUE, PL_NETWORK_ADDRESSES_MAX);
+  g_autoptr (GPtrArray) found = pl_ice_dup_addresses (TRUE, FALSE, PL_NETWORK_ADDRESSES_MAX);
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-  gboolean same;
-  GStrv now;
 
   for (guint i = 0; i < found->len; i++)
     {
@@ -49,11 +49,44 @@ read_addresses (PlNetwork *network)
 
       g_strv_builder_add (builder, text);
     }
-  now = g_strv_builder_end (builder);
-  same = network->addresses && g_strv_equal ((const char *const *) now, (const char *const *) network->addresses);
-  g_strfreev (network->addresses);
-  network->addresses = now;
-  return !same;
+  return g_strv_builder_end (builder);
+}
+
+/* FALSE: the same as before. */
+static gboolean
+read_addresses (PlNetwork *network)
+{
+  g_auto (GStrv) before = g_steal_pointer (&network->addresses);
+
+  network->addresses = dup_addresses ();
+  for (guint i = 0; before && before[i]; i++)
+    network->lost = network->lost || !g_strv_contains ((const char *const *) network->addresses, before[i]);
+  return !before || !g_strv_equal ((const char *const *) before, (const char *const *) network->addresses);
+}
+
+/* With a carrier: what is sent before that is lost. */
+static gboolean
+has_address (void)
+{
+  g_autoptr (GPtrArray) found = pl_ice_dup_addresses (FALSE, TRUE, 1);
+
+  return found->len > 0 && !g_inet_address_get_is_loopback (found->pdata[0]);
+}
+
+/* Nothing is sent: the kernel looks for a way only. */
+static gboolean
+has_route (const char *to)
+{
+  g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string (to, 9);
+  g_autoptr (GSocket) socket = g_socket_new (g_socket_address_get_family (address), G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, NULL);
+
+  return socket && g_socket_connect (socket, address, NULL, NULL);
+}
+
+static gboolean
+is_settled (PlNetwork *network)
+{
+  return network->waited || has_route ("192.0.2.1") || has_route ("2001:db8::1"); /* of nobody (RFC 5737, RFC 3849) */
 }
 
 /* --- rtnetlink --- */
@@ -62,15 +95,22 @@ static void
 on_settled (gpointer data)
 {
   PlNetwork *network = data;
-  gboolean moved = read_addresses (network), routed = network->routed;
-  g_autofree char *list = NULL;
+  gboolean changed = read_addresses (network) || network->routed, settled = is_settled (network);
+  g_autofree char *list = g_strjoinv (" ", network->addresses);
 
   network->routed = FALSE;
-  if (!moved && !routed)
+  network->waited = !settled;
+  if (!settled)
+    pl_env_arm (pl_loop_env (network->loop), &network->settle, ROUTE_TIME, on_settled, network);
+  if (changed)
+    {
+      pl_notice (ROOM, "another network", "addresses", list, NULL);
+      network->func (network->user, PL_NETWORK_CHANGED);
+    }
+  if (!network->lost || !settled || !has_address ())
     return;
-  list = g_strjoinv (" ", network->addresses);
-  pl_notice (ROOM, "another network", "addresses", list, NULL);
-  network->func (network->user, FALSE);
+  network->lost = FALSE;
+  network->func (network->user, PL_NETWORK_MOVED);
 }
 
 static gboolean
@@ -91,6 +131,9 @@ on_netlink (int fd, GIOCondition condition, gpointer data)
 
   for (const struct nlmsghdr *message = &buffer.header; NLMSG_OK (message, len); message = NLMSG_NEXT (message, len))
     network->routed = network->routed || is_default_route (message);
+  if (network->waited)
+    pl_timer_clear (&network->settle);
+  network->waited = FALSE;
   if (!network->settle) /* also what was too much for us to read has happened */
     pl_env_arm (pl_loop_env (network->loop), &network->settle, SETTLE_TIME, on_settled, network);
   return G_SOURCE_CONTINUE;
@@ -116,7 +159,7 @@ wake (PlNetwork *network)
 {
   pl_notice (ROOM, "awake again", NULL);
   read_addresses (network);
-  network->func (network->user, TRUE);
+  network->func (network->user, PL_NETWORK_SLEPT);
 }
 
 static void

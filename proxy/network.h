@@ -12,8 +12,14 @@ G_BEGIN_DECLS
 
 typedef struct PlNetwork PlNetwork;
 
-/* From the loop. `slept`: the network may be the same, but nobody was heard meanwhile. */
-typedef void (*PlNetworkFunc) (gpointer user, gboolean slept);
+typedef enum {
+  PL_NETWORK_CHANGED,  /* other addresses, or another default route */
+  PL_NETWORK_MOVED,    /* an address that others may know is gone; after the above, when there is a network again */
+  PL_NETWORK_SLEPT,    /* the network may be the same, but nobody was heard meanwhile */
+} PlNetworkNews;
+
+/* From the loop. */
+typedef void (*PlNetworkFunc) (gpointer user, PlNetworkNews news);
 
 /* Never fails: on a system that does not tell it says nothing. One for each loop. */
 PlNetwork *pl_network_new (PlLoop *loop, PlNetworkFunc func, gpointer user);

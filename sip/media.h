@@ -43,7 +43,8 @@ typedef struct PlMediaEdge PlMediaEdge;
 /* None runs before the function that started the work has returned. */
 typedef struct {
   void (*opened) (gpointer user, guint section);
-  void (*secured) (gpointer user, guint section);  /* packets pass from now on */
+  void (*secured) (gpointer user, guint section);  /* packets pass from now on, or again */
+  void (*lost) (gpointer user, guint section);     /* the path is gone; a restart may find another */
   /* Once, the last: the edge is of no use any more and waits to be ended. */
   void (*failed) (gpointer user, const char *reason);
 } PlMediaHandlers;

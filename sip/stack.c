@@ -211,6 +211,12 @@ pl_sip_add_link (PlSip *sip, PlFarLink *link)
   pl_far_net_add_link (sip->fars, link);
 }
 
+void
+pl_sip_network_changed (PlSip *sip)
+{
+  pl_router_network_changed (sip->router);
+}
+
 const char *const *
 pl_sip_listening (PlSip *sip)
 {

@@ -52,6 +52,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlSip, pl_sip_free)
 
 /* A link a far node made to us; taken. */
 void pl_sip_add_link (PlSip *sip, PlFarLink *link);
+/* This machine is in another network, or has slept: calls whose media are this machine's to carry look
+ * for another path. */
+void pl_sip_network_changed (PlSip *sip);
 /* "127.0.0.1:5080" as really bound; NULL-terminated, borrowed. */
 const char *const *pl_sip_listening (PlSip *sip);
 /* Tells the resolver again that a phone of `aor` is there, if one is. */

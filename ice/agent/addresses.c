@@ -9,11 +9,11 @@
 #include <sys/socket.h>
 
 static GInetAddress *
-address_of (const struct ifaddrs *interface)
+address_of (const struct ifaddrs *interface, guint flags)
 {
   const struct sockaddr *address = interface->ifa_addr;
 
-  if (!address || !(interface->ifa_flags & IFF_UP))
+  if (!address || (interface->ifa_flags & flags) != flags)
     return NULL;
   if (address->sa_family == AF_INET)
     return g_inet_address_new_from_bytes ((const guint8 *) &((const struct sockaddr_in *) address)->sin_addr, G_SOCKET_FAMILY_IPV4);
@@ -23,11 +23,11 @@ address_of (const struct ifaddrs *interface)
 }
 
 static void
-collect (const struct ifaddrs *all, gboolean loopback, guint max, GPtrArray *out)
+collect (const struct ifaddrs *all, gboolean loopback, guint flags, guint max, GPtrArray *out)
 {
   for (const struct ifaddrs *i = all; i && out->len < max; i = i->ifa_next)
     {
-      g_autoptr (GInetAddress) address = address_of (i);
+      g_autoptr (GInetAddress) address = address_of (i, flags);
 
       if (address && !g_inet_address_get_is_link_local (address) && !g_inet_address_get_is_multicast (address)
           && g_inet_address_get_is_loopback (address) == loopback)
@@ -36,16 +36,17 @@ collect (const struct ifaddrs *all, gboolean loopback, guint max, GPtrArray *out
 }
 
 GPtrArray *
-pl_ice_dup_addresses (gboolean loopback, guint max)
+pl_ice_dup_addresses (gboolean loopback, gboolean plugged, guint max)
 {
+  guint flags = plugged ? IFF_UP | IFF_RUNNING : IFF_UP;
   GPtrArray *out = g_ptr_array_new_with_free_func (g_object_unref);
   struct ifaddrs *all = NULL;
 
   if (getifaddrs (&all) < 0)
     return out;
-  collect (all, FALSE, max, out);
+  collect (all, FALSE, flags, max, out);
   if (loopback || out->len == 0)
-    collect (all, TRUE, max, out);
+    collect (all, TRUE, flags, max, out);
   freeifaddrs (all);
   return out;
 }

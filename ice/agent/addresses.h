@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* Addresses of the interfaces that are up, at most `max`: no link-local ones, loopback when
- * `loopback` asks for it or there is nothing else. GPtrArray of GInetAddress. */
-GPtrArray *pl_ice_dup_addresses (gboolean loopback, guint max);
+/* Addresses of the interfaces that are up (and, when `plugged`, have a carrier), at most `max`: no
+ * link-local ones, loopback when `loopback` asks for it or there is nothing else. GPtrArray of GInetAddress. */
+GPtrArray *pl_ice_dup_addresses (gboolean loopback, gboolean plugged, guint max);
 
 G_END_DECLS

@@ -299,7 +299,7 @@ add_addresses (PlIceAgent *agent, const PlIceAgentOptions *options)
       add_address (agent, only);
       return;
     }
-  all = pl_ice_dup_addresses (options->loopback, PL_ICE_LOCAL_ADDRESSES_MAX);
+  all = pl_ice_dup_addresses (options->loopback, TRUE, PL_ICE_LOCAL_ADDRESSES_MAX);
   for (guint i = 0; i < all->len; i++)
     add_address (agent, g_ptr_array_index (all, i));
 }

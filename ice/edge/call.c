@@ -11,7 +11,8 @@ typedef struct {
   PlEdgeCall *call;
   guint id;
   PlEdgeMedia *media;
-  gboolean gathered;
+  gboolean gathered;   /* since the last start */
+  gboolean opened;     /* ever */
   char *failure;
 } Section;
 
@@ -177,7 +178,7 @@ on_gathered (gpointer user, PlEdgeMedia *media)
 {
   Section *section = user;
 
-  section->gathered = TRUE;
+  section->gathered = section->opened = TRUE;
   tell_opened (section);
 }
 
@@ -198,7 +199,15 @@ on_failed (gpointer user, PlEdgeMedia *media, const char *reason)
   tell (section->call, "failed", section->id, "reason", section->failure);
 }
 
-static const PlEdgeMediaHandlers handlers = { on_gathered, on_secured, on_failed };
+static void
+on_lost (gpointer user, PlEdgeMedia *media)
+{
+  const Section *section = user;
+
+  tell (section->call, "lost", section->id, NULL, NULL);
+}
+
+static const PlEdgeMediaHandlers handlers = { on_gathered, on_secured, on_lost, on_failed };
 
 /* --- what the daemon asks for --- */
 
@@ -242,7 +251,7 @@ do_restart (Section *section, char **lines, GError **error)
   g_autoptr (GPtrArray) turn = dup_values (lines, "turn");
   PlIceAgentOptions options = ice_options (lines, stun, turn);
 
-  if (!section->gathered)
+  if (!section->opened)
     return refuse (error, "there is nothing to restart yet");
   if (!pl_edge_media_restart (section->media, &options, error))
     return FALSE;
@@ -375,6 +384,8 @@ pl_edge_call_greet (PlEdgeCall *call)
         tell_opened (section);
       if (section->media && pl_edge_media_secured (section->media))
         tell (call, "secured", i, NULL, NULL);
+      if (section->media && pl_edge_media_lost (section->media))
+        tell (call, "lost", i, NULL, NULL);
       if (section->failure)
         tell (call, "failed", i, "reason", section->failure);
     }

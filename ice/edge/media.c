@@ -52,7 +52,7 @@ struct PlEdgeMedia {
   gboolean dtls_client;
   PlTlsSession *dtls;
   PlSrtp *srtp;             /* NULL before secured */
-  PlTimer *fail_timer;
+  PlTimer *fail_timer, *loss_timer;
   char *failure;            /* set: it is over */
   PlEdgeCounts counts;
 };
@@ -65,6 +65,14 @@ report_failure (gpointer data)
   PlEdgeMedia *media = data;
 
   media->handlers.failed (media->user, media, media->failure);
+}
+
+static void
+report_loss (gpointer data)
+{
+  PlEdgeMedia *media = data;
+
+  media->handlers.lost (media->user, media);
 }
 
 /* Told from the loop: we may be deep inside a library. */
@@ -393,12 +401,13 @@ on_connected (gpointer user, PlIceAgent *agent)
       pl_ice_agent_free (media->ice);
       media->ice = g_steal_pointer (&media->next);
       media->lost = FALSE;
+      pl_timer_clear (&media->loss_timer);
     }
   media->retargeted = FALSE;
-  if (!media->through)
-    start_dtls (media);
-  else if (!media->secured)
+  if (media->secured || media->through)
     report_secured (media);
+  else
+    start_dtls (media);
 }
 
 static void
@@ -410,8 +419,12 @@ on_lost (gpointer user, PlIceAgent *agent)
     g_clear_pointer (&media->next, pl_ice_agent_free);
   else
     media->lost = TRUE;
-  if (media->lost && !media->next)
-    fail (media, media->secured ? "the path to the far side is lost" : "no path to the far side");
+  if (!media->lost)
+    return;
+  if (!media->secured)
+    fail (media, "no path to the far side");
+  else if (!media->main) /* without RTCP a call goes on */
+    pl_env_arm (media->env, &media->loss_timer, 0, report_loss, media);
 }
 
 static void
@@ -547,6 +560,7 @@ pl_edge_media_restart (PlEdgeMedia *media, const PlIceAgentOptions *options, GEr
       return FALSE;
     }
   pl_timer_clear (&media->fail_timer);
+  pl_timer_clear (&media->loss_timer);
   g_clear_pointer (&media->failure, g_free);
   g_clear_pointer (&media->next, pl_ice_agent_free);
   media->next = next;
@@ -615,6 +629,7 @@ pl_edge_media_free (PlEdgeMedia *media)
     return;
   g_clear_pointer (&media->control, pl_edge_media_free);
   pl_timer_clear (&media->fail_timer);
+  pl_timer_clear (&media->loss_timer);
   if (media->dtls)
     pl_tls_session_close (media->dtls); /* while there is a path for its alert */
   g_clear_pointer (&media->dtls, pl_tls_session_free);
@@ -650,7 +665,13 @@ pl_edge_media_control_ice (PlEdgeMedia *media)
 gboolean
 pl_edge_media_secured (PlEdgeMedia *media)
 {
-  return media->secured && !media->failure;
+  return media->secured && !media->failure && !media->lost;
+}
+
+gboolean
+pl_edge_media_lost (PlEdgeMedia *media)
+{
+  return media->secured && !media->failure && media->lost;
 }
 
 void

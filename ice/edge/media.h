@@ -26,7 +26,9 @@ typedef struct {
  * work has returned. */
 typedef struct {
   void (*gathered) (gpointer user, PlEdgeMedia *media);  /* once, and once for each restart */
-  void (*secured) (gpointer user, PlEdgeMedia *media);   /* packets pass from now on; once for each far side */
+  void (*secured) (gpointer user, PlEdgeMedia *media);   /* packets pass from now on; once for each far side and path */
+  /* The path is gone, and none is there to take its place: a restart may find one. */
+  void (*lost) (gpointer user, PlEdgeMedia *media);
   void (*failed) (gpointer user, PlEdgeMedia *media, const char *reason); /* once, then nothing more but a restart */
 } PlEdgeMediaHandlers;
 
@@ -68,8 +70,7 @@ void pl_edge_media_set_through (PlEdgeMedia *media);
 /* No phone: the voice of the far side goes back to it. */
 void pl_edge_media_set_echo (PlEdgeMedia *media);
 /* Gathers anew (RFC 8839 4.4.1.1.1): other addresses, other credentials, which
- * pl_edge_media_ice has from now on. Packets take the old path until there is a new one; a lost
- * path ends in nothing but that. FALSE: it has failed for another reason. */
+ * pl_edge_media_ice has from now on. Packets take the old path until there is a new one. FALSE: it has failed for another reason. */
 gboolean pl_edge_media_restart (PlEdgeMedia *media, const PlIceAgentOptions *options, GError **error);
 /* After gathered; starts ICE. Again: after a restart; without one it is another far side that
  * took the same offer. One with none of the certificates there were begins a DTLS association of
@@ -77,6 +78,7 @@ gboolean pl_edge_media_restart (PlEdgeMedia *media, const PlIceAgentOptions *opt
 gboolean pl_edge_media_set_remote (PlEdgeMedia *media, const PlEdgeRemote *remote, GError **error);
 /* Packets pass now. */
 gboolean pl_edge_media_secured (PlEdgeMedia *media);
+gboolean pl_edge_media_lost (PlEdgeMedia *media);
 void pl_edge_media_counts (PlEdgeMedia *media, PlEdgeCounts *counts);
 
 /* "sha-256 AB:CD:..." of a certificate, as in a=fingerprint (RFC 8122). Caller frees. */

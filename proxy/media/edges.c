@@ -268,6 +268,8 @@ take (PlMediaEdge *edge, char **lines)
     on_opened (edge, (guint) id, lines);
   else if (g_str_equal (words[0], "secured") && edge->handlers.secured)
     edge->handlers.secured (edge->user, (guint) id);
+  else if (g_str_equal (words[0], "lost") && edge->handlers.lost)
+    edge->handlers.lost (edge->user, (guint) id);
   else if (g_str_equal (words[0], "failed") || g_str_equal (words[0], "refused"))
     fail (edge, reason ? reason : words[0]);
 }

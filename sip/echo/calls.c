@@ -297,7 +297,13 @@ on_failed (gpointer user, const char *reason)
     }
 }
 
-static const PlMediaHandlers handlers = { on_opened, NULL, on_failed };
+static void
+on_lost (gpointer user, guint section)
+{
+  on_failed (user, "the path to the phone is lost");
+}
+
+static const PlMediaHandlers handlers = { on_opened, NULL, on_lost, on_failed };
 
 /* The first section that can be carried; FALSE: none. */
 static gboolean

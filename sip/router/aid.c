@@ -1,39 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "sip/router/router-priv.h"
+#include "sip/router/aid-priv.h"
 
 #include <string.h>
 #include "base/log.h"
-#include "sip/sdp/bridge.h"
 
 #define PARTING_TIME (1 * PL_USEC_PER_SEC) /* that a BYE may come after the media have ended */
-
-/* A text that was bridged, so that its repeats are bridged alike. */
-typedef struct {
-  GBytes *in, *out;
-} Passed;
-
-struct PlAid {
-  PlRouter *router;
-  char *name;             /* in the token, and of the edge */
-  char *call_id, *from;   /* of its PlCall */
-  PlMediaEdge *edge;
-  gboolean ipv6;          /* the phone's side */
-  gboolean keyed;         /* the phone refused an offer that leaves keys to it (RFC 4568): it is told to */
-  gboolean established, over;
-  guint asked;            /* sections, one bit each */
-  GBytes *phone_text;     /* latest of the phone */
-  Passed to_far, to_phone;
-  GPtrArray *fars;        /* PlBridgeFar that the edge was told; NULL: none yet */
-  char *far_tag;          /* To tag of the dialog whose answer that was; NULL: none yet */
-  gboolean unheeded;      /* the answer at hand is of another one */
-  PlAidFunc func;         /* who waits */
-  gpointer user;
-  PlFarewell *farewell;   /* how to end the call, once it stands */
-  char *failure;          /* why the edge is of no use any more */
-  PlTimer *parting;       /* the call ends if it does not do so by itself */
-};
+#define LOST "the path to the far side is lost"
 
 static const PlMediaFuncs *
 media (const PlAid *aid)
@@ -68,8 +42,8 @@ pl_aid_free (gpointer data)
 {
   PlAid *aid = data;
 
-  pl_timer_clear (&aid->parting);
-  g_free (aid->failure);
+  pl_refresh_stop (aid);
+  pl_timer_clear (&aid->patience);
   if (aid->edge)
     (aid->over ? media (aid)->end : media (aid)->leave) (aid->edge);
   g_clear_pointer (&aid->phone_text, g_bytes_unref);
@@ -78,6 +52,7 @@ pl_aid_free (gpointer data)
   g_clear_pointer (&aid->fars, g_ptr_array_unref);
   g_clear_pointer (&aid->farewell, pl_farewell_free);
   g_free (aid->name);
+  g_free (aid->failure);
   g_free (aid->far_tag);
   g_free (aid->call_id);
   g_free (aid->from);
@@ -96,8 +71,8 @@ pl_aid_end (PlAid *aid)
 
 /* --- the edge tells --- */
 
-static gboolean
-is_ready (const PlAid *aid)
+gboolean
+pl_aid_is_ready (const PlAid *aid)
 {
   for (guint i = 0; i < PL_MEDIA_SECTIONS_MAX; i++)
     if (aid->asked & 1u << i && !media (aid)->section (aid->edge, i))
@@ -120,29 +95,55 @@ on_opened (gpointer user, guint section)
 {
   PlAid *aid = user;
 
-  if (is_ready (aid))
-    done_waiting (aid, NULL);
+  if (!pl_aid_is_ready (aid))
+    return;
+  pl_refresh_opened (aid);
+  done_waiting (aid, NULL);
 }
 
 static void
 on_secured (gpointer user, guint section)
 {
-  set_state (user, PL_CALL_EDGE_SECURED);
+  PlAid *aid = user;
+
+  pl_timer_clear (&aid->patience);
+  pl_refresh_secured (aid, section);
+  set_state (aid, PL_CALL_EDGE_SECURED);
 }
 
 static void
-on_parting (gpointer user)
+on_patience (gpointer data)
 {
-  PlAid *aid = user;
+  PlAid *aid = data;
   PlCalls *calls = aid->router->parts.calls;
   PlCall *call = aid_call (aid);
 
-  pl_notice (PL_ROUTER_ROOM, "the call ends: its media edge has failed", "call", aid->call_id, "reason", aid->failure, NULL);
+  pl_notice (PL_ROUTER_ROOM, "the call ends: its media edge has failed", "call", aid->call_id, "reason",
+             aid->failure ? aid->failure : LOST, NULL);
   if (aid->farewell)
     pl_farewell_say (aid->router, aid->farewell);
   if (call)
     pl_calls_set_state (calls, call, PL_CALL_ENDED);
   pl_aid_end (aid);
+}
+
+static void on_failed (gpointer user, const char *reason);
+
+static void
+on_lost (gpointer user, guint section)
+{
+  PlAid *aid = user;
+
+  if (!aid->established)
+    {
+      on_failed (aid, LOST);
+      return;
+    }
+  pl_info (PL_ROUTER_ROOM, LOST, "call", aid->call_id, NULL);
+  set_state (aid, PL_CALL_EDGE_OPEN);
+  if (!aid->patience)
+    pl_env_arm (aid->router->parts.env, &aid->patience, PL_LOST_TIME, on_patience, aid);
+  pl_aid_refresh (aid);
 }
 
 /* What is not answered yet fails; a call that stands ends, and both sides are told. Not at once: an
@@ -157,14 +158,14 @@ on_failed (gpointer user, const char *reason)
     done_waiting (aid, reason);
   else if (!established)
     pl_router_fail_aid (aid->router, aid, reason);
-  if (!established)
-    return; /* it went with its request */
+  if (!established) /* it went with its request */
+    return;
   g_free (aid->failure);
   aid->failure = g_strdup (reason);
-  pl_env_arm (aid->router->parts.env, &aid->parting, PARTING_TIME, on_parting, aid);
+  pl_env_arm (aid->router->parts.env, &aid->patience, PARTING_TIME, on_patience, aid);
 }
 
-static const PlMediaHandlers handlers = { on_opened, on_secured, on_failed };
+static const PlMediaHandlers handlers = { on_opened, on_secured, on_lost, on_failed };
 
 /* --- life --- */
 
@@ -204,6 +205,7 @@ pl_aid_new (PlRequest *request, const char *own, gboolean ipv6, GError **error)
     return NULL;
   aid = aid_add (router, name, edge, request->sip->sip_call_id->i_id, request->from_aor);
   aid->ipv6 = ipv6;
+  aid->caller = !pl_source_is_far (&request->source);
   set_state (aid, PL_CALL_EDGE_OPEN);
   return aid;
 }
@@ -225,6 +227,7 @@ pl_aid_find (PlRouter *router, const PlToken *token)
     return NULL;
   aid = aid_add (router, token->edge, edge, token->call_id, token->caller ? token->own_aor : token->far_aor);
   aid->ipv6 = strchr (token->flow, '[') != NULL;
+  aid->caller = token->caller;
   aid->established = TRUE;
   for (guint i = 0; i < PL_MEDIA_SECTIONS_MAX; i++)
     aid->asked |= aids->funcs->section (edge, i) ? 1u << i : 0;
@@ -249,6 +252,26 @@ pl_aid_forget (PlAid *aid, gpointer user)
 {
   if (aid->user == user)
     aid->func = NULL;
+}
+
+guint
+pl_aid_ahead (const PlAid *aid)
+{
+  return aid->ahead;
+}
+
+guint
+pl_aid_invite_ahead (const PlAid *aid)
+{
+  return aid->invite_ahead;
+}
+
+void
+pl_aid_count (PlAid *aid, const sip_t *request)
+{
+  aid->cseq = MAX (aid->cseq, request->sip_cseq->cs_seq);
+  if (request->sip_request->rq_method == sip_method_invite)
+    aid->invite_ahead = aid->ahead;
 }
 
 void
@@ -324,6 +347,7 @@ ask_for_far (PlAid *aid, const sip_payload_t *body, GError **error)
 
   if (!fars || !check_fars (fars, error))
     return FALSE;
+  pl_refresh_yield (aid);
   for (guint i = 0; i < fars->len; i++)
     if (((PlBridgeFar *) fars->pdata[i])->offered)
       ask_again (aid, i, fars->pdata[i]);
@@ -335,7 +359,7 @@ pl_aid_prepare (PlAid *aid, const sip_t *sip, gboolean from_phone, PlAidFunc fun
 {
   if (!(from_phone ? ask_for_phone : ask_for_far) (aid, sip->sip_payload, error))
     return PL_STEP_DONE;
-  if (is_ready (aid))
+  if (pl_aid_is_ready (aid))
     return PL_STEP_CONTINUE;
   if (aid->func)
     {
@@ -466,12 +490,8 @@ pl_branch_try_aid (PlBranch *branch)
 
 /* --- one text for another --- */
 
-typedef struct {
-  PlBridgeLeg legs[PL_MEDIA_SECTIONS_MAX];
-} Legs;
-
-static void
-fill_legs (const PlAid *aid, Legs *legs)
+void
+pl_aid_fill_legs (const PlAid *aid, PlLegs *legs)
 {
   memset (legs, 0, sizeof *legs);
   for (guint i = 0; i < PL_MEDIA_SECTIONS_MAX; i++)
@@ -528,6 +548,17 @@ tell_fars (PlAid *aid, GPtrArray *fars)
   aid->fars = g_ptr_array_ref (fars);
 }
 
+gboolean
+pl_aid_take_far (PlAid *aid, GPtrArray *fars, gboolean anew, GError **error)
+{
+  if (!check_fars (fars, error))
+    return FALSE;
+  if (anew)
+    g_clear_pointer (&aid->fars, g_ptr_array_unref);
+  tell_fars (aid, fars);
+  return TRUE;
+}
+
 static GBytes *
 bytes_of (const PlBridgeText *text)
 {
@@ -551,19 +582,20 @@ bridge_to_far (PlAid *aid, const PlBridgeText *text, const PlBridgeText *offer, 
   g_autoptr (GPtrArray) phones = pl_bridge_read_phone (text->text, text->len, error);
   g_autoptr (GPtrArray) fars = NULL;
   g_autofree char *out = NULL;
-  Legs legs;
+  PlLegs legs;
 
   if (!phones)
     return NULL;
   if (offer && !(fars = pl_bridge_read_far (offer->text, offer->len, PL_BRIDGE_OFFER, error)))
     return NULL;
-  fill_legs (aid, &legs);
+  pl_aid_fill_legs (aid, &legs);
   out = pl_bridge_to_far (text, offer, legs.legs, PL_MEDIA_SECTIONS_MAX, len, error);
   if (!out)
     return NULL;
   tell_phones (aid, phones);
   if (fars)
     tell_fars (aid, fars);
+  out = pl_bridge_raise_version (g_steal_pointer (&out), len, aid->ahead);
   g_clear_pointer (&aid->phone_text, g_bytes_unref);
   aid->phone_text = bytes_of (text);
   return g_steal_pointer (&out);
@@ -576,11 +608,11 @@ bridge_to_phone (PlAid *aid, const PlBridgeText *text, const PlBridgeText *offer
   g_autoptr (GPtrArray) fars = pl_bridge_read_far (text->text, text->len, role, error);
   PlBridgeText last = text_of (aid->phone_text);
   g_autofree char *out = NULL;
-  Legs legs;
+  PlLegs legs;
 
   if (!fars || !check_fars (fars, error))
     return NULL;
-  fill_legs (aid, &legs);
+  pl_aid_fill_legs (aid, &legs);
   out = pl_bridge_to_phone (text, role, offer ? offer : last.text ? &last : NULL, legs.legs, PL_MEDIA_SECTIONS_MAX, len, error);
   if (out && offer && !aid->unheeded)
     tell_fars (aid, fars);

@@ -19,11 +19,13 @@ pl_branch_aid (PlBranch *branch)
 }
 
 guint
-pl_branch_retried (PlBranch *branch)
+pl_branch_ahead (PlBranch *branch)
 {
   const PlRequest *request = branch->request;
 
-  return !request->in_dialog ? branch->retried : branch->far ? 0 : request->token->raised;
+  if (branch->far)
+    return branch->ahead;
+  return request->in_dialog ? request->token->raised : branch->retried;
 }
 
 void

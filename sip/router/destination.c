@@ -409,6 +409,9 @@ pl_step_media (PlRequest *request)
     return PL_STEP_CONTINUE;
   if (request->in_dialog)
     request->aid = pl_aid_find (request->router, request->token);
+  if (request->aid && pl_aid_is_asking (request->aid)
+      && (request->sip->sip_request->rq_method == sip_method_invite || pl_media_has_sdp (request->sip)))
+    return pl_request_answer (request, SIP_491_REQUEST_PENDING, NULL);
   if (request->aid && pl_media_has_sdp (request->sip))
     return prepare_aid (request);
   if (!pl_media_check (request->sip, &verdict))

@@ -48,8 +48,8 @@ pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip)
   /* A redirection names other people, not the phone that answers. */
   if (gruu && sip->sip_contact && (!sip->sip_status || sip->sip_status->st_status < 300))
     pl_contact_replace (msg, sip, gruu);
-  if (how->retried && sip->sip_cseq)
-    shift_cseq (sip, sip->sip_request ? (int) how->retried : -(int) how->retried);
+  if (how->ahead > 0 && sip->sip_cseq)
+    shift_cseq (sip, sip->sip_request ? (int) how->ahead : -(int) how->ahead);
   if (how->aid && pl_media_has_sdp (sip) && (!sip->sip_status || sip->sip_status->st_status < 300))
     return pl_media_bridge (how->aid, msg, sip, how->to_far, how->offer);
   return how->local || pl_media_correct (msg, sip, how->to_far ? &how->router->parts.tell : NULL, reached);
@@ -129,10 +129,12 @@ pl_forward_request (PlBranch *branch)
   msg_t *msg = msg_dup (received);
   sip_t *sip = msg ? sip_object (msg) : NULL;
   const char *own = request->in_dialog ? request->token->own_aor : request->from_aor;
-  PlRewrite how = { request->router, &request->source, branch->far, request->local, own, branch->node, pl_branch_aid (branch), NULL,
-                    pl_branch_retried (branch) };
+  PlRewrite how = { request->router, &request->source, branch->far, request->local, own, branch->node, pl_branch_aid (branch), NULL, 0 };
   gboolean good = sip != NULL;
 
+  if (branch->far && request->in_dialog && request->aid)
+    branch->ahead = pl_aid_ahead (request->aid);
+  how.ahead = pl_branch_ahead (branch);
   msg_destroy (received);
   for (guint i = 0; good && i < request->own_routes; i++)
     pl_route_pop (msg, sip);
@@ -148,6 +150,8 @@ pl_forward_request (PlBranch *branch)
       msg_destroy (msg);
       return NULL;
     }
+  if (branch->far && request->aid)
+    pl_aid_count (request->aid, sip);
   return msg;
 }
 

@@ -63,25 +63,28 @@ typedef struct {
   const char *reason;   /* of a BYE, NULL: the media were refused */
 } Dialog;
 
+#define REFUSED "Reason: SIP;cause=488;text=\"Not Acceptable Here\"\r\n"
+
+/* The head; `lines` are the last of it. */
 static char *
-request_text (PlRouter *router, const Dialog *dialog, const char *method, gboolean via)
+request_text (PlRouter *router, const Dialog *dialog, const char *method, gboolean via, const char *lines)
 {
   g_autofree char *via_line = via ? g_strdup_printf ("Via: SIP/2.0/UDP peerline.invalid;rport;branch=z9hG4bK%016" G_GINT64_MODIFIER "x\r\n",
                                                      pl_env_random64 (router->parts.env))
                                   : g_strdup ("");
 
   return g_strdup_printf ("%s %s SIP/2.0\r\n%s%sMax-Forwards: %u\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n"
-                          "%sContent-Length: 0\r\n\r\n",
+                          "%s\r\n",
                           method, dialog->uri, via_line, dialog->routes, PL_MAX_FORWARDS, dialog->from, dialog->to,
-                          dialog->call_id, dialog->cseq, method,
-                          via ? "" : dialog->reason ? dialog->reason : "Reason: SIP;cause=488;text=\"Not Acceptable Here\"\r\n");
+                          dialog->call_id, dialog->cseq, method, lines);
 }
 
 static void
 send_bye (PlRouter *router, const char *flow_name, const Dialog *dialog)
 {
   PlFlow *flow = pl_hub_find (router->parts.hub, flow_name);
-  g_autofree char *text = request_text (router, dialog, "BYE", FALSE);
+  g_autofree char *lines = g_strconcat (dialog->reason ? dialog->reason : REFUSED, "Content-Length: 0\r\n", NULL);
+  g_autofree char *text = request_text (router, dialog, "BYE", FALSE, lines);
   msg_t *msg;
 
   if (!flow)
@@ -122,6 +125,16 @@ remember (PlRouter *router, const sip_t *response, const char *flow, GBytes *ack
     killed_free (g_queue_pop_head (&router->killed));
 }
 
+static void
+acknowledge (PlRouter *router, const char *flow, const Dialog *dialog, const sip_t *response)
+{
+  g_autofree char *text = request_text (router, dialog, "ACK", TRUE, "Content-Length: 0\r\n");
+  g_autoptr (GBytes) ack = g_bytes_new (text, strlen (text));
+
+  remember (router, response, flow, ack);
+  send_ack (router, flow, ack);
+}
+
 void
 pl_kill_2xx (PlRouter *router, const char *flow, const sip_t *request, const sip_t *response, const char *own_route,
              gboolean bye)
@@ -132,16 +145,11 @@ pl_kill_2xx (PlRouter *router, const char *flow, const sip_t *request, const sip
   g_autofree char *from = header_text (response->sip_from);
   g_autofree char *to = header_text (response->sip_to);
   g_autofree char *name = g_strdup (flow);
-  g_autofree char *text = NULL;
-  g_autoptr (GBytes) ack = NULL;
   Dialog dialog = { uri, routes, from, to, response->sip_call_id->i_id, response->sip_cseq->cs_seq };
 
   if (!uri)
     return;
-  text = request_text (router, &dialog, "ACK", TRUE);
-  ack = g_bytes_new (text, strlen (text));
-  remember (router, response, name, ack);
-  send_ack (router, name, ack);
+  acknowledge (router, name, &dialog, response);
   if (!bye)
     return;
   dialog.cseq++;
@@ -250,6 +258,46 @@ pl_farewell_say (PlRouter *router, const PlFarewell *farewell)
 {
   for (guint i = 0; i < G_N_ELEMENTS (farewell->halves); i++)
     say (router, &farewell->halves[i]);
+}
+
+static const Half *
+far_half (const PlFarewell *farewell)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (farewell->halves); i++)
+    if (farewell->halves[i].flow && g_str_has_prefix (farewell->halves[i].flow, "far:") && farewell->halves[i].uri)
+      return &farewell->halves[i];
+  return NULL;
+}
+
+PlFlow *
+pl_farewell_far_flow (PlRouter *router, const PlFarewell *farewell)
+{
+  const Half *half = far_half (farewell);
+
+  return half ? pl_hub_find (router->parts.hub, half->flow) : NULL;
+}
+
+msg_t *
+pl_farewell_invite (PlRouter *router, const PlFarewell *farewell, guint32 cseq, const char *contact, GBytes *sdp)
+{
+  const Half *half = far_half (farewell);
+  Dialog dialog = { half->uri, half->routes, half->from, half->to, half->call_id, cseq, NULL };
+  g_autofree char *lines = g_strdup_printf ("Contact: <%s>\r\nContent-Type: application/sdp\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n",
+                                            contact, g_bytes_get_size (sdp));
+  g_autofree char *head = request_text (router, &dialog, "INVITE", FALSE, lines);
+  g_autoptr (GString) text = g_string_new (head);
+
+  g_string_append_len (text, g_bytes_get_data (sdp, NULL), g_bytes_get_size (sdp));
+  return msg_make (sip_default_mclass (), 0, text->str, text->len);
+}
+
+void
+pl_farewell_ack (PlRouter *router, const PlFarewell *farewell, const sip_t *response)
+{
+  const Half *half = far_half (farewell);
+  Dialog dialog = { half->uri, half->routes, half->from, half->to, half->call_id, response->sip_cseq->cs_seq, NULL };
+
+  acknowledge (router, half->flow, &dialog, response);
 }
 
 void

@@ -40,7 +40,7 @@ relay (PlBranch *branch, msg_t *response)
   PlRewrite how = { request->router, &source, to_far, request->local, to_far ? request->source.far_own : NULL,
                     request->source.far_node,
                     request->sip->sip_request->rq_method == sip_method_options ? NULL : pl_branch_aid (branch), request->sip,
-                    pl_branch_retried (branch) };
+                    pl_branch_ahead (branch) };
   gboolean good = sip && sip_via_remove (msg, sip) && sip->sip_via && pl_rewrite (&how, msg, sip);
 
   /* also where the far side left it out: else the phone would send to its Contact directly */

@@ -30,6 +30,7 @@ G_BEGIN_DECLS
 #define PL_FAR_RATE 2                            /* requests outside dialogs from one far node, per second */
 #define PL_FAR_BURST 10                          /* ... and at once: of so many seconds */
 #define PL_FAR_RINGING_MAX 2                     /* unanswered INVITEs of one far node: of so many seconds */
+#define PL_LOST_TIME (30 * PL_USEC_PER_SEC)      /* without a path for its media, then a call ends (RFC 7675, 5.1) */
 #define PL_KILLED_MAX 64
 #define PL_KILLED_TIME (64 * PL_USEC_PER_SEC)    /* 64 * T1 twice: no more repeats of a 2xx */
 
@@ -71,6 +72,7 @@ struct PlBranch {
   PlAid *aid;             /* of the phone it goes to; NULL: none */
   gboolean waiting;       /* for a link */
   guint retried;          /* how often the phone was asked again */
+  guint ahead;            /* far: see PlRewrite */
   gboolean unfit;         /* the phone answered what needs an edge, and is asked again with one */
   gboolean heard;         /* anything at all came back */
   gboolean cancelled;
@@ -157,7 +159,7 @@ typedef struct {
   const char *far_node;   /* to whom `own_aor` is named */
   PlAid *aid;             /* of our phone, NULL: none */
   const sip_t *offer;     /* whose body this one's answers, NULL: it answers none */
-  guint retried;          /* our phone counts this CSeq so much higher: pl_branch_retried */
+  guint ahead;            /* who gets a request of this CSeq counts it so much higher: pl_branch_ahead */
 } PlRewrite;
 /* FALSE when the body cannot be passed on. */
 gboolean pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip);
@@ -212,6 +214,12 @@ GBytes *pl_aid_repeat (PlAid *aid, gboolean to_far, GBytes *body);
 /* The call stands; `farewell` (taken) ends it when the edge fails. */
 void pl_aid_establish (PlAid *aid, PlFarewell *farewell);
 gboolean pl_aid_is_established (const PlAid *aid);
+/* Requests of ours stand between those of our phone (refresh.c): the far side counts CSeq so much higher,
+ * from now on and as of the phone's latest INVITE. */
+guint pl_aid_ahead (const PlAid *aid);
+guint pl_aid_invite_ahead (const PlAid *aid);
+/* A request of our phone goes to the far side. */
+void pl_aid_count (PlAid *aid, const sip_t *request);
 /* The edge ends, the aid is freed. */
 void pl_aid_end (PlAid *aid);
 /* Leaves the edge to a daemon after us. */
@@ -223,6 +231,13 @@ gboolean pl_aid_lacks (PlRouter *router, const char *flow);
 /* For a branch whose phone could not take what was offered: asks it again with an edge. FALSE:
  * that cannot be. */
 gboolean pl_branch_try_aid (PlBranch *branch);
+
+/* --- refresh.c: another path for a call that stands (RFC 8839 4.4.1.1.1) --- */
+/* The edge gathers anew and the far side gets a re-INVITE in our phone's name. Again and again, until
+ * there is a path, or the call ends. */
+void pl_aid_refresh (PlAid *aid);
+/* There is an offer of ours that is not answered: another has to wait (RFC 3261, 14.1 and 14.2). */
+gboolean pl_aid_is_asking (const PlAid *aid);
 
 /* --- response.c --- */
 int pl_on_response (PlBranch *branch, nta_outgoing_t *orq, const sip_t *sip);
@@ -258,6 +273,12 @@ void pl_kill_acked (PlRouter *router, const char *flow, const sip_t *ack, const 
 /* Both ways to say BYE in a call that stands, as the answer of this branch made it. */
 PlFarewell *pl_farewell_new (PlBranch *branch, const char *flow, const sip_t *response);
 void pl_farewell_say (PlRouter *router, const PlFarewell *farewell);
+/* The flow of the far side of that call; NULL: gone. */
+PlFlow *pl_farewell_far_flow (PlRouter *router, const PlFarewell *farewell);
+/* An INVITE with this SDP to there, as from our side of the dialog. NULL: not to be had. */
+msg_t *pl_farewell_invite (PlRouter *router, const PlFarewell *farewell, guint32 cseq, const char *contact, GBytes *sdp);
+/* Acknowledges a 2xx to one of these, and its repeats. */
+void pl_farewell_ack (PlRouter *router, const PlFarewell *farewell, const sip_t *response);
 void pl_farewell_free (PlFarewell *farewell);
 
 /* --- router.c --- */
@@ -283,8 +304,9 @@ PlCall *pl_request_call (PlRequest *request);
 /* Our phone in this branch has this one; NULL: none. */
 PlAid *pl_branch_aid (PlBranch *branch);
 /* A phone that is asked again must not take that for two copies of one request (RFC 3261,
- * 8.2.2.2): the CSeq of what it gets in this call is higher than the sender's, by this much. */
-guint pl_branch_retried (PlBranch *branch);
+ * 8.2.2.2): the CSeq of what it gets in this call is higher than the sender's, by this much. So it is at a far
+ * side that was asked for another path (refresh.c). */
+guint pl_branch_ahead (PlBranch *branch);
 /* It is not used any more: ends, unless the call stands. */
 void pl_request_drop_aid (PlRequest *request);
 void pl_branch_drop_aid (PlBranch *branch);

@@ -411,6 +411,13 @@ pl_router_free (PlRouter *router)
 }
 
 void
+pl_router_network_changed (PlRouter *router)
+{
+  for (guint i = 0; i < router->aids->len; i++)
+    pl_aid_refresh (router->aids->pdata[i]);
+}
+
+void
 pl_router_set_agent (PlRouter *router, nta_agent_t *agent)
 {
   router->agent = agent;

@@ -47,6 +47,8 @@ PlRouter *pl_router_new (const PlRouterParts *parts);
 /* Before the agent is destroyed; no callback comes afterwards. */
 void pl_router_free (PlRouter *router);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlRouter, pl_router_free)
+/* This machine is in another network, or has slept: calls through an edge look for another path. */
+void pl_router_network_changed (PlRouter *router);
 void pl_router_set_agent (PlRouter *router, nta_agent_t *agent);
 /* The agent's message callback (nta_message_f). */
 int pl_router_on_message (PlRouter *router, nta_agent_t *agent, msg_t *msg, sip_t *sip);

@@ -92,11 +92,22 @@ ack_send (Ack *ack)
   pl_flow_out (flow, g_bytes_get_data (message, &len), g_bytes_get_size (message));
 }
 
+/* As its INVITE was. */
+static guint
+ack_ahead (const Ack *ack)
+{
+  const PlAid *aid = ack->to_far ? pl_aid_find (ack->router, ack->token) : NULL;
+
+  if (ack->to_far)
+    return aid ? pl_aid_invite_ahead (aid) : 0;
+  return ack->token->raised;
+}
+
 static void
 ack_forward (Ack *ack)
 {
   PlRewrite how = { ack->router, &ack->source, ack->to_far, ack->local, ack->token->own_aor, ack->token->far_node, NULL, NULL,
-                    ack->to_far ? 0 : ack->token->raised };
+                    ack_ahead (ack) };
   PlVerdict verdict;
   gboolean refused = !ack->local && !pl_media_check (ack->sip, &verdict);
   gboolean rewritten;
@@ -190,6 +201,14 @@ next_flow (PlRouter *router, const PlSource *source, const PlToken *token, const
   return !pl_source_is_far (source) && strcmp (pl_far_node (far), token->far_node) == 0 ? flow : NULL;
 }
 
+static guint
+stray_ahead (const PlSource *source, const PlToken *token, const PlAid *aid)
+{
+  if (pl_source_is_far (source))
+    return aid ? pl_aid_invite_ahead (aid) : 0;
+  return token->raised;
+}
+
 static void
 stray_forward (PlRouter *router, const PlSource *source, msg_t *msg, sip_t *sip)
 {
@@ -209,7 +228,7 @@ stray_forward (PlRouter *router, const PlSource *source, msg_t *msg, sip_t *sip)
     return;
   {
     PlRewrite how = { router, source, pl_flow_kind (flow) == PL_FLOW_FAR, token->far_node[0] == '\0', token->own_aor, token->far_node,
-                      NULL, NULL, pl_source_is_far (source) ? 0 : token->raised };
+                      NULL, NULL, stray_ahead (source, token, aid) };
 
     if (aid && pl_media_has_sdp (sip) && !pl_media_repeat (aid, msg, sip, how.to_far))
       return;

@@ -474,3 +474,22 @@ pl_bridge_to_phone (const PlBridgeText *far, PlBridgeRole role, const PlBridgeTe
     return NULL;
   return rewrite (&bridge, section_to_phone, out_len, error);
 }
+
+char *
+pl_bridge_raise_version (char *text, gsize *len, guint by)
+{
+  g_autofree char *whole = text;
+  char *line = by > 0 ? g_strstr_len (text, *len, "\no=") : NULL;
+  gsize line_len = line ? strcspn (line + 1, "\r\n") : 0;
+  g_autofree char *origin = line ? g_strndup (line + 1, line_len) : NULL;
+  g_auto (GStrv) words = origin ? g_strsplit (origin, " ", 4) : NULL;
+  guint64 version;
+  char *raised;
+
+  if (!words || g_strv_length (words) != 4 || !g_ascii_string_to_unsigned (words[2], 10, 0, G_MAXINT64, &version, NULL))
+    return g_steal_pointer (&whole);
+  raised = g_strdup_printf ("%.*s%s %s %" G_GUINT64_FORMAT " %s%s", (int) (line + 1 - text), text, words[0], words[1], version + by,
+                            words[3], line + 1 + line_len);
+  *len = strlen (raised);
+  return raised;
+}

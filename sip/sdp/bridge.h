@@ -96,4 +96,8 @@ char *pl_bridge_to_far (const PlBridgeText *phone, const PlBridgeText *far, cons
 char *pl_bridge_to_phone (const PlBridgeText *far, PlBridgeRole role, const PlBridgeText *phone, const PlBridgeLeg *legs,
                           guint n, gsize *out_len, GError **error);
 
+/* The same text with a version of o= that is higher by so much, where another text of ours stood between
+ * the phone's (RFC 3264, 8). Takes `text`. */
+char *pl_bridge_raise_version (char *text, gsize *len, guint by);
+
 G_END_DECLS

@@ -42,7 +42,7 @@ on_failed (gpointer user, const char *reason)
   w->failure = g_strdup (reason);
 }
 
-static const PlMediaHandlers handlers = { on_opened, on_secured, on_failed };
+static const PlMediaHandlers handlers = { on_opened, on_secured, NULL, on_failed };
 
 static void
 start_edges (World *w, const char *program)

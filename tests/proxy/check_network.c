@@ -16,9 +16,9 @@ static PlNetwork *network;
 static guint changes;
 
 static void
-on_change (gpointer user, gboolean slept)
+on_change (gpointer user, PlNetworkNews news)
 {
-  changes += !slept;
+  changes += news == PL_NETWORK_CHANGED;
 }
 
 static void

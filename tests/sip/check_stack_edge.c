@@ -320,6 +320,110 @@ START_TEST (far_side_that_restarts_ice_gets_other_credentials) /* RFC 8839, 4.4.
 }
 END_TEST
 
+/* Alice's plain phone has called; now her machine is in another network. */
+static void
+move_alice (Pair *p)
+{
+  pl_phone_clear (p->bob);
+  pl_phone_set_script (p->bob, &(PlPhoneScript){ .answer = 200, .sdp = p->answer });
+  pl_sip_network_changed (p->w.a.sip);
+  expect_message (p->bob, "INVITE");
+}
+
+START_TEST (call_through_an_edge_gets_another_path_and_the_phone_hears_nothing) /* RFC 8839, 4.4.1.1.1 */
+{
+  Pair p;
+  guint first;
+
+  pair_start (&p);
+  call_from_plain (&p);
+  first = cseq_of (p.alice, "200 INVITE");
+  pl_phone_clear (p.alice);
+  move_alice (&p);
+  expect_contains (pl_phone_last (p.bob, "INVITE")->body, "a=ice-ufrag:edge-again\r\n");
+  expect_contains (pl_phone_last (p.bob, "INVITE")->body, "o=- 7 2 IN");
+  ck_assert_uint_eq (cseq_of (p.bob, "INVITE"), first + 1);
+  expect_message (p.bob, "ACK");
+  ck_assert_uint_eq (cseq_of (p.bob, "ACK"), first + 1);
+  ck_assert_uint_eq (pl_fake_media_fars (p.w.a.media, 0), 2);
+  ck_assert_uint_eq (pl_phone_count (p.alice, ""), 0);
+  /* what the phone says next is counted on from there, and comes back as the phone counts */
+  ck_assert (pl_phone_in_dialog (p.alice, p.call, "INVITE", NULL, plain_again));
+  expect_message (p.alice, "200 INVITE");
+  ck_assert_uint_eq (cseq_of (p.bob, "INVITE"), first + 2);
+  ck_assert_uint_eq (cseq_of (p.alice, "200 INVITE"), first + 1);
+  expect_contains (pl_phone_last (p.bob, "INVITE")->body, "o=- 7 3 IN");
+  ck_assert (pl_phone_wait (p.bob, "ACK", 2, WAIT));
+  ck_assert_uint_eq (cseq_of (p.bob, "ACK"), first + 2);
+  hang_up (&p);
+  expect_edges (&p, 0, 0);
+  pair_stop (&p);
+}
+END_TEST
+
+START_TEST (edge_of_a_phone_that_was_called_gets_another_path)
+{
+  Pair p;
+
+  pair_start (&p);
+  call_plain (&p, p.secure);
+  pl_phone_clear (p.alice);
+  pl_phone_clear (p.bob);
+  pl_phone_set_script (p.alice, &(PlPhoneScript){ .answer = 200, .sdp = p.answer });
+  pl_fake_media_lose (p.w.b.media, 0);
+  expect_contains (expect_message (p.alice, "INVITE"), "a=ice-ufrag:edge-again\r\n");
+  expect_message (p.alice, "ACK");
+  pl_phone_idle (p.alice, 30);
+  expect_call (&p.w.b, "established", "secured");
+  ck_assert_uint_eq (pl_phone_count (p.bob, ""), 0);
+  ck_assert (pl_phone_in_dialog (p.bob, p.call, "BYE", NULL, NULL));
+  expect_message (p.alice, "BYE");
+  expect_message (p.bob, "200 BYE");
+  expect_edges (&p, 0, 0);
+  pair_stop (&p);
+}
+END_TEST
+
+/* _i: 0 from the far side, 1 from the phone. */
+START_TEST (other_offers_wait_while_another_path_is_sought) /* RFC 3261, 14.2 */
+{
+  Pair p;
+  PlPhone *one, *other;
+
+  pair_start (&p);
+  call_from_plain (&p);
+  pl_phone_clear (p.bob);
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .ring = 180 });
+  pl_sip_network_changed (p.w.a.sip);
+  expect_message (p.bob, "INVITE");
+  one = _i == 0 ? p.bob : p.alice;
+  other = _i == 0 ? p.alice : p.bob;
+  pl_phone_clear (other);
+  ck_assert (pl_phone_in_dialog (one, p.call, "INVITE", NULL, _i == 0 ? p.secure : plain_again));
+  expect_message (one, "491 INVITE");
+  ck_assert_uint_eq (pl_phone_count (other, "INVITE"), 0);
+  pair_stop (&p);
+}
+END_TEST
+
+START_TEST (another_path_is_asked_for_again_after_glare)
+{
+  Pair p;
+
+  pair_start (&p);
+  call_from_plain (&p);
+  pl_phone_clear (p.bob);
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .answer = 491 });
+  pl_sip_network_changed (p.w.a.sip);
+  expect_message (p.bob, "INVITE");
+  pl_phone_set_script (p.bob, &(PlPhoneScript){ .answer = 200, .sdp = p.answer });
+  ck_assert (pl_phone_wait (p.bob, "INVITE", 2, 2 * WAIT));
+  ck_assert (pl_phone_wait (p.bob, "ACK", 2, WAIT));
+  ck_assert_uint_eq (pl_fake_media_fars (p.w.a.media, 0), 2);
+  pair_stop (&p);
+}
+END_TEST
+
 START_TEST (early_media_come_through_the_edge_before_the_answer)
 {
   Pair p;
@@ -565,6 +669,10 @@ suite (void)
   tcase_add_test (c, phones_that_can_have_no_edge);
   tcase_add_test (c, hold_keeps_the_edge_and_its_ports);
   tcase_add_test (c, far_side_that_restarts_ice_gets_other_credentials);
+  tcase_add_test (c, call_through_an_edge_gets_another_path_and_the_phone_hears_nothing);
+  tcase_add_test (c, edge_of_a_phone_that_was_called_gets_another_path);
+  tcase_add_loop_test (c, other_offers_wait_while_another_path_is_sought, 0, 2);
+  tcase_add_test (c, another_path_is_asked_for_again_after_glare);
   tcase_add_test (c, early_media_come_through_the_edge_before_the_answer);
   tcase_add_test (c, edge_turns_to_the_phone_that_answers);
   tcase_add_test (c, phone_with_keys_of_its_own_has_an_edge_with_keys);

@@ -23,7 +23,7 @@ struct PlMediaEdge {
   PlMediaHandlers handlers;
   gpointer user;
   Section sections[PL_MEDIA_SECTIONS_MAX];
-  PlTimer *opening, *securing, *failing;
+  PlTimer *opening, *securing, *failing, *losing;
 };
 
 struct PlFakeMedia {
@@ -43,6 +43,7 @@ edge_free (gpointer data)
   pl_timer_clear (&edge->opening);
   pl_timer_clear (&edge->securing);
   pl_timer_clear (&edge->failing);
+  pl_timer_clear (&edge->losing);
   for (guint i = 0; i < PL_MEDIA_SECTIONS_MAX; i++)
     g_free (edge->sections[i].far);
   g_free (edge->name);
@@ -280,6 +281,20 @@ void
 pl_fake_media_kill (PlFakeMedia *media, guint n)
 {
   pl_env_arm (media->env, &nth (media, n)->failing, 0, on_failing, nth (media, n));
+}
+
+static void
+on_losing (gpointer data)
+{
+  PlMediaEdge *edge = data;
+
+  edge->handlers.lost (edge->user, 0);
+}
+
+void
+pl_fake_media_lose (PlFakeMedia *media, guint n)
+{
+  pl_env_arm (media->env, &nth (media, n)->losing, 0, on_losing, nth (media, n));
 }
 
 guint16

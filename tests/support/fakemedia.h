@@ -32,6 +32,8 @@ guint pl_fake_media_started (PlFakeMedia *media);  /* so far */
 guint pl_fake_media_live (PlFakeMedia *media);
 /* The n-th live edge fails, as one that was killed. */
 void pl_fake_media_kill (PlFakeMedia *media, guint n);
+/* Its path to the far side is lost. */
+void pl_fake_media_lose (PlFakeMedia *media, guint n);
 /* What the n-th live edge was told last of section 0: the phone's RTP port (0: nothing), the far
  * side's ufrag ("": nothing), how often it heard of a far side, and what it is. */
 guint16 pl_fake_media_phone (PlFakeMedia *media, guint n);

@@ -261,6 +261,17 @@ def moving(tap, folder, builddir):
     with world(tap, folder, builddir, 'a laptop that moves') as w:
         alice, bob = two_people(tap, w, w.network.nat_host('alice', 10), w.network.nat_host('bob', 20))
         moves.another_network(tap, w, alice, bob)
+        for who, tone in ((alice, 500), (bob, 800)):
+            new_phone(w, who, tone, **PLAIN)
+        moves.call_goes_on(tap, alice, bob)
+        moves.sleeps(tap, w, alice, bob)
+        w.stop_captures()
+        for who in (alice, bob):
+            with tap.check(f'outside {who.name}\'s host nothing is in clear'):
+                _, complaints = judge(who.capture.packets(), tones(alice, bob))
+                # an association goes on where the path is another: no handshake is seen there
+                bad = [c for c in complaints if 'without a DTLS handshake before' not in c]
+                assert not bad, '\n'.join(bad[:10])
 
 
 # --- two symmetric NATs ---
