@@ -247,6 +247,7 @@ pl_site_load (const char *dir, GError **error)
   site->listen = g_key_file_get_string (file, "server", "listen", NULL);
   site->certificate = g_key_file_get_string (file, "server", "certificate", NULL);
   site->key = g_key_file_get_string (file, "server", "key", NULL);
+  site->database = g_key_file_get_string (file, "server", "database", NULL);
   site->hook = g_key_file_get_string (file, "policy", "hook", NULL);
   site->idle_seconds = MAX (read_number (file, "server", "idle-seconds", IDLE_SECONDS), 1);
   site->smtp = g_key_file_get_string (file, "mail", "smtp", NULL);
@@ -273,6 +274,7 @@ pl_site_free (PlSite *site)
   g_free (site->smtp);
   g_free (site->from);
   g_free (site->user);
+  pl_wipe_text (site->database); /* may have a password */
   pl_wipe_text (site->password);
   g_strfreev (site->policy.allow);
   g_strfreev (site->policy.deny);
@@ -284,7 +286,7 @@ pl_site_open_store (const PlSite *site, GError **error)
 {
   g_autofree char *path = path_of (site, "enroll.db");
 
-  return pl_store_open (path, error);
+  return pl_store_open (site->database ? site->database : path, error);
 }
 
 PlAuthority *

@@ -20,6 +20,7 @@ typedef struct {
   char *hook;                 /* program that may refuse somebody; NULL: none */
   guint idle_seconds;         /* an HTTPS connection may say nothing for so long */
   char *smtp, *from, *user, *password;
+  char *database;             /* postgresql://..., NULL: enroll.db in `dir` */
   PlPolicy policy;
 } PlSite;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the enrollment server remembers, in SQLite: codes sent, certificates issued, mails of late.
+ * What the enrollment server remembers, in a database (proxy/enroll/database.h): codes sent, certificates issued, mails of late.
  * A step of the desk is one transaction, and is on the disk when pl_store_commit returns. Times are
  * seconds since 1970.
  */
@@ -32,7 +32,8 @@ typedef struct {
 void pl_issued_free (PlIssued *issued);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlIssued, pl_issued_free)
 
-PlStore *pl_store_open (const char *path, GError **error);
+/* `where`: a file for SQLite, or postgresql://... where several servers share one state. */
+PlStore *pl_store_open (const char *where, GError **error);
 void pl_store_free (PlStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlStore, pl_store_free)
 
