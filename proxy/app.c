@@ -165,7 +165,7 @@ should_listen (PlApp *app, const PlHomeIdentity *home)
 {
   g_autofree char *authority = pl_home_dup_authority_dir (app->paths, home->overlay);
 
-  if (app->memberships->len > 0)
+  if (app->memberships->len > 0 || pl_home_is_incognito (home)) /* one port would tell that two are one */
     return FALSE;
   switch (app->config->role)
     {

@@ -16,6 +16,7 @@
 #define NEW_KEY_SUFFIX ".newkey" /* not KEY_SUFFIX at its end */
 #define REQUEST_SUFFIX ".request"
 #define REDIRECT_SUFFIX ".redirect"
+#define INCOGNITO_SUFFIX ".incognito"
 #define SECRETS_FILE_MAX 1024
 #define REDIRECT_MAX 1024 /* its file */
 
@@ -233,6 +234,7 @@ pl_home_identity_free (PlHomeIdentity *identity)
   g_free (identity->new_key_path);
   g_free (identity->request_path);
   g_free (identity->redirect_path);
+  g_free (identity->incognito_path);
   g_free (identity->document_path);
   g_free (identity->pins_path);
   g_free (identity->secrets_path);
@@ -253,10 +255,17 @@ pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay
   identity->new_key_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, NEW_KEY_SUFFIX, NULL);
   identity->request_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, REQUEST_SUFFIX, NULL);
   identity->redirect_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, REDIRECT_SUFFIX, NULL);
+  identity->incognito_path = g_strconcat (folder, G_DIR_SEPARATOR_S, name, INCOGNITO_SUFFIX, NULL);
   identity->document_path = pl_home_dup_document_path (paths, overlay);
   identity->pins_path = pl_home_dup_pins_path (paths, overlay);
   identity->secrets_path = pl_home_dup_secrets_path (paths, overlay);
   return identity;
+}
+
+gboolean
+pl_home_is_incognito (const PlHomeIdentity *identity)
+{
+  return g_file_test (identity->incognito_path, G_FILE_TEST_EXISTS);
 }
 
 char *

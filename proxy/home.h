@@ -9,6 +9,7 @@
  *   data/identities/NAME/AOR.newkey       takes the place of the key when its certificate comes
  *   data/identities/NAME/AOR.request      asked for and not yet there: waits for its certificate
  *   data/identities/NAME/AOR.redirect     the AoR that takes its calls
+ *   data/identities/NAME/AOR.incognito    there: shares nothing with the others on the wire
  *
  *   data/secrets/NAME                     shared secrets, 64 hexadecimal digits a line: the first is used, all are
  *                                         taken; 0600
@@ -35,7 +36,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeOverlay, pl_home_overlay_free)
 typedef struct {
   char *aor;              /* canonical */
   char *overlay;          /* name */
-  char *key_path, *cert_path, *new_key_path, *request_path, *redirect_path, *document_path, *pins_path, *secrets_path;
+  char *key_path, *cert_path, *new_key_path, *request_path, *redirect_path, *incognito_path, *document_path, *pins_path, *secrets_path;
 } PlHomeIdentity;
 void pl_home_identity_free (PlHomeIdentity *identity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PlHomeIdentity, pl_home_identity_free)
@@ -63,6 +64,8 @@ GBytes *pl_home_parse_secrets (const char *text, GError **error);
 gboolean pl_home_save_secrets (const char *path, GBytes *secrets, GError **error);
 char *pl_home_dup_ca_path (const PlPaths *paths, const char *overlay);
 PlHomeIdentity *pl_home_identity_new (const PlPaths *paths, const char *aor, const char *overlay);
+/* Whether nobody shall see that it is of the same user as the others. */
+gboolean pl_home_is_incognito (const PlHomeIdentity *identity);
 /* What its .redirect file says, caller frees; NULL: no such file, or error set. */
 char *pl_home_load_redirect (const PlHomeIdentity *identity, GError **error);
 

@@ -23,6 +23,7 @@ struct PlMembership {
   gpointer user;
   char *aor, *overlay, *node_hex, *state_dir;
   char *issuer; /* of the certificate, for people */
+  gboolean incognito;
   char *passphrase; /* of the key, NULL: none is needed */
   PlDocument *document;
   PlIdentity *identity;
@@ -468,6 +469,7 @@ pl_membership_new (const PlHomeIdentity *home, const PlMembershipOptions *option
   membership->env = pl_loop_env (options->loop);
   membership->aor = g_strdup (home->aor);
   membership->overlay = g_strdup (home->overlay);
+  membership->incognito = pl_home_is_incognito (home);
   membership->passphrase = g_strdup (options->passphrase);
   membership->document_path = g_strdup (home->document_path);
   membership->port = options->listen ? options->config->overlay_port : 0;
@@ -630,7 +632,7 @@ follows_document_of (PlMembership *membership, const PlHomeIdentity *home)
 gboolean
 pl_membership_is_current (PlMembership *membership, const PlHomeIdentity *home)
 {
-  return has_identity_of (membership, home) && has_secrets_of (membership, home) && follows_document_of (membership, home);
+  return membership->incognito == pl_home_is_incognito (home) && has_identity_of (membership, home) && has_secrets_of (membership, home) && follows_document_of (membership, home);
 }
 
 const char *
@@ -677,6 +679,12 @@ PlRole
 pl_membership_role (PlMembership *membership)
 {
   return membership->role;
+}
+
+gboolean
+pl_membership_incognito (PlMembership *membership)
+{
+  return membership->incognito;
 }
 
 const char *

@@ -61,6 +61,8 @@ PlNode *pl_membership_node (PlMembership *membership);
 /* STUN servers of its overlay and of the configuration, "address:port"; NULL-terminated, lent. */
 const char *const *pl_membership_stun (PlMembership *membership);
 PlRole pl_membership_role (PlMembership *membership);
+/* Whether nobody shall see that it is of the same user as others: it is asked through for its own sake only. */
+gboolean pl_membership_incognito (PlMembership *membership);
 /* Who says that it is it: the name in its certificate, "itself" where nobody else does. Borrowed. */
 const char *pl_membership_issuer (PlMembership *membership);
 gint64 pl_membership_expires (PlMembership *membership); /* certificate, seconds since 1970 */

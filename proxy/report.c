@@ -85,6 +85,7 @@ add_identity (GVariantBuilder *list, PlMembership *membership)
   put_string (&dict, "aor", aor);
   put_string (&dict, "overlay", pl_membership_overlay (membership));
   put_string (&dict, "node", pl_membership_node_hex (membership));
+  g_variant_builder_add (&dict, "{sv}", "incognito", g_variant_new_boolean (pl_membership_incognito (membership)));
   put_string (&dict, "issuer", pl_membership_issuer (membership));
   put_int (&dict, "expires", pl_membership_expires (membership));
   put_int (&dict, "registered", pl_node_registered (pl_membership_node (membership), aor));
@@ -419,6 +420,8 @@ pl_report_lookup (GPtrArray *memberships, PlEnv *env, const char *text, GDBusMet
   query->memberships = g_ptr_array_new ();
   for (guint i = 0; i < memberships->len; i++)
     {
+      if (pl_membership_incognito (g_ptr_array_index (memberships, i)))
+        continue;
       g_ptr_array_add (query->memberships, g_ptr_array_index (memberships, i));
       pl_membership_asked (g_ptr_array_index (memberships, i), query, on_gone);
     }

@@ -74,6 +74,9 @@ typedef struct {
   /* A phone of `aor` is there: store the registration with these feature parameters (RFC 3840, "" when
    * none). NULL: the last one went, remove it. */
   void (*registered) (gpointer impl, const char *aor, const char *prefs);
+  /* Nobody shall see that it is of the same user as another one: what says which phone it is stays here. May
+   * be NULL: none is. */
+  gboolean (*incognito) (gpointer impl, const char *aor);
 } PlResolverFuncs;
 
 typedef struct { const PlResolverFuncs *funcs; gpointer impl; } PlResolver;

@@ -102,6 +102,8 @@ PlDocument *pl_cli_accept (PlCli *cli, const char *invitation, const PlCliJoin *
 GBytes *pl_cli_fetch (const char *address, const char *ca, GError **error);
 /* Where the enrollment server of the overlay publishes its document; NULL: there is none. */
 char *pl_cli_dup_address (const PlDocument *document);
+/* From now on it shares nothing with other identities on the wire. */
+gboolean pl_cli_set_incognito (const PlHomeIdentity *place, GError **error);
 /* A request with the key of that place, made and kept when there is none. */
 char *pl_cli_request (const PlHomeIdentity *place, gboolean force, GError **error);
 /* A request with the key in use, for a renewal. */

@@ -157,7 +157,7 @@ run_status (PlCli *cli, GError **error)
   static const PlColumn overlays[] = { { "name", "OVERLAY" }, { "role", "ROLE" }, { "state", "STATE" }, { "peers", "PEERS" },
                                        { "node", "NODE" }, { NULL } };
   static const PlColumn identities[] = { { "aor", "IDENTITY" }, { "overlay", "OVERLAY" },
-                                         { "issuer", "CERTIFIED BY" }, { "expires", "CERTIFICATE UNTIL", PL_COLUMN_DATE },
+                                         { "issuer", "CERTIFIED BY" }, { "incognito", "INCOGNITO" }, { "expires", "CERTIFICATE UNTIL", PL_COLUMN_DATE },
                                          { "registered", "REGISTERED", PL_COLUMN_TIME }, { "redirect", "REDIRECTED TO" }, { NULL } };
   g_autoptr (JsonNode) node = pl_cli_call_json (cli, "Status", NULL, error);
   JsonObject *status;

@@ -25,7 +25,7 @@
 #define RENEW_SECONDS 300      /* then it ends, whatever the server does */
 
 static char *overlay_option, *ca_option, *code_option;
-static gboolean force_option;
+static gboolean force_option, incognito_option;
 
 /* An answer is read up to `max` bytes. Redirects go nowhere: what is sent is a password. */
 static GBytes *
@@ -282,7 +282,7 @@ run_enroll (PlCli *cli, GError **error)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "say who, and where: peerline enroll alice@example.org --overlay URL");
   else if (document && document->enrollment_servers->len == 0)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "overlay %s has no enrollment server: 'peerline identity request'", overlay);
-  else if (document)
+  else if (document && (!incognito_option || pl_cli_set_incognito (place, error)))
     request = pl_cli_request (place, force_option, error);
   if (!request)
     return FALSE;
@@ -396,6 +396,7 @@ static const GOptionEntry enroll_options[] = {
   { "code", 0, 0, G_OPTION_ARG_STRING, &code_option, "The code of the mail of an earlier try", "CODE" },
   { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ca_option, "Trust the HTTPS server by these certificates alone", "FILE" },
   { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Take a new key; the old one is replaced when its certificate is there", NULL },
+  { "incognito", 0, 0, G_OPTION_ARG_NONE, &incognito_option, "Nobody shall see that it is of the same person as your others", NULL },
   { NULL }
 };
 

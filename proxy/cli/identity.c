@@ -16,7 +16,7 @@
 #define CERT_FILE_MAX 16384
 
 static char *overlay_option, *aor_option, *key_option;
-static gboolean force_option;
+static gboolean force_option, incognito_option;
 static int node_ids_option, device_option = 1;
 
 static gboolean
@@ -193,11 +193,20 @@ check_device (GError **error)
   return FALSE;
 }
 
+gboolean
+pl_cli_set_incognito (const PlHomeIdentity *place, GError **error)
+{
+  g_autofree char *dir = g_path_get_dirname (place->incognito_path);
+
+  return pl_file_make_dir (dir, error) && pl_file_write (place->incognito_path, "", 0, 0600, error);
+}
+
 static gboolean
 run_create (PlCli *cli, GError **error)
 {
   g_autoptr (PlHomeIdentity) place = check_device (error) ? find_place (cli, error) : NULL;
-  g_autoptr (PlCert) cert = place && check_free (place, error) ? make_identity (cli, place, error) : NULL;
+  gboolean free = place && check_free (place, error) && (!incognito_option || pl_cli_set_incognito (place, error));
+  g_autoptr (PlCert) cert = free ? make_identity (cli, place, error) : NULL;
 
   if (!cert)
     return FALSE;
@@ -271,7 +280,7 @@ run_request (PlCli *cli, GError **error)
   if (document && pl_document_mode (document) != PL_MODE_CERTIFICATES)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "nobody certifies names in overlay %s: 'peerline identity create %s --overlay %s'",
                  place->overlay, place->aor, place->overlay);
-  else if (document)
+  else if (document && (!incognito_option || pl_cli_set_incognito (place, error)))
     request = pl_cli_request (place, force_option, error);
   if (!request)
     return FALSE;
@@ -588,11 +597,13 @@ run_redirect (PlCli *cli, GError **error)
 
 #define OVERLAY_OPTION { "overlay", 0, 0, G_OPTION_ARG_STRING, &overlay_option, "The overlay it is for", "NAME" }
 
+#define INCOGNITO_HELP "Nobody shall see that it is of the same person as your others"
 #define KEY_HELP "Take the key of another device ('-': standard input), or that of a token (pkcs11:...)"
 
 static const GOptionEntry create_options[] = {
   OVERLAY_OPTION,
   { "key", 0, 0, G_OPTION_ARG_FILENAME, &key_option, KEY_HELP, "FILE|URI" },
+  { "incognito", 0, 0, G_OPTION_ARG_NONE, &incognito_option, INCOGNITO_HELP, NULL },
   { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Take a new key; the old one is replaced when its certificate is there", NULL },
   { NULL }
 };
@@ -601,6 +612,7 @@ static const GOptionEntry new_options[] = {
   OVERLAY_OPTION,
   { "force", 0, 0, G_OPTION_ARG_NONE, &force_option, "Replace the identity of this name by a new key", NULL },
   { "key", 0, 0, G_OPTION_ARG_FILENAME, &key_option, KEY_HELP, "FILE|URI" },
+  { "incognito", 0, 0, G_OPTION_ARG_NONE, &incognito_option, INCOGNITO_HELP, NULL },
   { "device", 0, 0, G_OPTION_ARG_INT, &device_option, "Which device of this key, in a self-signed overlay (1)", "N" },
   { NULL }
 };

@@ -420,7 +420,15 @@ registered (gpointer impl, const char *aor, const char *prefs)
     }
 }
 
-static const PlResolverFuncs funcs = { resolve, connect_node, cancel, is_ours, own_node, registered };
+static gboolean
+incognito (gpointer impl, const char *aor)
+{
+  PlMembership *membership = find_membership (impl, aor, NULL);
+
+  return membership && pl_membership_incognito (membership);
+}
+
+static const PlResolverFuncs funcs = { resolve, connect_node, cancel, is_ours, own_node, registered, incognito };
 
 PlOverlayResolver *
 pl_overlay_resolver_new (PlEnv *env, GPtrArray *memberships, const char *people_path)

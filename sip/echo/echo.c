@@ -256,7 +256,17 @@ echo_registered (gpointer impl, const char *aor, const char *prefs)
   world->funcs->registered (world->impl, aor, prefs);
 }
 
-static const PlResolverFuncs funcs = { echo_resolve, echo_connect, echo_cancel, echo_is_ours, echo_own_node, echo_registered };
+static gboolean
+echo_incognito (gpointer impl, const char *aor)
+{
+  const PlResolver *world = ((PlEcho *) impl)->world;
+
+  return world->funcs->incognito && world->funcs->incognito (world->impl, aor);
+}
+
+static const PlResolverFuncs funcs = {
+  echo_resolve, echo_connect, echo_cancel, echo_is_ours, echo_own_node, echo_registered, echo_incognito,
+};
 
 /* --- life --- */
 

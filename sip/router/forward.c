@@ -37,12 +37,29 @@ dup_reached (const PlRewrite *how)
   return far ? pl_far_dup_reached (far) : NULL;
 }
 
+/* The same phone may serve two identities of which nobody shall know that they are one person's. */
+static void
+remove_phone_names (const PlRewrite *how, msg_t *msg, sip_t *sip)
+{
+  const PlResolver *resolver = how->router->parts.resolver;
+
+  if (!how->to_far || !how->own_aor || !resolver->funcs->incognito || !resolver->funcs->incognito (resolver->impl, how->own_aor))
+    return;
+  while (sip->sip_user_agent)
+    sip_header_remove (msg, sip, (sip_header_t *) sip->sip_user_agent);
+  while (sip->sip_server)
+    sip_header_remove (msg, sip, (sip_header_t *) sip->sip_server);
+  while (sip->sip_organization)
+    sip_header_remove (msg, sip, (sip_header_t *) sip->sip_organization);
+}
+
 gboolean
 pl_rewrite (const PlRewrite *how, msg_t *msg, sip_t *sip)
 {
   g_autofree char *gruu = how->to_far ? pl_router_gruu (how->router, how->own_aor, how->far_node) : NULL;
   g_autofree char *reached = how->to_far ? NULL : dup_reached (how);
 
+  remove_phone_names (how, msg, sip);
   if (pl_source_is_far (how->source))
     pl_sanitize_from_link (msg, sip, how->source->far_aor);
   /* A redirection names other people, not the phone that answers. */

@@ -59,11 +59,17 @@ class Phone:
             text = self.receive(end)
             if not text.startswith(method + ' ') or call not in text:
                 continue
+            self.last = text
             kept = [line for line in text.split('\r\n\r\n')[0].split('\r\n') if re.match(r'(?i)(via|from|to|call-id|cseq|record-route):', line)]
             answer = ['SIP/2.0 ' + status] + [line + ';tag=b' if line.lower().startswith('to:') and ';tag=' not in line else line for line in kept]
             more = f'Contact: <sip:x@127.0.0.1:{self.port}>\r\nContent-Type: application/sdp\r\n' if body else ''
             self.socket.sendto(('\r\n'.join(answer) + f'\r\n{more}Content-Length: {len(body)}\r\n\r\n{body}').encode(), self.proxy)
             return next(line for line in kept if line.lower().startswith('from:'))
+
+    def ring(self, call, seconds=20):
+        """The INVITE of that call, which is answered as busy."""
+        self.answer('INVITE', '486 Busy Here', seconds=seconds, call=call)
+        return self.last
 
     def decline(self, seconds=20):
         return self.answer('INVITE', '486 Busy Here', seconds=seconds)
@@ -187,6 +193,29 @@ class Tests:
     def a_call_outlives_the_certificates_it_began_with(self):
         call_across_renewal(self.alice, self.bob, ('alice@example.org', 'bob@example.net'), OVERLAY)
 
+    def a_second_identity_has_nothing_in_common_with_the_first(self):  # S0-17
+        """But the machine's address, and what a phone writes into Via and SDP."""
+        ghost = 'ghost@example.org'
+        self.bob.home.peerline('identity', 'create', ghost, '--overlay', OVERLAY, '--incognito')
+        rows = until(lambda: (lambda r: len(r) == 2 and all(i['node'] for i in r) and r)(self.bob.ask('status')['identities']))
+        assert {row['aor']: row['incognito'] for row in rows} == {'bob@example.net': False, ghost: True}
+        assert len({row['node'] for row in rows}) == 2
+        phone = Phone(ghost, self.bob.sip).register()
+        self.found(self.alice, ghost)
+        for who, aor, named in ((phone, ghost, False), (self.bob.phone, 'bob@example.net', True)):
+            call = who.send('INVITE', 'sip:alice@example.org', 'alice@example.org', OFFER, 'User-Agent: rare phone 1.0\r\nContent-Type: application/sdp\r\n')
+            text = self.alice.phone.ring(call)
+            assert ('rare phone' in text) == named and aor in text and f'x@127.0.0.1:{who.port}' not in text, text
+            assert ' 486 ' in who.final(call)
+        links = {row['aor']: row for row in self.alice.ask('peers') if row['role'] == 'sip'}
+        assert links[ghost]['node'] != links['bob@example.net']['node'] and links[ghost]['path'] != links['bob@example.net']['path'], links
+        # a question in nobody's name is not asked in its name
+        assert len(self.bob.ask('lookup', 'alice@example.org')['overlays']) == 1
+        for path in self.bob.home.identity(OVERLAY, ghost):
+            os.unlink(path)
+        self.bob.home.peerline('redirect', 'bob@example.net', 'off')
+        self.alice.home.peerline('trust', 'forget', ghost)
+
     def another_device_with_the_same_key_is_the_same_person(self):
         key = self.bob.home.home + '/exported'
         with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), 'w', encoding='utf-8') as f:
@@ -271,7 +300,8 @@ class Tests:
             who.home.stop()
 
     def cases(self):
-        return [self.two_people_without_an_authority_call_each_other, self.a_call_outlives_the_certificates_it_began_with, self.another_device_with_the_same_key_is_the_same_person,
+        return [self.two_people_without_an_authority_call_each_other, self.a_call_outlives_the_certificates_it_began_with,
+                self.a_second_identity_has_nothing_in_common_with_the_first, self.another_device_with_the_same_key_is_the_same_person,
                 self.somebody_else_in_the_same_name_is_refused_until_accepted,
                 self.only_who_has_the_secret_gets_in_and_it_can_be_changed]
 

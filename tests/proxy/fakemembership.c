@@ -55,6 +55,12 @@ pl_membership_dup_sip_links (PlMembership *membership)
   return g_ptr_array_new ();
 }
 
+gboolean
+pl_membership_incognito (PlMembership *membership)
+{
+  return FALSE;
+}
+
 PlFarLink *
 pl_membership_wrap (PlMembership *membership, PlAppLink *link)
 {
