@@ -47,6 +47,7 @@ extern const PlCliCommand pl_cli_doctor_commands[];
 extern const PlCliCommand pl_cli_watch_commands[];
 extern const PlCliCommand pl_cli_invite_commands[];
 extern const PlCliCommand pl_cli_setup_commands[];
+extern const PlCliCommand pl_cli_open_commands[];
 
 /* --- output --- */
 
