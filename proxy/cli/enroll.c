@@ -251,6 +251,7 @@ ask_with_code (const Desk *desk, GError **error)
       fprintf (stderr, "A code is on its way to %s (key %.8s). Type it here, or confirm by the link of the mail and press Enter.\n",
                desk->aor, key ? key : "");
     }
+  setvbuf (stdin, NULL, _IONBF, 0); /* what follows the code may be for who started us */
   for (guint i = 0; refused && !code_option && i < ASKS_MAX; i++)
     {
       fputs ("Code: ", stderr);

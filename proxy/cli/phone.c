@@ -193,6 +193,37 @@ print_generic (const Account *account)
           account->aor, parts[0], parts[1] ? parts[1] : "", account->proxy, account->stun ? account->stun : "none");
 }
 
+/* Twinkle keeps a profile for each account in ~/.twinkle, one NAME=VALUE a line. */
+static void
+print_twinkle (const Account *account)
+{
+  g_auto (GStrv) parts = g_strsplit (account->aor, "@", 2);
+
+  printf ("# USER\nuser_name=%s\nuser_domain=%s\n\n"
+          "# SIP SERVER\noutbound_proxy=sip:%s\nall_requests_to_proxy=yes\nnon_resolvable_to_proxy=no\n"
+          "register_at_startup=yes\nregistration_time=300\nsip_transport=udp\n\n"
+          "# NAT\nuse_stun=no\nuse_nat_public_ip=no\n\n# SECURITY\nzrtp_enabled=no\n",
+          parts[0], parts[1] ? parts[1] : "", account->proxy);
+}
+
+/* Ekiga keeps accounts in a database of its own: what its windows ask for. */
+static void
+print_ekiga (const Account *account)
+{
+  g_auto (GStrv) parts = g_strsplit (account->aor, "@", 2);
+
+  printf ("Edit, Preferences, Protocols, SIP\n"
+          "  outbound proxy      sip:%s\n"
+          "Edit, Accounts, Accounts, Add a SIP Account\n"
+          "  name                peerline\n"
+          "  registrar           %s\n"
+          "  user                %s\n"
+          "  authentication user %s\n"
+          "  password            any; nobody asks\n"
+          "  timeout             300\n",
+          account->proxy, parts[1] ? parts[1] : "", parts[0], parts[0]);
+}
+
 typedef struct {
   const char *name;
   void (*print) (const Account *account);
@@ -203,6 +234,8 @@ static const Phone phones[] = {
   { "baresip", print_baresip, NULL },
   { "linphone", print_linphone, "Keep it as a file and give Linphone its name as remote provisioning address: file:///PATH (linphonec: config-uri "
                                 "in the group [misc] of its file)." },
+  { "twinkle", print_twinkle, "Keep it as ~/.twinkle/peerline.cfg and start twinkle -f peerline. It has no ICE and no DTLS-SRTP: the media edge has both for it." },
+  { "ekiga", print_ekiga, "It has no ICE and no DTLS-SRTP: the media edge has both for it." },
   { "generic", print_generic, NULL },
 };
 
@@ -297,7 +330,7 @@ static const GOptionEntry phone_options[] = {
 };
 
 const PlCliCommand pl_cli_phone_commands[] = {
-  { NULL, "phone", "baresip|linphone|generic", "settings for a phone, in its own form",
+  { NULL, "phone", "baresip|linphone|twinkle|ekiga|generic", "settings for a phone, in its own form",
     "The settings go to standard output, so that they can be kept in a file.", 1, phone_options, run_phone },
   { NULL }
 };

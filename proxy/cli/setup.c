@@ -438,6 +438,7 @@ run_setup (PlCli *cli, GError **error)
 {
   g_auto (Setup) setup = { .cli = cli };
 
+  setvbuf (stdin, NULL, _IONBF, 0); /* what follows an answer is for the commands that we give */
   if (wait_option < 0 || wait_option > WAIT_MAX)
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--wait takes 0 to %d seconds", WAIT_MAX);
@@ -463,7 +464,7 @@ static const GOptionEntry setup_options[] = {
   { "secret", 0, 0, G_OPTION_ARG_FILENAME, &secret_option, "Where the overlay's shared secret is, if it has one", "FILE" },
   { "code", 0, 0, G_OPTION_ARG_STRING, &code_option, "The code of the mail of an earlier try", "CODE" },
   { "ca", 0, 0, G_OPTION_ARG_FILENAME, &ca_option, "Trust the HTTPS server by these certificates alone", "FILE" },
-  { "phone", 0, 0, G_OPTION_ARG_STRING, &phone_option, "Which phone you use: linphone, baresip, generic or none", "KIND" },
+  { "phone", 0, 0, G_OPTION_ARG_STRING, &phone_option, "Which phone you use: as of 'peerline phone', or none", "KIND" },
   { "wait", 0, 0, G_OPTION_ARG_INT, &wait_option, "How long to wait for the daemon, the phone, the test call (300); 0: not", "SECONDS" },
   { NULL }
 };

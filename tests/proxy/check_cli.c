@@ -833,6 +833,8 @@ START_TEST (cli_gives_a_phone_its_settings)
   g_auto (Result) baresip = peerline (NULL, "phone baresip");
   g_auto (Result) linphone = peerline (NULL, "phone Linphone --aor Alice@example.org");
   g_auto (Result) generic = peerline (NULL, "phone generic");
+  g_auto (Result) twinkle = peerline (NULL, "phone twinkle");
+  g_auto (Result) ekiga = peerline (NULL, "phone ekiga");
   g_autoptr (JsonParser) json = json_of ("phone generic --json");
 
   ck_assert_ptr_nonnull (strstr (baresip.out, "\n<sip:alice@example.org;transport=udp>;outbound=\"sip:127.0.0.1:5080;transport=udp\";"));
@@ -840,6 +842,9 @@ START_TEST (cli_gives_a_phone_its_settings)
   ck_assert_ptr_nonnull (strstr (baresip.err, "No phone has registered as alice@example.org yet"));
   ck_assert_ptr_nonnull (strstr (linphone.out, ">&lt;sip:127.0.0.1:5080;transport=udp&gt;<"));
   ck_assert_ptr_nonnull (strstr (linphone.err, "file:///"));
+  ck_assert_ptr_nonnull (strstr (twinkle.out, "user_domain=example.org\n"));
+  ck_assert_ptr_nonnull (strstr (twinkle.out, "outbound_proxy=sip:127.0.0.1:5080\nall_requests_to_proxy=yes\n"));
+  ck_assert_ptr_nonnull (strstr (ekiga.out, "outbound proxy      sip:127.0.0.1:5080\n"));
   ck_assert_ptr_nonnull (strstr (generic.out, "outbound proxy      sip:127.0.0.1:5080\n"));
   ck_assert_str_eq (json_object_get_string_member (json_node_get_object (json_parser_get_root (json)), "stun"), "stun.example.net:3478");
   must_fail ("phone generic --aor bob@example.net --json", 1, "none of your identities");

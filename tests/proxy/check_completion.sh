@@ -31,6 +31,6 @@ offers 'overlay' ov
 offers 'create join list secret update' overlay ''
 offers '--bootstrap=' overlay create --b
 offers 'friends.example' identity create alice@example.org --overlay ''
-offers 'baresip generic linphone' phone ''
+offers 'baresip ekiga generic linphone twinkle' phone ''
 offers '' no-such-command ''
 echo "1..$n"

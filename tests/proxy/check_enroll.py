@@ -204,6 +204,23 @@ class Tests:
         home.stop()
         assert not os.path.exists(self.server.dir + '/alice.key') and 'alice@example.org' in self.server.run('list')
 
+    def setup_takes_one_command_and_the_code(self):
+        """With the daemon, the phone and the call these are four."""
+        home, other = (loopback.Home(BUILD, f'{self.folder}/{name}') for name in ('frida', 'gustav'))
+        home.configure(*loopback.free_ports(2))
+        home.start()
+        ours = subprocess.Popen([BUILD + '/proxy/peerline', 'setup', '--join', self.server.url, '--ca', self.server.tls + '.crt', '--wait', '1'],
+                                env=home.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        ours.stdin.write('Frida@Example.org\n')
+        ours.stdin.flush()
+        said, errors = ours.communicate(self.mail.wait('frida@example.org')[0] + '\n4\n', 40)
+        assert ours.returncode == 0 and 'frida@example.org' in said and 'Compare' not in said, (said, errors)
+        home.stop()
+        link = home.peerline('invite').splitlines()[0]
+        assert 'at=https%3A%2F%2F' in link and 'document=' not in link, link
+        other.peerline('overlay', 'join', link, '--ca', self.server.tls + '.crt')
+        assert other.ask('overlay', 'list')[0]['name'] == OVERLAY
+
     def a_running_daemon_renews_its_certificate(self):
         """11.3: with the old key, under the same Node-ID; what fails is in the status."""
         home = loopback.Home(BUILD, self.folder + '/ivo')
@@ -392,7 +409,7 @@ class Tests:
         assert self.server.stop() == 0
 
     def all(self):
-        cases = [self.from_the_address_to_a_running_daemon, self.a_running_daemon_renews_its_certificate, self.any_client_of_the_rfc_gets_one, self.the_fifth_wrong_try_ends_a_code,
+        cases = [self.from_the_address_to_a_running_daemon, self.setup_takes_one_command_and_the_code, self.a_running_daemon_renews_its_certificate, self.any_client_of_the_rfc_gets_one, self.the_fifth_wrong_try_ends_a_code,
                  self.only_the_button_confirms_a_link, self.each_error_has_the_name_of_the_rfc,
                  self.an_address_has_so_many_devices_and_mails, self.another_program_may_refuse_somebody,
                  self.the_policy_says_what_an_address_gets, self.connections_that_say_nothing_are_closed, self.twenty_clients_enroll_at_once, self.who_is_revoked_stays_out, self.a_killed_server_neither_loses_nor_doubles]
