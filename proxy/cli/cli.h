@@ -48,6 +48,7 @@ extern const PlCliCommand pl_cli_watch_commands[];
 extern const PlCliCommand pl_cli_invite_commands[];
 extern const PlCliCommand pl_cli_setup_commands[];
 extern const PlCliCommand pl_cli_open_commands[];
+extern const PlCliCommand pl_cli_log_commands[];
 
 /* --- output --- */
 

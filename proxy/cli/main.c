@@ -13,7 +13,7 @@
 static const PlCliCommand *const groups[] = {
   pl_cli_setup_commands, pl_cli_invite_commands, pl_cli_open_commands, pl_cli_overlay_commands, pl_cli_identity_commands, pl_cli_enroll_commands,
   pl_cli_trust_commands, pl_cli_unlock_commands, pl_cli_secret_commands, pl_cli_daemon_commands,
-  pl_cli_diagnose_commands, pl_cli_phone_commands, pl_cli_net_commands, pl_cli_doctor_commands, pl_cli_watch_commands,
+  pl_cli_diagnose_commands, pl_cli_phone_commands, pl_cli_net_commands, pl_cli_doctor_commands, pl_cli_watch_commands, pl_cli_log_commands,
 };
 
 static char *

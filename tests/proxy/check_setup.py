@@ -123,6 +123,18 @@ def others(folder, carol):
     check('setup goes on from there', 'You are carol@example.org there' in said, said)
 
 
+def log(folder, home):
+    with open(os.open(folder + '/journalctl', os.O_WRONLY | os.O_CREAT, 0o700), 'w', encoding='utf-8') as f:
+        f.write('#!/bin/sh\necho "$@"\n')
+    values = dict(home.environment, PATH=folder + ':' + os.environ['PATH'], XDG_RUNTIME_DIR=folder)
+    for name, keep, want in (('log -f follows the journal of the user\'s unit', False, '--user --unit=peerlined.service --lines=50 --output=short-precise --follow'),
+                             ('log says where else to look when the daemon is no service', True, 'where it was started')):
+        if not keep:
+            del values['PEERLINE_HOME']
+        done = subprocess.run([BUILD + '/proxy/peerline', 'log', '-f'], env=values if not keep else home.environment, capture_output=True, text=True, timeout=20, check=False)
+        check(name, want in done.stdout + done.stderr, done.stdout + done.stderr)
+
+
 def main():
     with tempfile.TemporaryDirectory(dir='/tmp') as folder:
         os.chmod(folder, 0o700)
@@ -134,6 +146,7 @@ def main():
             refuses(alice, bob, loopback.Home(BUILD, folder + '/other'))
             joins(alice, bob)
             others(folder, loopback.Home(BUILD, folder + '/carol'))
+            log(folder, alice)
         finally:
             for home in homes:
                 home.kill()
