@@ -570,8 +570,10 @@ open_sip (PlApp *app, GError **error)
     .tell = app->config->tell,
   };
   g_autofree char *people = g_build_filename (app->paths->state, "people", NULL);
+  g_autofree char *passwords = g_build_filename (app->paths->config, "phone-passwords", NULL);
   g_autoptr (GArray) sockets = pl_notify_take_sockets ();
 
+  options.passwords = passwords;
   options.sockets = (const int *) (gpointer) sockets->data;
   options.n_sockets = sockets->len;
   open_edges (app);

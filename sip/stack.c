@@ -33,6 +33,7 @@ struct PlSip {
   PlHub *hub;
   PlListener *listener;
   PlFarNet *fars;
+  PlDigest *digest;
   PlRegistrar *registrar;
   PlCalls *calls;
   PlTokenKey *key;
@@ -155,8 +156,10 @@ start_parts (PlSip *sip, GMainContext *context, const PlSipOptions *options, GEr
   if (!sip->listener)
     return FALSE;
   sip->registrar = pl_registrar_new (sip->env, bindings, &registrar_handlers, sip);
+  sip->digest = options->passwords ? pl_digest_new (sip->env, options->passwords) : NULL;
   sip->router = pl_router_new (&(PlRouterParts) { sip->env, sip->hub, sip->listener, sip->fars, sip->registrar, sip->calls,
-                                                  sip->key, sip->resolver, options->media, options->far_rate, options->tell });
+                                                  sip->key, sip->resolver, options->media, sip->digest, options->far_rate,
+                                                  options->tell });
   return TRUE;
 }
 
@@ -200,6 +203,7 @@ pl_sip_free (PlSip *sip)
   pl_echo_free (sip->echo);
   pl_listener_free (sip->listener);
   pl_registrar_free (sip->registrar);
+  pl_digest_free (sip->digest);
   pl_token_key_free (sip->key);
   pl_calls_free (sip->calls);
   g_free (sip);

@@ -20,6 +20,7 @@ typedef struct {
   const int *sockets;         /* bound already at some of `listen`, by a service manager; taken */
   guint n_sockets;
   const PlMedia *media;       /* for phones without ICE or DTLS-SRTP; borrowed, NULL: they get 488 */
+  const char *passwords;      /* file (sip/registrar/digest.h) of those phones must show; NULL: none */
   guint far_rate;             /* requests outside dialogs that one far node may make each second; 0: a person's */
   PlIceTell tell;             /* which addresses of the phones far sides are told */
 } PlSipOptions;

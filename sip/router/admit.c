@@ -297,6 +297,46 @@ pl_step_identity (PlRequest *request)
   return PL_STEP_CONTINUE;
 }
 
+/* What is behind "Digest" in its Authorization for our realm; NULL: nothing. Borrowed. */
+static const char *const *
+credentials (const sip_t *sip)
+{
+  for (const sip_authorization_t *each = sip->sip_authorization; each; each = each->au_next)
+    if (each->au_scheme && g_ascii_strcasecmp (each->au_scheme, "Digest") == 0
+        && g_strcmp0 (msg_params_find (each->au_params, "realm="), "\"" PL_DIGEST_REALM "\"") == 0)
+      return each->au_params;
+  return NULL;
+}
+
+/* The phone shows its password, if this identity has one for phones. FALSE: answered. */
+static gboolean
+shows_password (PlRequest *request, const char *aor)
+{
+  PlDigest *digest = request->router->parts.digest;
+  PlDigestResult result = digest ? pl_digest_check (digest, aor, "REGISTER", credentials (request->sip)) : PL_DIGEST_FREE;
+  g_autofree char *challenge = NULL;
+
+  switch (result)
+    {
+    case PL_DIGEST_FREE:
+    case PL_DIGEST_GOOD:
+      return TRUE;
+    case PL_DIGEST_BROKEN:
+      pl_request_answer (request, 500, "Passwords Cannot Be Read", "the log of peerline says why");
+      return FALSE;
+    case PL_DIGEST_WRONG:
+      pl_notice (PL_ROUTER_ROOM, "a phone shows a wrong password", "aor", aor, NULL);
+      break;
+    case PL_DIGEST_MISSING:
+    case PL_DIGEST_STALE:
+      break;
+    }
+  challenge = pl_digest_dup_challenge (digest, aor, result == PL_DIGEST_STALE);
+  nta_incoming_treply (request->irq, SIP_401_UNAUTHORIZED, SIPTAG_HEADER_STR (challenge), TAG_END ());
+  request->answered = TRUE;
+  return FALSE;
+}
+
 PlStepResult
 pl_step_register (PlRequest *request)
 {
@@ -313,10 +353,12 @@ pl_step_register (PlRequest *request)
   if (!pl_router_is_ours (request->router, aor))
     return pl_request_answer (request, 403, "Not One of Your Identities",
                               "peerline has no identity of this name: peerline identity list");
+  nta_incoming_tag (request->irq, NULL);
+  if (!shows_password (request, aor))
+    return PL_STEP_DONE;
   pl_registrar_request (request->router->parts.registrar, sip, aor, request->source.flow, &reply);
   if (reply.min_expires)
     min_expires = g_strdup_printf ("%u", reply.min_expires);
-  nta_incoming_tag (request->irq, NULL);
   nta_incoming_treply (request->irq, reply.status, reply.phrase, TAG_IF (reply.contacts, SIPTAG_CONTACT_STR (reply.contacts)),
                        TAG_IF (min_expires, SIPTAG_MIN_EXPIRES_STR (min_expires)), TAG_END ());
   request->answered = TRUE;

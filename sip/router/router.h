@@ -21,6 +21,7 @@ struct PlBranch;
 #include "sip/listener/far.h"
 #include "sip/listener/listener.h"
 #include "sip/media.h"
+#include "sip/registrar/digest.h"
 #include "sip/registrar/registrar.h"
 #include "sip/resolver.h"
 
@@ -39,6 +40,7 @@ typedef struct {
   PlTokenKey *key;
   const PlResolver *resolver;
   const PlMedia *media;   /* NULL: no edges */
+  PlDigest *digest;       /* NULL: no phone needs a password */
   guint far_rate;         /* as in PlSipOptions */
   PlIceTell tell;         /* which addresses of phones far sides are told */
 } PlRouterParts;

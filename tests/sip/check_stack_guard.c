@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/file.h"
 
 #define FOREIGN_UID 65534
 
@@ -33,6 +34,45 @@ START_TEST (register_of_a_stranger_is_refused) /* S0-15 */
   phone = pl_phone_new (w.context, "mallory@example.org", pl_sip_listening (w.a.sip)[0], FALSE);
   pl_phone_register (phone, 300);
   expect_contains (expect_message (phone, "403 REGISTER"), "Warning: 399");
+  pl_phone_free (phone);
+  world_stop (&w);
+}
+END_TEST
+
+/* RFC 3261, 22.1; RFC 8760: two challenges, the better first */
+START_TEST (register_shows_the_password_where_there_is_one)
+{
+  g_autofree char *path = g_build_filename (g_get_home_dir (), "phone-passwords", NULL);
+  static const char file[] = ALICE " sesame\n";
+  g_auto (GStrv) parts = NULL;
+  g_autofree char *nonce = NULL;
+  g_autofree char *one = g_compute_checksum_for_string (G_CHECKSUM_MD5, "alice:peerline:sesame", -1);
+  g_autofree char *two = g_compute_checksum_for_string (G_CHECKSUM_MD5, "REGISTER:sip:example.org", -1);
+  g_autofree char *text = NULL;
+  g_autofree char *response = NULL;
+  g_autofree char *header = NULL;
+  World w;
+  PlPhone *phone;
+
+  ck_assert (pl_file_write (path, file, strlen (file), 0600, NULL));
+  world_start (&w);
+  side_kill (&w, &w.a);
+  w.a.passwords = path;
+  side_start (&w, &w.a);
+  phone = pl_phone_new (w.context, ALICE, pl_sip_listening (w.a.sip)[0], FALSE);
+  pl_phone_register (phone, 300);
+  parts = g_strsplit (expect_message (phone, "401 REGISTER"), "nonce=\"", -1);
+  ck_assert_uint_eq (g_strv_length (parts), 3);
+  expect_contains (parts[1], "algorithm=SHA-256");
+  expect_contains (parts[2], "algorithm=MD5");
+  ck_assert (!pl_fake_daemon_registered (w.a.daemon));
+  nonce = g_strndup (parts[2], strcspn (parts[2], "\""));
+  text = g_strdup_printf ("%s:%s:%s", one, nonce, two);
+  response = g_compute_checksum_for_string (G_CHECKSUM_MD5, text, -1);
+  header = g_strdup_printf ("Authorization: Digest username=\"alice\", realm=\"peerline\", nonce=\"%s\", uri=\"sip:example.org\", response=\"%s\"\r\n",
+                            nonce, response);
+  pl_phone_request (phone, "REGISTER", "sip:" ALICE, header, NULL);
+  expect_message (phone, "200 REGISTER");
   pl_phone_free (phone);
   world_stop (&w);
 }
@@ -477,6 +517,7 @@ suite (void)
 
   tcase_set_timeout (c, 60);
   tcase_add_test (c, register_of_a_stranger_is_refused);
+  tcase_add_test (c, register_shows_the_password_where_there_is_one);
   tcase_add_test (c, register_lists_removes_and_bounds);
   tcase_add_test (c, call_in_a_foreign_name_is_refused);
   tcase_add_loop_test (c, call_to_nobody_says_why, 0, G_N_ELEMENTS (results));

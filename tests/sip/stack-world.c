@@ -29,7 +29,7 @@ side_start (World *w, Side *side)
 {
   static const char *const listen[] = { "127.0.0.1:0", "[::1]:0", NULL };
   static const PlSipHandlers handlers = { on_calls, on_bindings };
-  PlSipOptions options = { .listen = listen, .uid = getuid (), .state_dir = side->state_dir, .media = side->media ? pl_fake_media_interface (side->media) : NULL };
+  PlSipOptions options = { .listen = listen, .uid = getuid (), .state_dir = side->state_dir, .media = side->media ? pl_fake_media_interface (side->media) : NULL, .passwords = side->passwords };
   g_autoptr (GError) error = NULL;
 
   if (!side->daemon)

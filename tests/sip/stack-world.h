@@ -21,6 +21,7 @@ typedef struct {
   char *state_dir;
   PlFakeDaemon *daemon;
   PlFakeMedia *media;   /* NULL: no edges */
+  const char *passwords; /* file, NULL: none */
   PlSip *sip;
   guint calls_changed, bindings_changed;
 } Side;

@@ -121,6 +121,7 @@ def datagram_kind(data):
     """What a UDP payload is by its own bytes (RFC 7983 section 7); None for anything else."""
     if not data:
         return None
+    data = unwrapped(data)
     first = data[0]
     if first < 2 and len(data) >= 20 and (data[4:8] == b'\x21\x12\xa4\x42' or classic_binding(data)):
         return 'stun'
@@ -131,6 +132,20 @@ def datagram_kind(data):
     if first == 0x10 and data[4:8] == b'ZRTP':
         return 'zrtp'
     return None
+
+
+def unwrapped(data):
+    """What a TURN server is to pass on, or has passed on (RFC 8656, 11 and 12)."""
+    if 0x40 <= data[0] <= 0x4f and len(data) > 16:
+        return data[4:4 + int.from_bytes(data[2:4], 'big')] or data
+    if data[:2] in (b'\x00\x16', b'\x00\x17') and data[4:8] == b'\x21\x12\xa4\x42':
+        at = 20
+        while at + 4 < len(data):
+            kind, size = struct.unpack_from('!HH', data, at)
+            if kind == 0x0013 and size:
+                return data[at + 4:at + 4 + size]
+            at += 4 + size + -size % 4
+    return data
 
 
 def is_rtcp(data):
@@ -206,9 +221,10 @@ def tls_complaint(data):
     return None
 
 
-def judge(packets, tones=()):
-    """(counts by kind, complaints): every packet is something that may be seen outside."""
-    counts, complaints, secured = {}, early_frames(packets), set()
+def judge(packets, tones=(), early=EARLY_FRAMES):
+    """(counts by kind, complaints): every packet is something that may be seen outside. `early`: frames
+    of silence that a phone may send in clear while its handshake goes on."""
+    counts, complaints, secured = {}, early_frames(packets, early), set()
     for number, p in enumerate(packets, 1):
         kind = p.kind
         if kind in ('udp', 'unreachable'):
@@ -217,7 +233,7 @@ def judge(packets, tones=()):
                 kind = 'unreachable'    # a quotation cut short: its bytes are searched below all the same
         if kind in ('dtls', 'zrtp'):
             secured.update((p.flow, p.flow[::-1]))
-        if kind == 'srtp' and p.kind == 'udp' and p.flow not in secured and not is_rtcp(p.payload):
+        if kind == 'srtp' and p.kind == 'udp' and p.flow not in secured and not is_rtcp(unwrapped(p.payload)):
             complaints.append(f'packet {number}: RTP from {p.src} to {p.dst} without a handshake before')
         counts[kind] = counts.get(kind, 0) + 1
         if kind not in ('arp', 'icmp6', 'tcp', 'stun', 'dtls', 'zrtp', 'srtp', 'rtcp bye', 'unreachable'):
@@ -235,14 +251,14 @@ def plain_frame(packet):
     return packet.kind == 'udp' and len(packet.payload) == PLAIN_FRAME and packet.payload[0] == 0x80 and packet.payload[1] & 0x7f in (0, 8)
 
 
-def early_frames(packets):
+def early_frames(packets, early):
     """Complaints of G.711 in clear. The phone's own fault, and nobody else's to mend, is a frame or
     two of a flow while its handshake still goes on; after the first protected packet there is none."""
     complaints, plain, protected, zrtp = [], {}, set(), set()
     for number, p in enumerate(packets, 1):
         if plain_frame(p):
             plain[p.flow] = plain.get(p.flow, 0) + 1
-            if p.flow in protected or plain[p.flow] > (EARLY_FRAMES_ZRTP if p.flow in zrtp else EARLY_FRAMES):
+            if p.flow in protected or plain[p.flow] > (max(early, EARLY_FRAMES_ZRTP) if p.flow in zrtp else early):
                 complaints.append(f'packet {number}: voice in clear {p.src} -> {p.dst}')
         elif p.kind == 'udp' and datagram_kind(p.payload) == 'srtp':
             protected.add(p.flow)

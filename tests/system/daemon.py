@@ -41,6 +41,14 @@ class Instance:
         for entry in (os.path.dirname(path), path):
             os.chown(entry, user(), user())
 
+    def phone_password(self, password):
+        """What phones of this identity must show from now on."""
+        path = os.path.join(self.home, 'config', 'phone-passwords')
+        with open(path, 'w') as f:
+            f.write(f'{self.aor};md5 {password}\n')     # baresip 1.0.0 knows no other
+        os.chmod(path, 0o600)
+        os.chown(path, user(), user())
+
     def cli(self, *args, data=None, check=True, timeout=20):
         """What `peerline ARGS` prints."""
         done = subprocess.run(self.machine.command([self.programs['peerline']] + list(args), user()), env=self.environment(),
