@@ -526,7 +526,7 @@ call_alice (Trap *trap)
   pl_fake_net_inject (s->w.net, s->stranger, s->w.a.daemon, text);
   do
     {
-      ck_assert (pl_phone_wait (s->alice, "INVITE", ++seen, WAIT));
+      ck_assert (pl_phone_wait (s->alice, "INVITE", ++seen, 10 * WAIT));
       got = pl_phone_last (s->alice, "INVITE");
     }
   while (strcmp (got->call_id, id) != 0);

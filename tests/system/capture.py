@@ -221,9 +221,10 @@ def tls_complaint(data):
     return None
 
 
-def judge(packets, tones=(), early=EARLY_FRAMES):
+def judge(packets, tones=(), early=EARLY_FRAMES, here=None):
     """(counts by kind, complaints): every packet is something that may be seen outside. `early`: frames
-    of silence that a phone may send in clear while its handshake goes on."""
+    of silence that a phone may send in clear while its handshake goes on. `here`: an address whose
+    sockets may have had their handshake by another way than the packets (relays)."""
     counts, complaints, secured = {}, early_frames(packets, early), set()
     for number, p in enumerate(packets, 1):
         kind = p.kind
@@ -232,8 +233,8 @@ def judge(packets, tones=(), early=EARLY_FRAMES):
             if kind is None and p.kind == 'unreachable':
                 kind = 'unreachable'    # a quotation cut short: its bytes are searched below all the same
         if kind in ('dtls', 'zrtp'):
-            secured.update((p.flow, p.flow[::-1]))
-        if kind == 'srtp' and p.kind == 'udp' and p.flow not in secured and not is_rtcp(unwrapped(p.payload)):
+            secured.update((p.flow, p.flow[::-1], *(s for s in p.flow if s and s[0] == here)))
+        if kind == 'srtp' and p.kind == 'udp' and not secured.intersection((p.flow, *p.flow)) and not is_rtcp(unwrapped(p.payload)):
             complaints.append(f'packet {number}: RTP from {p.src} to {p.dst} without a handshake before')
         counts[kind] = counts.get(kind, 0) + 1
         if kind not in ('arp', 'icmp6', 'tcp', 'stun', 'dtls', 'zrtp', 'srtp', 'rtcp bye', 'unreachable'):

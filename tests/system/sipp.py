@@ -70,10 +70,13 @@ def talk(tone):
 
 def waits(tone):
     ok = 'SIP/2.0 200 OK\n' + BACK.format(tag='')
-    return HEAD + '<recv request="INVITE" rrs="true"/>\n' + \
+    return HEAD + '<recv request="INVITE" rrs="true"><action><ereg regexp="UDP/TLS" search_in="body" assign_to="1"/></action></recv>\n' + \
+        '<nop next="9" test="1"/>\n' + \
         send('SIP/2.0 200 OK\n' + BACK.format(tag=';tag=[pid]SIPpTag[call_number]') + '[last_Record-Route:]\n' + CONTACT + SDP, ' retrans="500"') + \
         '<recv request="ACK"/>\n' + talk(tone) + \
-        f'<recv request="BYE"><action>{log("CALL_CLOSED")}</action></recv>\n' + send(ok) + '</scenario>\n'
+        f'<recv request="BYE"><action>{log("CALL_CLOSED")}</action></recv>\n' + send(ok, ' next="10"') + \
+        '<label id="9"/>\n' + send('SIP/2.0 488 Not Acceptable Here\n' + BACK.format(tag=';tag=[pid]SIPpTag[call_number]')) + '<recv request="ACK"/>\n' + \
+        '<label id="10"/>\n<nop/>\n</scenario>\n'
 
 
 def dials(aor, target, tone):
