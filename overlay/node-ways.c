@@ -119,3 +119,26 @@ pl_node_judge (gpointer impl, const PlNodeId *who, PlVerdict verdict, const PlRe
   if (shunned) /* later: its link may have brought what we are at */
     pl_env_arm (node->env, &node->shun_timer, 0, drop_shunned, node);
 }
+
+GPtrArray *
+pl_node_dup_noticed (PlNode *node)
+{
+  GPtrArray *peers = g_ptr_array_new_with_free_func ((GDestroyNotify) pl_peer_info_free);
+  g_autoptr (GArray) ids = pl_repute_dup_blamed (node->repute);
+
+  for (guint i = 0; i < ids->len; i++)
+    {
+      const PlNodeId *id = &g_array_index (ids, PlNodeId, i);
+      PlPeerInfo *info;
+
+      if (pl_forward_connected (node->forward, id))
+        continue;
+      info = g_new0 (PlPeerInfo, 1);
+      info->node = *id;
+      info->role = "noticed";
+      pl_repute_counts (node->repute, id, info->noticed);
+      info->shunned = pl_repute_shuns (node->repute, id);
+      g_ptr_array_add (peers, info);
+    }
+  return peers;
+}

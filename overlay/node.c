@@ -575,6 +575,12 @@ pl_node_registered (PlNode *node, const char *aor)
   return pl_registrations_time (node->registrations, aor);
 }
 
+void
+pl_node_registration_places (PlNode *node, const char *aor, guint *places, guint *missing)
+{
+  pl_registrations_places (node->registrations, aor, places, missing);
+}
+
 PlLookup *
 pl_node_lookup (PlNode *node, const char *aor, PlLookupFunc func, gpointer user)
 {
@@ -625,6 +631,8 @@ pl_node_dup_peers (PlNode *node)
       info->path = g_strdup (pl_link_description (link));
       info->rtt = stats.srtt;
       info->since = stats.since;
+      pl_repute_counts (node->repute, id, info->noticed);
+      info->shunned = pl_repute_shuns (node->repute, id);
       g_ptr_array_add (peers, info);
     }
   return peers;

@@ -124,6 +124,9 @@ const char *pl_node_redirected (PlNode *node, const char *aor);
 /* When the registration was last stored with success, env wall microseconds; 0: not (yet). */
 gint64 pl_node_registered (PlNode *node, const char *aor);
 
+/* How many places have said that they keep it, and how many of them do not (overlay/usage/registration.h). */
+void pl_node_registration_places (PlNode *node, const char *aor, guint *places, guint *missing);
+
 PlLookup *pl_node_lookup (PlNode *node, const char *aor, PlLookupFunc func, gpointer user);
 /* pl_lookup_cancel (overlay/usage/lookup.h) ends it without a callback. */
 
@@ -163,13 +166,17 @@ PlTurnState pl_node_turn (PlNode *node, const PlTurnAccess **access, gint64 *exp
 typedef struct {
   PlNodeId node;
   char *aor;            /* certified name, may be NULL */
-  const char *role;     /* "neighbor", "finger", "client", "bootstrap", "other" */
+  const char *role;     /* "neighbor", "finger", "client", "bootstrap", "other"; "noticed" when there is no link */
   char *path;           /* PlCarrierInfo.description */
   gint64 rtt, since;    /* microseconds; env time */
+  guint noticed[PL_VERDICTS]; /* how often it did so with requests of ours (overlay/repute.h) */
+  gboolean shunned;     /* others are preferred to it */
 } PlPeerInfo;
 void pl_peer_info_free (PlPeerInfo *info);
 /* GPtrArray of PlPeerInfo, freed with it. */
 GPtrArray *pl_node_dup_peers (PlNode *node);
+/* The same of those without a link who have let a request vanish, denied or lied. */
+GPtrArray *pl_node_dup_noticed (PlNode *node);
 
 /* What self-tuning (RFC 7363) came to: peers of the overlay, microseconds between stabilisations.
  * FALSE: not a peer, or of an overlay whose document does not have it. */

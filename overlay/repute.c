@@ -166,3 +166,18 @@ pl_repute_counts (PlRepute *repute, const PlNodeId *id, guint counts[PL_VERDICTS
     }
   return blamed > 0;
 }
+
+GArray *
+pl_repute_dup_blamed (PlRepute *repute)
+{
+  GArray *ids = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  guint counts[PL_VERDICTS];
+  GHashTableIter iter;
+  gpointer key;
+
+  g_hash_table_iter_init (&iter, repute->peers);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    if (pl_repute_counts (repute, key, counts))
+      g_array_append_vals (ids, key, 1);
+  return ids;
+}

@@ -34,5 +34,7 @@ gboolean pl_repute_note (PlRepute *repute, const PlNodeId *id, PlVerdict verdict
 gboolean pl_repute_shuns (PlRepute *repute, const PlNodeId *id);
 /* Times that the peer was noticed so (PL_VERDICTS of them), faded ones too. FALSE: never blamed. */
 gboolean pl_repute_counts (PlRepute *repute, const PlNodeId *id, guint counts[PL_VERDICTS]);
+/* Whom there is blame for (GArray of PlNodeId, own). */
+GArray *pl_repute_dup_blamed (PlRepute *repute);
 
 G_END_DECLS

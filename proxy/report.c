@@ -79,6 +79,7 @@ static void
 add_identity (GVariantBuilder *list, PlMembership *membership)
 {
   const char *aor = pl_membership_aor (membership);
+  guint places, missing;
   GVariantBuilder dict;
 
   g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
@@ -89,6 +90,9 @@ add_identity (GVariantBuilder *list, PlMembership *membership)
   put_string (&dict, "issuer", pl_membership_issuer (membership));
   put_int (&dict, "expires", pl_membership_expires (membership));
   put_int (&dict, "registered", pl_node_registered (pl_membership_node (membership), aor));
+  pl_node_registration_places (pl_membership_node (membership), aor, &places, &missing);
+  put_int (&dict, "places", places);
+  put_int (&dict, "missing", missing);
   put_string (&dict, "redirect", pl_node_redirected (pl_membership_node (membership), aor));
   g_variant_builder_add_value (list, g_variant_builder_end (&dict));
 }
@@ -115,19 +119,39 @@ strings (GPtrArray *list)
   return g_variant_new_strv ((const char *const *) list->pdata, list->len);
 }
 
+/* Somebody in the overlay says that it keeps our registration, and does not (S2-22). */
+static char *
+dup_missing (PlMembership *membership)
+{
+  guint places, missing;
+
+  pl_node_registration_places (pl_membership_node (membership), pl_membership_aor (membership), &places, &missing);
+  if (missing == 0)
+    return NULL;
+  return g_strdup_printf ("%u of %u places in the overlay %s do not keep the registration of %s: it is stored again by "
+                          "other ways; 'peerline peers' shows who was noticed",
+                          missing, places, pl_membership_overlay (membership), pl_membership_aor (membership));
+}
+
 static GVariant *
 all_problems (GPtrArray *memberships, GPtrArray *problems)
 {
-  g_autoptr (GPtrArray) list = g_ptr_array_new ();
+  g_autoptr (GPtrArray) list = g_ptr_array_new (), ours = g_ptr_array_new_with_free_func (g_free);
 
   for (guint i = 0; i < problems->len; i++)
     g_ptr_array_add (list, g_ptr_array_index (problems, i));
   for (guint i = 0; i < memberships->len; i++)
     {
       const char *problem = pl_membership_problem (g_ptr_array_index (memberships, i));
+      char *missing = dup_missing (g_ptr_array_index (memberships, i));
 
       if (problem)
         g_ptr_array_add (list, (char *) problem);
+      if (missing)
+        {
+          g_ptr_array_add (ours, missing);
+          g_ptr_array_add (list, missing);
+        }
     }
   return strings (list);
 }
@@ -155,13 +179,29 @@ pl_report_status (GPtrArray *memberships, PlSip *sip, GPtrArray *problems)
   return g_variant_builder_end (&dict);
 }
 
+/* What a peer did with our requests, in words; "" for one that did well. */
+static char *
+dup_noticed (const PlPeerInfo *peer)
+{
+  static const char *const words[PL_VERDICTS] = { [PL_VERDICT_SILENT] = "silent", [PL_VERDICT_DENIED] = "denied",
+                                                  [PL_VERDICT_OLD] = "old", [PL_VERDICT_PROVEN] = "proven" };
+  GString *text = g_string_new (peer->shunned ? "shunned: " : "");
+
+  for (guint i = 0; i < PL_VERDICTS; i++)
+    if (words[i] && peer->noticed[i])
+      g_string_append_printf (text, "%s %u, ", words[i], peer->noticed[i]);
+  if (text->len)
+    g_string_truncate (text, text->len - 2);
+  return g_string_free (text, FALSE);
+}
+
 static void
 add_peers (GVariantBuilder *list, PlMembership *membership, GPtrArray *peers, gint64 offset)
 {
   for (guint i = 0; i < peers->len; i++)
     {
       const PlPeerInfo *peer = g_ptr_array_index (peers, i);
-      g_autofree char *node = pl_node_id_dup_hex (&peer->node);
+      g_autofree char *node = pl_node_id_dup_hex (&peer->node), *noticed = dup_noticed (peer);
       GVariantBuilder dict;
 
       g_variant_builder_init (&dict, G_VARIANT_TYPE_VARDICT);
@@ -171,7 +211,8 @@ add_peers (GVariantBuilder *list, PlMembership *membership, GPtrArray *peers, gi
       put_string (&dict, "role", peer->role);
       put_string (&dict, "path", peer->path);
       put_int (&dict, "rtt", peer->rtt);
-      put_int (&dict, "since", peer->since + offset);
+      put_int (&dict, "since", peer->since ? peer->since + offset : 0);
+      put_string (&dict, "noticed", noticed);
       g_variant_builder_add_value (list, g_variant_builder_end (&dict));
     }
 }
@@ -188,9 +229,11 @@ pl_report_peers (GPtrArray *memberships, PlEnv *env)
       PlMembership *membership = g_ptr_array_index (memberships, i);
       g_autoptr (GPtrArray) peers = pl_node_dup_peers (pl_membership_node (membership));
       g_autoptr (GPtrArray) links = pl_membership_dup_sip_links (membership);
+      g_autoptr (GPtrArray) noticed = pl_node_dup_noticed (pl_membership_node (membership));
 
       add_peers (&list, membership, peers, offset);
       add_peers (&list, membership, links, offset);
+      add_peers (&list, membership, noticed, offset);
     }
   return g_variant_builder_end (&list);
 }

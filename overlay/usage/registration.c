@@ -18,6 +18,14 @@
 #define BACKOFF_MIN PL_USEC_PER_SEC
 #define BACKOFF_MAX (60 * PL_USEC_PER_SEC)
 #define REMOVE_TRIES 2
+#define STORE_TIME (4 * PL_USEC_PER_SEC)     /* for an answer; the next one goes another way */
+#define AVOID_MAX 8                          /* first hops avoided; then all are tried again */
+#define CHECK_DELAY (5 * PL_USEC_PER_SEC)    /* after a Store, with as much jitter */
+#define CHECK_EVERY (10 * 60 * PL_USEC_PER_SEC) /* a place that kept what it was given is checked so often */
+#define CHECK_TIME (2500 * PL_USEC_PER_MSEC) /* for an answer */
+#define CHECK_TRIES 4                        /* over as many ways, the third asking for its way itself */
+#define CHECK_ITERATIVE 3
+#define REPAIRS 4                            /* Stores one after another; then not before the next refresh */
 
 typedef enum {
   REGISTRATION_WAITING,   /* for the timer, or until we are online */
@@ -25,6 +33,19 @@ typedef enum {
   REGISTRATION_LEARNING,  /* which storage_time of ours the overlay has (rule 174) */
   REGISTRATION_REMOVING,
 } RegistrationState;
+
+/* Whether a place keeps what was stored there: fetched again, as anybody would. */
+typedef struct {
+  guint64 time;           /* storage_time of the last Store that was answered */
+  PlNodeId keeper;        /* who answered */
+  GArray *asked;          /* PlNodeId: first hops of the fetches so far, and of the Store */
+  guint tries;
+  guint repairs;          /* in a row */
+  gboolean missing;       /* given up until the next refresh */
+  gint64 checked;         /* that it was there, env time; 0: never */
+  gpointer call;
+  PlTimer *timer;
+} Check;
 
 /* Of one place: the first, or a copy's (doc/PROTOCOL). */
 typedef struct {
@@ -38,6 +59,10 @@ typedef struct {
   gint64 stored;          /* wall, microseconds; 0: never */
   gpointer call;
   PlTimer *timer;
+  GArray *avoid;          /* PlNodeId: first hops by which Stores did not get to the place */
+  PlNodeId first;         /* of the last Store */
+  gboolean has_first;
+  Check check;
 } Registration;
 
 struct PlRegistrations {
@@ -58,6 +83,17 @@ struct PlRegistrations {
 static void store_now (gpointer data);
 
 static void
+stop_check (Registration *registration)
+{
+  PlUsageNet *net = &registration->owner->net;
+
+  if (registration->check.call)
+    net->funcs->cancel (net->impl, registration->check.call);
+  registration->check.call = NULL;
+  pl_timer_clear (&registration->check.timer);
+}
+
+static void
 registration_free (gpointer data)
 {
   Registration *registration = data;
@@ -66,6 +102,9 @@ registration_free (gpointer data)
   if (registration->call)
     net->funcs->cancel (net->impl, registration->call);
   pl_timer_clear (&registration->timer);
+  stop_check (registration);
+  g_array_unref (registration->avoid);
+  g_array_unref (registration->check.asked);
   g_free (registration->aor);
   g_free (registration->key);
   g_free (registration);
@@ -131,17 +170,41 @@ kind_of (const Registration *registration)
 }
 
 static void
-send_value (Registration *registration, gboolean exists, PlStoreFunc func)
+send_value (Registration *registration, gboolean exists, PlTryStoreFunc func)
 {
   PlRegistrations *owner = registration->owner;
   g_autoptr (GBytes) key = g_bytes_new (owner->self.b, sizeof owner->self.b);
   g_autoptr (GBytes) bytes = exists ? value_bytes (registration) : NULL;
   PlStoredDataValue value = { PL_DATA_DICTIONARY, 0, key, { exists, bytes } };
+  PlUsageWay way = { .avoid = registration->avoid, .anywhere = registration->check.repairs > 1, .timeout = STORE_TIME };
+  guint before = registration->avoid->len;
   PlResourceId resource;
 
   pl_aor_place (registration->aor, registration->place, &resource);
-  registration->call = owner->net.funcs->store (owner->net.impl, &resource, kind_of (registration), &value,
-                                                PL_REGISTRATION_LIFETIME, func, registration);
+  registration->call = owner->net.funcs->try_store (owner->net.impl, &resource, kind_of (registration), &value,
+                                                    PL_REGISTRATION_LIFETIME, &way, func, registration);
+  g_array_set_size (registration->avoid, MIN (before, registration->avoid->len)); /* not yet */
+}
+
+/* The next Store goes another way. */
+static void
+avoid_first (Registration *registration, const PlUsageTrail *trail)
+{
+  if (registration->avoid->len >= AVOID_MAX)
+    g_array_set_size (registration->avoid, 0);
+  if (trail->has_first)
+    g_array_append_val (registration->avoid, trail->first);
+}
+
+static void
+judge (Registration *registration, const PlNodeId *who, PlVerdict verdict)
+{
+  PlUsageNet *net = &registration->owner->net;
+  PlResourceId resource;
+
+  pl_aor_place (registration->aor, registration->place, &resource);
+  if (net->funcs->judge)
+    net->funcs->judge (net->impl, who, verdict, &resource);
 }
 
 /* --- keeping it stored --- */
@@ -169,6 +232,131 @@ wait_after_failure (Registration *registration)
   wait_for (registration, delay + jitter (registration, delay / 2));
 }
 
+/* --- is it still there? (S2-22) --- */
+
+static void check_now (gpointer data);
+
+/* The Store went to a peer of its own choice, or to one that does not keep it. */
+static void
+repair (Registration *registration, const char *reason)
+{
+  Check *check = &registration->check;
+  PlUsageTrail way = { .has_first = registration->has_first, .first = registration->first };
+
+  avoid_first (registration, &way);
+  check->missing = TRUE;
+  check->checked = 0;
+  if (check->repairs++ < REPAIRS)
+    {
+      pl_info ("usage", "registration is not where it was stored", "aor", registration->aor, "reason", reason, NULL);
+      if (registration->state == REGISTRATION_WAITING)
+        wait_for (registration, 0);
+      return;
+    }
+  check->repairs = 0;
+  pl_notice ("usage", "a place in the overlay does not keep our registration", "aor", registration->aor, "reason", reason, NULL);
+}
+
+static gboolean
+has_ours (const Registration *registration, const GPtrArray *values)
+{
+  for (guint i = 0; values && i < values->len; i++)
+    {
+      const PlFetched *fetched = g_ptr_array_index (values, i);
+
+      if (pl_node_id_equal (&fetched->signer, &registration->owner->self)
+          && fetched->data->storage_time >= registration->check.time)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* `who` lies nearer to the place than who said that it has stored: the Store did not get there. */
+static gboolean
+is_nearer (const Registration *registration, const PlNodeId *who)
+{
+  PlResourceId resource;
+  PlNodeId place, theirs, keepers;
+
+  pl_aor_place (registration->aor, registration->place, &resource);
+  if (!pl_resource_id_to_node_id (&resource, &place))
+    return FALSE;
+  theirs = pl_node_id_sub (who, &place);
+  keepers = pl_node_id_sub (&registration->check.keeper, &place);
+  return pl_node_id_compare (&theirs, &keepers) < 0;
+}
+
+static void
+on_there (Registration *registration, const PlUsageTrail *trail)
+{
+  Check *check = &registration->check;
+
+  check->checked = pl_env_now (registration->owner->env);
+  check->repairs = 0;
+  check->missing = FALSE;
+  judge (registration, &trail->signer, PL_VERDICT_GOOD);
+  if (trail->has_first && !pl_node_id_equal (&trail->first, &trail->signer))
+    judge (registration, &trail->first, PL_VERDICT_GOOD);
+}
+
+static void
+on_checked (gpointer user, const GPtrArray *values, const GError *error, const PlUsageTrail *trail)
+{
+  Registration *registration = user;
+  Check *check = &registration->check;
+
+  check->call = NULL;
+  if (!error && has_ours (registration, values))
+    {
+      on_there (registration, trail);
+      return;
+    }
+  if (!error && pl_node_id_equal (&trail->signer, &check->keeper))
+    {
+      judge (registration, &check->keeper, PL_VERDICT_PROVEN);
+      repair (registration, "who said that it has stored says that it has not");
+    }
+  else if (!error && is_nearer (registration, &trail->signer))
+    repair (registration, "it was stored with a peer that is not responsible");
+  else if (++check->tries < CHECK_TRIES)
+    pl_env_arm (registration->owner->env, &check->timer, 0, check_now, registration);
+  else
+    repair (registration, "nobody gives it");
+}
+
+static void
+check_now (gpointer data)
+{
+  Registration *registration = data;
+  Check *check = &registration->check;
+  PlUsageNet *net = &registration->owner->net;
+  PlUsageWay way = { .avoid = check->asked, .anywhere = check->tries > 0, .timeout = CHECK_TIME,
+                     .iterative = check->tries + 1 == CHECK_ITERATIVE };
+  PlResourceId resource;
+
+  if (!registration->owner->online || registration->state != REGISTRATION_WAITING)
+    return; /* there will be another Store */
+  pl_aor_place (registration->aor, registration->place, &resource);
+  check->call = net->funcs->try_fetch (net->impl, &resource, kind_of (registration), &way, on_checked, registration);
+}
+
+/* Not by the way of the Store. */
+static void
+check_later (Registration *registration)
+{
+  Check *check = &registration->check;
+  PlEnv *env = registration->owner->env;
+
+  stop_check (registration);
+  if (check->checked && pl_env_now (env) - check->checked < CHECK_EVERY)
+    return;
+  check->tries = 0;
+  g_array_set_size (check->asked, 0);
+  if (registration->has_first)
+    g_array_append_val (check->asked, registration->first);
+  pl_env_arm (env, &check->timer, CHECK_DELAY + jitter (registration, CHECK_DELAY), check_now, registration);
+}
+
 static void
 on_learned (gpointer user, const GPtrArray *values, const GError *error)
 {
@@ -187,7 +375,7 @@ on_learned (gpointer user, const GPtrArray *values, const GError *error)
 }
 
 static void
-on_stored (gpointer user, const GError *error)
+on_stored (gpointer user, guint64 time, const GError *error, const PlUsageTrail *trail)
 {
   PlResourceId resource;
   Registration *registration = user;
@@ -198,6 +386,11 @@ on_stored (gpointer user, const GError *error)
     {
       registration->failures = 0;
       registration->stored = pl_env_wall (owner->env);
+      registration->check.time = time;
+      registration->check.keeper = trail->signer;
+      registration->first = trail->first;
+      registration->has_first = trail->has_first;
+      check_later (registration);
       wait_for (registration, registration->again ? MOVED_DELAY : REFRESH - jitter (registration, REFRESH_JITTER));
       registration->again = FALSE;
       return;
@@ -211,6 +404,7 @@ on_stored (gpointer user, const GError *error)
     }
   if (!g_error_matches (error, PL_USAGE_ERROR, PL_ERROR_DATA_TOO_OLD))
     {
+      avoid_first (registration, trail);
       wait_after_failure (registration);
       return;
     }
@@ -234,6 +428,8 @@ add_place (PlRegistrations *registrations, const char *aor, guint place)
   registration->aor = g_strdup (aor);
   registration->key = key_of (aor, place);
   registration->place = place;
+  registration->avoid = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
+  registration->check.asked = g_array_new (FALSE, FALSE, sizeof (PlNodeId));
   g_hash_table_insert (registrations->table, registration->key, registration);
   wait_for (registration, 0);
 }
@@ -287,7 +483,7 @@ finish_stop (gpointer data)
 }
 
 static void
-on_removed (gpointer user, const GError *error)
+on_removed (gpointer user, guint64 time, const GError *error, const PlUsageTrail *trail)
 {
   Registration *registration = user;
   PlRegistrations *owner = registration->owner;
@@ -295,6 +491,7 @@ on_removed (gpointer user, const GError *error)
   registration->call = NULL;
   if (error && owner->online && ++registration->failures < REMOVE_TRIES)
     {
+      avoid_first (registration, trail);
       send_value (registration, FALSE, on_removed);
       return;
     }
@@ -314,6 +511,7 @@ start_removal (Registration *registration)
     owner->net.funcs->cancel (owner->net.impl, registration->call);
   registration->call = NULL;
   pl_timer_clear (&registration->timer);
+  stop_check (registration);
   if (!may_be_there || !owner->online)
     {
       registration_free (registration);
@@ -408,9 +606,12 @@ store_again (PlRegistrations *registrations, const char *aor)
       g_autofree char *key = key_of (aor, i);
       Registration *registration = g_hash_table_lookup (registrations->table, key);
 
-      if (registration && registration->state == REGISTRATION_WAITING)
+      if (!registration)
+        continue;
+      registration->check.checked = 0;
+      if (registration->state == REGISTRATION_WAITING)
         wait_for (registration, 0);
-      else if (registration)
+      else
         registration->again = TRUE;
     }
 }
@@ -494,6 +695,22 @@ pl_registrations_redirected (PlRegistrations *registrations, const char *aor)
   return canonical ? redirect_of (registrations, canonical) : NULL;
 }
 
+void
+pl_registrations_places (PlRegistrations *registrations, const char *aor, guint *places, guint *missing)
+{
+  g_autofree char *canonical = pl_aor_canonical (aor);
+
+  *places = *missing = 0;
+  for (guint i = 0; canonical && i < registrations->net.funcs->places (registrations->net.impl); i++)
+    {
+      g_autofree char *key = key_of (canonical, i);
+      const Registration *registration = g_hash_table_lookup (registrations->table, key);
+
+      *places += registration && registration->stored;
+      *missing += registration && registration->stored && registration->check.missing;
+    }
+}
+
 gint64
 pl_registrations_time (PlRegistrations *registrations, const char *aor)
 {
@@ -524,6 +741,7 @@ place_changed (Registration *registration, gboolean came_back)
     {
     case REGISTRATION_WAITING:
       registration->failures = 0;
+      registration->check.checked = 0;
       if (came_back && registration->stored == 0)
         wait_for (registration, 0);
       else

@@ -2,7 +2,8 @@
  *
  * Keeps our SIP-REGISTRATIONs in the overlay (RFC 7904): one entry at hash(AoR), a route to our
  * Node-ID or the uri of whoever takes the calls, dictionary key our Node-ID; 15 minutes, stored again at about a third of that,
- * with back-off after a failure, soon after the node's place changed, and removed at the end.
+ * with back-off and by another way after a failure, soon after the node's place changed, and removed at the
+ * end. What was stored is fetched again, as anybody would, and repaired when it is not there (S2-22).
  */
 #pragma once
 #include "overlay/usage/usage.h"
@@ -36,6 +37,9 @@ gboolean pl_registrations_redirect (PlRegistrations *registrations, const char *
 const char *pl_registrations_redirected (PlRegistrations *registrations, const char *aor);
 /* When it was last stored with success, env wall microseconds; 0: not (yet). */
 gint64 pl_registrations_time (PlRegistrations *registrations, const char *aor);
+/* Places where it was stored, and how many of them do not keep it though they said that they have it: each
+ * is fetched again after the first Store, and every ten minutes, and stored again another way. */
+void pl_registrations_places (PlRegistrations *registrations, const char *aor, guint *places, guint *missing);
 /* Canonical AoRs (GPtrArray of char *, own). */
 GPtrArray *pl_registrations_dup_aors (PlRegistrations *registrations);
 

@@ -179,7 +179,7 @@ run_peers (PlCli *cli, GError **error)
 {
   static const PlColumn columns[] = { { "node", "NODE" }, { "aor", "NAME" }, { "overlay", "OVERLAY" }, { "role", "ROLE" },
                                       { "rtt", "ROUND TRIP", PL_COLUMN_DURATION }, { "since", "SINCE", PL_COLUMN_TIME },
-                                      { "path", "PATH" }, { NULL } };
+                                      { "path", "PATH" }, { "noticed", "NOTICED" }, { NULL } };
 
   return print_list (cli, "Peers", columns, "No links to other nodes.", error);
 }

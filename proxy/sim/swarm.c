@@ -431,9 +431,18 @@ pl_swarm_churn (PlSwarm *swarm)
 void
 pl_swarm_turn (PlSwarm *swarm)
 {
+  if (!swarm->gang)
+    return;
   swarm->turned = TRUE;
   for (guint i = 0; i < swarm->peers->len; i++)
     turn (g_ptr_array_index (swarm->peers, i));
+  for (guint i = 0; i < swarm->peers->len; i++)
+    {
+      const PlSimPeer *peer = g_ptr_array_index (swarm->peers, i);
+
+      if (peer->node) /* something new to store, now that it is hard */
+        pl_node_prefer (peer->node, peer->aor, "audio");
+    }
 }
 
 void

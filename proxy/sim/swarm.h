@@ -49,7 +49,7 @@ void pl_swarm_grow (PlSwarm *swarm);
 gboolean pl_swarm_grown (PlSwarm *swarm);
 /* From now on sessions end, and others begin in their place. */
 void pl_swarm_churn (PlSwarm *swarm);
-/* From now on the malicious ones are, once they are in. */
+/* From now on the malicious ones are, once they are in, and all store their registrations anew. */
 void pl_swarm_turn (PlSwarm *swarm);
 void pl_swarm_count_traffic (PlSwarm *swarm);
 /* Since then, of everybody while there. */

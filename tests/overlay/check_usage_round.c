@@ -97,7 +97,7 @@ START_TEST (first_hops_differ)
 }
 END_TEST
 
-/* S2-06, S2-24: a first hop that lets requests vanish costs a moment, and is noticed */
+/* S2-06, S2-24, S2-42, S2-65: a first hop that lets requests vanish costs a moment, and is noticed */
 START_TEST (silence_is_passed_by_and_counted)
 {
   n_places = 1;

@@ -202,6 +202,14 @@ net_fetch (gpointer impl, const PlResourceId *resource, guint32 kind, PlFetchFun
   return call;
 }
 
+static void
+lose (gpointer data)
+{
+  answer_code = PL_USAGE_ERROR_NO_ANSWER;
+  answer (data);
+  answer_code = -1;
+}
+
 /* Through nodes 1, 2, 3 ..., whichever is not to be avoided; places answer with a first byte of 100 and up. */
 static void
 choose (Call *call, const PlUsageWay *way)
@@ -215,8 +223,8 @@ choose (Call *call, const PlUsageWay *way)
   if (way->avoid)
     g_array_append_val (way->avoid, first);
   n_iterative += way->iterative;
-  if (lossy & 1u << first.b[0])
-    pl_timer_clear (&call->timer);
+  if (first.b[0] < 32 && lossy & 1u << first.b[0])
+    pl_env_arm (env, &call->timer, way->timeout, lose, call);
 }
 
 static gpointer
