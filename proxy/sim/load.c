@@ -113,6 +113,22 @@ count (PlSimTally *tally, gboolean right, double delay)
     pl_samples_add (tally->delays, delay);
 }
 
+/* Nobody honest keeps the owner's registration at any place. */
+static gboolean
+is_hidden (PlLoad *load, const PlSimPeer *owner)
+{
+  g_autoptr (GPtrArray) ring = pl_swarm_dup_ring (load->swarm);
+
+  for (guint i = 0; i < (guint) load->options.places; i++)
+    {
+      const PlSimPeer *keeper = pl_swarm_keeper (ring, owner, i);
+
+      if (!keeper || !keeper->malicious)
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static void
 count_wrong (PlSimResult *result, PlLookupResult how)
 {
@@ -147,6 +163,7 @@ on_found (gpointer user, PlLookupResult how, const GArray *nodes)
       else
         {
           count (&result->lookups, right, delay);
+          result->hidden += load->options.malicious > 0 && is_hidden (load, ask->owner);
           if (ask->in_event)
             count (&result->event, right, delay);
           if (!right)

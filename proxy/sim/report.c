@@ -79,6 +79,11 @@ dup_lines (const PlSimOptions *options, PlSimResult *result)
   add (lines, "wrong_failed", "  wrong: no answer", COUNT, result->wrong_failed);
   add (lines, "wrong_offline", "  wrong: said to be offline", COUNT, result->wrong_offline);
   add (lines, "wrong_unknown", "  wrong: said to be unknown", COUNT, result->wrong_unknown);
+  if (options->malicious > 0)
+    {
+      add (lines, "hidden", "  look-ups whose every place is kept by a liar", COUNT, result->hidden);
+      add (lines, "malicious_share", "part of the ring that liars keep, %", FIXED1, result->malicious_share);
+    }
   add (lines, "delay_median", "delay, median, s", FIXED3, pl_samples_percentile (result->lookups.delays, 50));
   add (lines, "delay_p95", "delay, 95th percentile, s", FIXED3, pl_samples_percentile (result->lookups.delays, 95));
   add (lines, "delay_p99", "delay, 99th percentile, s", FIXED3, pl_samples_percentile (result->lookups.delays, 99));

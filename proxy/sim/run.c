@@ -277,6 +277,21 @@ memory_per_peer (Run *run)
 }
 
 static void
+note_liars (Run *run)
+{
+  g_autoptr (GPtrArray) ring = pl_swarm_dup_ring (run->swarm);
+
+  for (guint i = 0; i < ring->len; i++)
+    {
+      const PlSimPeer *peer = g_ptr_array_index (ring, i), *before = g_ptr_array_index (ring, (i + ring->len - 1) % ring->len);
+      PlNodeId range = pl_node_id_sub (&peer->id, &before->id);
+
+      if (peer->malicious)
+        run->result->malicious_share += (range.b[0] * 65536.0 + range.b[1] * 256.0 + range.b[2]) / 16777216 * 100;
+    }
+}
+
+static void
 note_ring (Run *run)
 {
   g_autoptr (GArray) places = pl_swarm_dup_places (run->swarm);
@@ -321,6 +336,7 @@ run_all (Run *run)
     }
   run_for (run, (double) LAST_WAIT / PL_USEC_PER_SEC, "ending");
   note_ring (run);
+  note_liars (run);
 }
 
 PlSimResult *

@@ -56,6 +56,8 @@ typedef struct {
   PlSimTally lookups, event;    /* event: those of the first 10 s after it */
   PlSamples *hops, *ideal, *joins, *traffic; /* traffic: bytes a second of each peer that stayed */
   guint wrong_failed, wrong_offline, wrong_unknown, wrong_node; /* how look-ups went wrong */
+  guint hidden;                 /* of all: those whose every place is kept by a liar */
+  double malicious_share;       /* of the ring, percent, at the end */
   double bytes_per_peer_per_s;  /* of all together, those that went away too */
   double maintenance_bytes;     /* the same without Fetches */
   struct { double bytes, records; } by_kind[PL_SIM_KINDS]; /* the same, of each kind */

@@ -4,6 +4,7 @@
 #include "proxy/sim/swarm.h"
 
 #include "overlay/enroll/authority.h"
+#include "overlay/ident/aor.h"
 #include "overlay/malice.h"
 #include "proxy/sim/keys.h"
 
@@ -495,6 +496,21 @@ pl_swarm_dup_ring (PlSwarm *swarm)
     }
   g_ptr_array_sort (ring, compare_places);
   return ring;
+}
+
+PlSimPeer *
+pl_swarm_keeper (GPtrArray *ring, const PlSimPeer *owner, guint i)
+{
+  PlResourceId resource;
+  PlNodeId place;
+
+  pl_aor_place (owner->aor, (guint8) i, &resource);
+  if (!pl_resource_id_to_node_id (&resource, &place))
+    return NULL;
+  for (guint j = 0; j < ring->len; j++)
+    if (pl_node_id_compare (&((PlSimPeer *) g_ptr_array_index (ring, j))->id, &place) >= 0)
+      return g_ptr_array_index (ring, j);
+  return ring->len ? g_ptr_array_index (ring, 0) : NULL;
 }
 
 GArray *

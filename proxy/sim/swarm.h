@@ -58,6 +58,8 @@ double pl_swarm_peer_seconds (PlSwarm *swarm);
 void pl_swarm_kill (PlSwarm *swarm, PlSimPeer *peer);
 /* Sorted clockwise: PlSimPeer in state peer. */
 GPtrArray *pl_swarm_dup_ring (PlSwarm *swarm);
+/* The peer that keeps place `i` of its registration in truth. */
+PlSimPeer *pl_swarm_keeper (GPtrArray *ring, const PlSimPeer *owner, guint i);
 /* Their Node-IDs, in the same order (GArray of PlNodeId, own). */
 GArray *pl_swarm_dup_places (PlSwarm *swarm);
 /* Every peer is linked to its true predecessor and successor as neighbours. */
