@@ -5,22 +5,36 @@
 
 #include <math.h>
 
+/* Most peers never have it. */
 typedef struct {
-  PlNodeId id;
-  double good, bad;          /* as of `at` */
-  gint64 at;
-  PlResourceId places[PL_REPUTE_SHUN_PLACES]; /* that it was blamed for */
+  PlNodeId places[PL_REPUTE_SHUN_PLACES];
   guint n_places;            /* proven lies count as one each */
   guint n_kept;
-  gboolean shunned;
   guint counts[PL_VERDICTS];
+} Blame;
+
+typedef struct {
+  PlNodeId id;               /* first: the table's key */
+  float good, bad;           /* as of `at` */
+  gint64 at;
+  Blame *blame;              /* NULL: never blamed */
+  gboolean shunned;
 } Peer;
 
 struct PlRepute {
   PlEnv *env;
-  GHashTable *peers;         /* &id -> Peer */
-  guint shunned;
+  GHashTable *peers;         /* set of Peer */
+  guint shunned, blamed;     /* of these */
 };
+
+static void
+peer_free (gpointer data)
+{
+  Peer *peer = data;
+
+  g_free (peer->blame);
+  g_free (peer);
+}
 
 PlRepute *
 pl_repute_new (PlEnv *env)
@@ -28,7 +42,7 @@ pl_repute_new (PlEnv *env)
   PlRepute *repute = g_new0 (PlRepute, 1);
 
   repute->env = env;
-  repute->peers = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, NULL, g_free);
+  repute->peers = g_hash_table_new_full (pl_node_id_hash, pl_node_id_equal, peer_free, NULL);
   return repute;
 }
 
@@ -46,7 +60,7 @@ forgive (PlRepute *repute, Peer *peer)
 {
   repute->shunned -= peer->shunned;
   peer->shunned = FALSE;
-  peer->n_places = peer->n_kept = 0;
+  peer->blame->n_places = peer->blame->n_kept = 0;
 }
 
 static void
@@ -62,26 +76,32 @@ fade (PlRepute *repute, Peer *peer)
     forgive (repute, peer);
 }
 
+/* Of those blamed the one with the least blame gives way, of the others the one not heard of for longest. */
 static void
-make_room (PlRepute *repute)
+make_room (PlRepute *repute, gboolean blamed)
 {
+  guint n = blamed ? repute->blamed : g_hash_table_size (repute->peers) - repute->blamed;
   GHashTableIter iter;
-  gpointer value;
+  gpointer key;
   Peer *least = NULL;
 
-  if (g_hash_table_size (repute->peers) < PL_REPUTE_PEERS_MAX)
+  if (n < (blamed ? PL_REPUTE_PEERS_MAX : PL_REPUTE_PRAISED_MAX))
     return;
   g_hash_table_iter_init (&iter, repute->peers);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
+  while (g_hash_table_iter_next (&iter, &key, NULL))
     {
-      Peer *peer = value;
+      Peer *peer = key;
 
-      fade (repute, peer);
-      if (!least || peer->bad < least->bad)
+      if ((peer->blame != NULL) != blamed)
+        continue;
+      if (blamed)
+        fade (repute, peer);
+      if (!least || (blamed ? peer->bad < least->bad : peer->at < least->at))
         least = peer;
     }
-  forgive (repute, least);
-  g_hash_table_remove (repute->peers, &least->id);
+  repute->shunned -= least->shunned;
+  repute->blamed -= blamed;
+  g_hash_table_remove (repute->peers, least);
 }
 
 static Peer *
@@ -94,25 +114,47 @@ get (PlRepute *repute, const PlNodeId *id)
       fade (repute, peer);
       return peer;
     }
-  make_room (repute);
+  make_room (repute, FALSE);
   peer = g_new0 (Peer, 1);
   peer->id = *id;
   peer->at = pl_env_now (repute->env);
-  g_hash_table_insert (repute->peers, &peer->id, peer);
+  g_hash_table_add (repute->peers, peer);
   return peer;
 }
 
 /* FALSE: it was blamed for this place already. */
 static gboolean
-note_place (Peer *peer, const PlResourceId *place)
+note_place (Blame *blame, const PlResourceId *resource)
 {
-  for (guint i = 0; i < peer->n_kept; i++)
-    if (pl_resource_id_equal (&peer->places[i], place))
+  PlNodeId place = { 0 };
+
+  (void) pl_resource_id_to_node_id (resource, &place);
+  for (guint i = 0; i < blame->n_kept; i++)
+    if (pl_node_id_equal (&blame->places[i], &place))
       return FALSE;
-  if (peer->n_kept < PL_REPUTE_SHUN_PLACES)
-    peer->places[peer->n_kept++] = *place;
-  peer->n_places++;
+  if (blame->n_kept < PL_REPUTE_SHUN_PLACES)
+    blame->places[blame->n_kept++] = place;
+  blame->n_places++;
   return TRUE;
+}
+
+static void
+note_blame (PlRepute *repute, Peer *peer, PlVerdict verdict, const PlResourceId *place)
+{
+  if (!peer->blame)
+    {
+      make_room (repute, TRUE);
+      peer->blame = g_new0 (Blame, 1);
+      repute->blamed++;
+    }
+  peer->blame->counts[verdict]++;
+  if (verdict == PL_VERDICT_PROVEN)
+    {
+      peer->bad += PL_REPUTE_PROVEN_WEIGHT;
+      peer->blame->n_places++;
+    }
+  else if (note_place (peer->blame, place))
+    peer->bad++;
 }
 
 gboolean
@@ -121,18 +163,12 @@ pl_repute_note (PlRepute *repute, const PlNodeId *id, PlVerdict verdict, const P
   Peer *peer = get (repute, id);
   gboolean before = peer->shunned;
 
-  peer->counts[verdict]++;
   if (verdict == PL_VERDICT_GOOD)
     peer->good++;
-  else if (verdict == PL_VERDICT_PROVEN)
-    {
-      peer->bad += PL_REPUTE_PROVEN_WEIGHT;
-      peer->n_places++;
-    }
-  else if (note_place (peer, place))
-    peer->bad++;
-  if (!before && peer->bad >= PL_REPUTE_SHUN_AT && peer->bad >= PL_REPUTE_SHUN_RATIO * peer->good
-      && peer->n_places >= PL_REPUTE_SHUN_PLACES && repute->shunned < PL_REPUTE_SHUNNED_MAX)
+  else
+    note_blame (repute, peer, verdict, place);
+  if (!before && peer->blame && peer->bad >= PL_REPUTE_SHUN_AT && peer->bad >= PL_REPUTE_SHUN_RATIO * peer->good
+      && peer->blame->n_places >= PL_REPUTE_SHUN_PLACES && repute->shunned < PL_REPUTE_SHUNNED_MAX)
     {
       peer->shunned = TRUE;
       repute->shunned++;
@@ -157,14 +193,9 @@ gboolean
 pl_repute_counts (PlRepute *repute, const PlNodeId *id, guint counts[PL_VERDICTS])
 {
   const Peer *peer = g_hash_table_lookup (repute->peers, id);
-  guint blamed = 0;
-
   for (guint i = 0; i < PL_VERDICTS; i++)
-    {
-      counts[i] = peer ? peer->counts[i] : 0;
-      blamed += i == PL_VERDICT_GOOD ? 0 : counts[i];
-    }
-  return blamed > 0;
+    counts[i] = peer && peer->blame ? peer->blame->counts[i] : 0;
+  return peer && peer->blame;
 }
 
 GArray *

@@ -14,7 +14,8 @@
 
 G_BEGIN_DECLS
 
-#define PL_REPUTE_PEERS_MAX 256                       /* remembered; the least blamed gives way */
+#define PL_REPUTE_PEERS_MAX 256                       /* blamed; the one with the least blame gives way */
+#define PL_REPUTE_PRAISED_MAX 32                      /* never blamed, the last ones heard of: our next hops */
 #define PL_REPUTE_SHUNNED_MAX 16                      /* at once */
 #define PL_REPUTE_HALF_LIFE (30 * 60 * PL_USEC_PER_SEC)
 #define PL_REPUTE_SHUN_AT 5.0                         /* blame, ... */

@@ -133,6 +133,26 @@ START_TEST (few_are_shunned_at_once_and_few_remembered) /* S2-104 */
 }
 END_TEST
 
+START_TEST (praise_of_many_leaves_blame_and_those_heard_of_last)
+{
+  PlNodeId id = node (1);
+  guint counts[PL_VERDICTS];
+
+  note (1, PL_VERDICT_SILENT, 4);
+  for (guint i = 2; i < 2 + 4 * PL_REPUTE_PEERS_MAX; i++)
+    {
+      note (i, PL_VERDICT_GOOD, 1);
+      note (60000, PL_VERDICT_GOOD, 1);
+      pl_universe_run (universe, PL_USEC_PER_SEC);
+    }
+  ck_assert (pl_repute_counts (repute, &id, counts));
+  note (1, PL_VERDICT_SILENT, 3);
+  ck_assert (shuns (1));
+  note (60000, PL_VERDICT_SILENT, 9);
+  ck_assert (!shuns (60000));
+}
+END_TEST
+
 static Suite *
 suite (void)
 {
@@ -146,6 +166,7 @@ suite (void)
   tcase_add_test (t, what_its_own_signatures_show_weighs_more);
   tcase_add_test (t, blame_fades);
   tcase_add_test (t, few_are_shunned_at_once_and_few_remembered);
+  tcase_add_test (t, praise_of_many_leaves_blame_and_those_heard_of_last);
   suite_add_tcase (s, t);
   return s;
 }
