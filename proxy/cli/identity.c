@@ -642,6 +642,6 @@ const PlCliCommand pl_cli_identity_commands[] = {
   { "identity", "list", "", "your identities and requests", NULL, 0, NULL, run_list },
   { NULL, "redirect", "ADDRESS TARGET|off", "send whoever looks up your address on to another one",
     "It stays until 'off', also while no phone is there. Your other devices are not redirected.\n"
-    "peerline does not place a call on to TARGET itself yet: the caller is refused and has to\ncall TARGET.", 2, NULL, run_redirect },
+    "Calls follow it in the same overlay: TARGET's phone rings, and the caller's is told 181.", 2, NULL, run_redirect },
   { NULL }
 };
