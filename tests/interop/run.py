@@ -149,13 +149,15 @@ def unknown_extension_that_is_critical_is_refused(world):
 
 
 def repeated_request_gets_the_same_answer(world):
-    """The originator repeats after his timer, overlay-reliability-timer."""
+    """The originator repeats after his timer, overlay-reliability-timer. A Store done twice would tell
+    another generation counter."""
     one, answers = world.node(), []
-    transaction, message = one.message(wire.PING, wire.vector(2, b''), [wire.node(one.far)])
+    value = one.stored(PLACE, NOTE, wire.data_value(wire.SINGLE, b'once'))
+    transaction, message = one.message(wire.STORE, wire.store_write(PLACE, [(NOTE, 0, [value])]), [wire.resource(PLACE)])
     for _ in range(2):
         one.link.send(message)
         one.pump_until(lambda: transaction in one.answers)
-        answers.append(must(one.answers.pop(transaction), wire.PING + 1).body)
+        answers.append(must(one.answers.pop(transaction), wire.STORE + 1).body)
         one.pump_for(world.document.reliability)
     assert answers[0] == answers[1]
 

@@ -106,7 +106,12 @@ class Tests:
 def main():
     if os.environ.get('PEERLINE_SRV') != 'inside':
         os.environ['PEERLINE_SRV'] = 'inside'
-        os.execvp('unshare', ['unshare', '-nm' if os.geteuid() == 0 else '-rnm', sys.executable, __file__])
+        os.environ['PATH'] = os.environ.get('PATH', '/usr/bin:/bin') + ':/usr/sbin:/sbin'
+        command = ['unshare', '-nm' if os.geteuid() == 0 else '-rnm']
+        if subprocess.run(command + ['true'], stderr=subprocess.DEVNULL, check=False).returncode:
+            print('1..0 # SKIP no namespaces here: a chroot whose root is no mount point, or users may not have them')
+            return 0
+        os.execvp(command[0], command + [sys.executable, __file__])
     with tempfile.TemporaryDirectory(prefix='peerline-srv-') as base:
         with open(base + '/resolv.conf', 'w', encoding='utf-8') as f:
             f.write('nameserver 127.0.0.1\noptions timeout:1 attempts:1\n')
