@@ -22,6 +22,7 @@ TOP, BUILD = os.environ['srcdir'], os.environ['builddir']
 sys.dont_write_bytecode = True
 sys.path.insert(0, TOP + '/tests/support')
 import loopback  # noqa: E402
+from cases import run as run_cases  # noqa: E402
 OVERLAY = 'mail.example.org'
 
 
@@ -413,18 +414,10 @@ class Tests:
                  self.only_the_button_confirms_a_link, self.each_error_has_the_name_of_the_rfc,
                  self.an_address_has_so_many_devices_and_mails, self.another_program_may_refuse_somebody,
                  self.the_policy_says_what_an_address_gets, self.connections_that_say_nothing_are_closed, self.twenty_clients_enroll_at_once, self.who_is_revoked_stays_out, self.a_killed_server_neither_loses_nor_doubles]
-        print(f'1..{len(cases)}')
-        bad = 0
-        for number, case in enumerate(cases, 1):
-            try:
-                case()
-                print(f'ok {number} - {case.__name__.replace("_", " ")}', flush=True)
-            except Exception as error:  # one line tells, the rest goes on
-                bad += 1
-                print(f'not ok {number} - {case.__name__.replace("_", " ")}\n# line {error.__traceback__.tb_next and error.__traceback__.tb_next.tb_lineno or error.__traceback__.tb_lineno}: {error!r}', flush=True)
+        code = run_cases(cases)
         if self.server.process.poll() is None:
             self.server.stop()
-        return 1 if bad else 0
+        return code
 
 
 if __name__ == '__main__':

@@ -15,24 +15,9 @@ TOP, BUILD = os.environ['srcdir'], os.environ['builddir']
 sys.dont_write_bytecode = True
 sys.path.insert(0, TOP + '/tests/support')
 import loopback  # noqa: E402
+from cases import check, end, skip  # noqa: E402
 
 EXPOSURE_MAX = 2.0
-count, failed = 0, 0
-
-
-def check(name, good, said=''):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f'{"ok" if good else "not ok"} {count} - {name}', flush=True)
-    if not good:
-        print('\n'.join('# ' + line for line in str(said).splitlines()[-15:]), flush=True)
-
-
-def skip(name, why):
-    global count
-    count += 1
-    print(f'ok {count} - {name} # SKIP {why}', flush=True)
 
 
 def tool(name, *args, **kw):
@@ -110,8 +95,7 @@ def main():
         judged('the AppStream data are valid', tool('appstreamcli', 'validate', '--no-net', TOP + '/data/org.peerline.peerline.metainfo.xml'))
         man_pages()
         activation(folder)
-    print(f'1..{count}')
-    return failed > 0
+    return end()
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.environ['srcdir'] + '/tests/proxy')
 from check_enroll import BUILD, Mailbox, Server, csr, names, refused, until  # noqa: E402
+from cases import run as run_cases  # noqa: E402
 POLICY = '[policy]\ndevices=2\nmails-per-client=100000\nmails-per-address=100\n[address *@many.example.org]\ndevices=100\n'
 
 
@@ -103,19 +104,11 @@ class Tests:
     def all(self):
         cases = [self.a_code_of_one_server_is_good_at_the_other_once, self.tries_at_both_count_together,
                  self.many_at_both_lose_and_double_nothing, self.a_database_that_dies_comes_back, self.revoking_reaches_both]
-        print(f'1..{len(cases)}')
-        bad = 0
-        for number, case in enumerate(cases, 1):
-            try:
-                case()
-                print(f'ok {number} - {case.__name__.replace("_", " ")}', flush=True)
-            except Exception as error:  # one line tells, the rest goes on
-                bad += 1
-                print(f'not ok {number} - {case.__name__.replace("_", " ")}\n# {error!r}', flush=True)
+        code = run_cases(cases)
         self.first.stop()
         self.second.stop()
         self.cluster.stop()
-        return 1 if bad else 0
+        return code
 
 
 if __name__ == '__main__':

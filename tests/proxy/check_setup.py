@@ -12,18 +12,9 @@ TOP, BUILD = os.environ['srcdir'], os.environ['builddir']
 sys.dont_write_bytecode = True
 sys.path.insert(0, TOP + '/tests/support')
 import loopback  # noqa: E402
+from cases import check, end  # noqa: E402
 
 NAME = 'friends.example'
-count, failed = 0, 0
-
-
-def check(name, good, said=''):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f'{"ok" if good else "not ok"} {count} - {name}', flush=True)
-    if not good:
-        print('\n'.join('# ' + line for line in str(said).splitlines()[-15:]), flush=True)
 
 
 def run(home, *args, answers='', cwd=None):
@@ -150,8 +141,7 @@ def main():
         finally:
             for home in homes:
                 home.kill()
-    print(f'1..{count}')
-    return failed > 0
+    return end()
 
 
 if __name__ == '__main__':

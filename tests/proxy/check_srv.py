@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [TOP + '/tests/support', TOP + '/tests/proxy']
 import check_enroll  # noqa: E402
 import loopback  # noqa: E402
+from cases import run as run_cases  # noqa: E402
 OVERLAY, HOST = check_enroll.OVERLAY, 'host.example.net'
 
 
@@ -91,16 +92,7 @@ class Tests:
     def all(self):
         cases = [self.the_name_alone_leads_to_the_server, self.a_server_that_is_not_the_overlays_is_refused,
                  self.without_a_record_the_name_is_the_hosts]
-        print(f'1..{len(cases)}')
-        bad = 0
-        for number, case in enumerate(cases, 1):
-            try:
-                case()
-                print(f'ok {number} - {case.__name__.replace("_", " ")}', flush=True)
-            except Exception as error:  # one line tells, the rest goes on
-                bad += 1
-                print(f'not ok {number} - {case.__name__.replace("_", " ")}\n# {error!r}', flush=True)
-        return 1 if bad else 0
+        return run_cases(cases)
 
 
 def main():

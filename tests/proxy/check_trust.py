@@ -13,6 +13,7 @@ TOP, BUILD = os.environ['srcdir'], os.environ['builddir']
 sys.dont_write_bytecode = True
 sys.path.insert(0, TOP + '/tests/support')
 import loopback  # noqa: E402
+from cases import run as run_cases  # noqa: E402
 OVERLAY = 'friends.example'
 OFFER = open(TOP + '/tests/data/sdp/flat-dtls-ice-baresip+baresip-caller-1-from-ua-INVITE.sip', encoding='utf-8').read().replace('\r\n', '\n').split('\n\n', 1)[1].strip().replace('\n', '\r\n') + '\r\n'
 
@@ -308,25 +309,12 @@ class Tests:
 
 def run(tests):
     """All of its cases, and ends its people; the exit code."""
-    print(f'1..{len(tests.cases())}')
-    bad = 0
-    for number, case in enumerate(tests.cases(), 1):
-        try:
-            case()
-            print(f'ok {number} - {case.__name__.replace("_", " ")}', flush=True)
-        except Exception as error:  # one line tells, the rest goes on
-            bad += 1
-            lines = []
-            where = error.__traceback__
-            while where:
-                lines.append(where.tb_lineno)
-                where = where.tb_next
-            print(f'not ok {number} - {case.__name__.replace("_", " ")}\n# lines {lines}: {error!r}', flush=True)
+    code = run_cases(tests.cases())
     for person in tests.people:
-        if bad:
+        if code:
             print(''.join(f'# {person.home.home}: {line}\n' for line in (person.home.said() if os.path.exists(person.home.home + '/log') else '').splitlines()[-8:]), end='')
         person.home.stop()
-    return 1 if bad else 0
+    return code
 
 
 if __name__ == '__main__':
